@@ -1,0 +1,2 @@
+// The RFCs' words: types, constants and pure functions. It does no I/O and depends on jose alone.
+export {};
