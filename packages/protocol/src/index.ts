@@ -1,2 +1,42 @@
 // The RFCs' words: types, constants and pure functions. It does no I/O and depends on jose alone.
-export {};
+export { createId, createReference, isId, isReference, type IdPrefix } from './ids.ts';
+export { randomBase62 } from './base62.ts';
+export { createOpaqueToken, formatOpaqueToken, hasValidChecksum } from './opaque-tokens.ts';
+export { isValidWirePrefix, wireNames, type WireNames } from './wire-names.ts';
+export { isValidName, nameProblem, reservedWords } from './names.ts';
+export {
+  escapeSubjectPart,
+  formatPassportSubject,
+  formatWorkloadSubject,
+  parsePassportSubject,
+  parseWorkloadSubject,
+  unescapeSubjectPart,
+  type PassportSubject,
+  type WorkloadSubject,
+} from './subjects.ts';
+export { codeChallengeS256, isCodeChallenge, isCodeVerifier, verifyS256 } from './pkce.ts';
+export { formatScope, identityScopes, isWithin, parseScope, type IdentityScope } from './scopes.ts';
+export {
+  diagnoseRedirectUri,
+  matchesRedirectUri,
+  redirectUriProblem,
+  type RedirectUriNearMiss,
+  type RedirectUriProblem,
+} from './redirect-uris.ts';
+export {
+  codeChallengeMethods,
+  grantTypes,
+  idTokenSigningAlgorithms,
+  isGrantType,
+  isPrompt,
+  isResponseMode,
+  prompts,
+  responseModes,
+  responseTypes,
+  tokenEndpointAuthMethods,
+  type GrantType,
+  type IdTokenSigningAlgorithm,
+  type Prompt,
+  type ResponseMode,
+  type TokenEndpointAuthMethod,
+} from './oauth-parameters.ts';
