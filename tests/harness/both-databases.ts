@@ -3,7 +3,7 @@ import type { Clock } from '../../packages/server/src/clock/index.ts';
 import { createShiftedClock } from '../../packages/server/src/clock/index.ts';
 import { migrate, openDatabase } from '../../packages/server/src/database/index.ts';
 import type { Database, Migration } from '../../packages/server/src/database/index.ts';
-import { createTestDatabase, databaseKinds, type DatabaseKind } from './test-databases.ts';
+import { addressOf, createTestDatabase, databaseKinds, type DatabaseKind } from './test-databases.ts';
 
 /** Opens an empty database, brought to the given form. It is closed and deleted after the test by itself. */
 export type OpenDatabase = (migrations: readonly Migration[], clock?: Clock) => Promise<Database>;
@@ -31,17 +31,10 @@ export function describeOnBothDatabases(
     body(async (migrations, clock = createShiftedClock()) => {
       const place = await createTestDatabase(kind);
       opened.push(() => place.remove());
-      const database = openDatabase(parseDatabaseUrl(place.url), clock);
+      const database = openDatabase(addressOf(place), clock);
       opened.unshift(() => database.close());
       await migrate(database, migrations);
       return database;
     }, kind);
   });
-}
-
-/** The address that the configuration makes of TESSERA_DATABASE_URL. */
-export function parseDatabaseUrl(url: string): Parameters<typeof openDatabase>[0] {
-  return url.startsWith('sqlite:')
-    ? { dialect: 'sqlite', path: url.slice('sqlite:'.length) }
-    : { dialect: 'postgres', connectionString: url };
 }

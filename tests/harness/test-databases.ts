@@ -53,3 +53,13 @@ async function runOnce(url: string, statement: string): Promise<void> {
     await client.end();
   }
 }
+
+/** The same place as `openDatabase` takes it. */
+export function addressOf({
+  kind,
+  url,
+}: TestDatabase): { dialect: 'sqlite'; path: string } | { dialect: 'postgres'; connectionString: string } {
+  return kind === 'sqlite'
+    ? { dialect: 'sqlite', path: url.slice('sqlite:'.length) }
+    : { dialect: 'postgres', connectionString: url };
+}
