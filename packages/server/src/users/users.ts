@@ -1,0 +1,68 @@
+import { createId, randomBase62 } from '@tessera/protocol';
+import type { Clock } from '#clock';
+import type { Database, Expected } from '#database';
+import { usernameFromEmail, type User } from './user.ts';
+import { createUserStore } from './user-store.ts';
+
+export type NewUser = {
+  email: string;
+  name?: string | undefined;
+  /** Default: from the address, with a few random characters when it is taken. */
+  username?: string | undefined;
+  emailVerified?: boolean;
+  isInstanceAdmin?: boolean;
+  /** The one who sets the instance up: the unit is refused when there has been one before. */
+  isFirst?: boolean;
+};
+
+export type Users = {
+  find(id: string): Promise<User | undefined>;
+  /** By address, whatever its case. */
+  findByEmail(email: string): Promise<User | undefined>;
+  /** Whether the instance has been set up. */
+  hasAny(): Promise<boolean>;
+  /** The oldest first, at most so many. */
+  list(limit: number): Promise<User[]>;
+  /**
+   * A new person and the statement that stores them, for the caller's unit. The unit is refused when the address
+   * or the username is taken.
+   */
+  create(user: NewUser): Promise<{ user: User; statement: Expected }>;
+  updateName(id: string, name: string): Expected;
+};
+
+export function createUsers({ database, clock }: { database: Database; clock: Clock }): Users {
+  const store = createUserStore(database);
+
+  return {
+    find: store.find,
+    findByEmail: store.findByEmail,
+    hasAny: store.hasAny,
+    list: store.list,
+
+    async create(input) {
+      const now = clock.now();
+      const user: User = {
+        id: createId('usr'),
+        email: input.email.trim(),
+        emailVerified: input.emailVerified ?? false,
+        name: input.name?.trim(),
+        username: input.username ?? (await freeUsername(usernameFromEmail(input.email))),
+        picture: undefined,
+        isInstanceAdmin: input.isInstanceAdmin ?? false,
+        createdAt: now,
+        updatedAt: now,
+        disabledAt: undefined,
+      };
+      return { user, statement: store.insert(user, input.isFirst ?? false) };
+    },
+
+    updateName: (id, name) => store.updateName(id, name.trim(), clock.now()),
+  };
+
+  /** Somebody may take it in between: then the unit is refused and the caller tries again. */
+  async function freeUsername(wanted: string): Promise<string> {
+    const isTaken = await store.findByUsername(wanted);
+    return isTaken ? `${wanted}-${randomBase62(5).toLowerCase()}` : wanted;
+  }
+}
