@@ -1,0 +1,52 @@
+/**
+ * What the gateway's start link carries to `{connect}/start`: the payload of a code of purpose `passport-start`.
+ * Made by the gateway from configuration and records, never from what the visitor sent besides the path.
+ */
+export type PassportStart = {
+  /** The deployment's host as registered, lower case, without a port. */
+  host: string;
+  /** Where the visitor was going: path and query, beginning with one `/`. */
+  path: string;
+  deploymentId: string;
+  projectId: string;
+  teamId: string;
+  connectorId: string;
+  /** base64url SHA-256 of the `__Host-` cookie that the gateway set on the deployment's host for this attempt. */
+  bindingHash: string;
+  /** The sign-in attempt, `ref_…`. */
+  reference: string;
+};
+
+/** A visitor as the identity provider names them. */
+export type Principal = {
+  /** The provider's own value, unchanged: with `externalIss` the only reliable identifier. */
+  externalSub: string;
+  externalIss: string;
+  email?: string;
+  emailVerified?: boolean;
+  name?: string;
+  /** Claims of the connector's allow-list that the provider gave, by their names at the provider. */
+  claims: Readonly<Record<string, unknown>>;
+};
+
+/**
+ * What connect hands to `/.well-known/{prefix}/passport/finish` on the deployment's host: the payload of a code of
+ * purpose `passport-hand-off`. The first presentation ends it, whether the companion cookie was right or not.
+ */
+export type PassportHandOff = {
+  host: string;
+  path: string;
+  deploymentId: string;
+  projectId: string;
+  teamId: string;
+  connectorId: string;
+  /** The start's `bindingHash`: the hand-off counts only together with the cookie of that hash. */
+  companionHash: string;
+  principal: Principal;
+  reference: string;
+};
+
+export const passportStartPurpose = 'passport-start';
+export const passportStartLifetimeMilliseconds = 60_000;
+export const passportHandOffPurpose = 'passport-hand-off';
+export const passportHandOffLifetimeMilliseconds = 60_000;
