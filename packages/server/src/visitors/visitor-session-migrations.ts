@@ -1,0 +1,42 @@
+import type { Migration } from '#database';
+
+export const visitorMigrations: readonly Migration[] = [
+  {
+    name: '0250-passport-sessions-create',
+    async up(schema) {
+      await schema.schema
+        .createTable('passportSessions')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('teamId', 'text', (column) => column.notNull())
+        .addColumn('projectId', 'text', (column) => column.notNull())
+        .addColumn('environment', 'text', (column) => column.notNull())
+        .addColumn('deploymentId', 'text', (column) => column.notNull())
+        .addColumn('host', 'text', (column) => column.notNull())
+        .addColumn('connectorId', 'text', (column) => column.notNull())
+        .addColumn('externalSub', 'text', (column) => column.notNull())
+        .addColumn('externalIss', 'text')
+        .addColumn('claims', 'text', (column) => column.notNull())
+        .addColumn('companionHash', 'text', (column) => column.notNull())
+        .addColumn('createdAt', 'bigint', (column) => column.notNull())
+        .addColumn('expiresAt', 'bigint', (column) => column.notNull())
+        .addColumn('endedAt', 'bigint')
+        .addColumn('endedBy', 'text')
+        .execute();
+      await schema.schema
+        .createIndex('passportSessionsByTeam')
+        .on('passportSessions')
+        .columns(['teamId', 'createdAt', 'id'])
+        .execute();
+      await schema.schema
+        .createIndex('passportSessionsByPrincipal')
+        .on('passportSessions')
+        .columns(['connectorId', 'externalSub'])
+        .execute();
+      await schema.schema
+        .createIndex('passportSessionsByExpiry')
+        .on('passportSessions')
+        .column('expiresAt')
+        .execute();
+    },
+  },
+];

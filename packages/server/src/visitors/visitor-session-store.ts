@@ -1,0 +1,167 @@
+import { createId } from '@tessera/protocol';
+import type { Clock } from '#clock';
+import type { Bound, Database } from '#database';
+import type {
+  NewVisitorSession,
+  SessionEnd,
+  VisitorSession,
+  VisitorSessionFilter,
+} from './visitor-session.ts';
+
+type PassportSessionRow = {
+  id: string;
+  teamId: string;
+  projectId: string;
+  environment: string;
+  deploymentId: string;
+  host: string;
+  connectorId: string;
+  externalSub: string;
+  externalIss: string | null;
+  claims: string;
+  companionHash: string;
+  createdAt: number;
+  expiresAt: number;
+  endedAt: number | null;
+  endedBy: string | null;
+};
+
+export type Visitors = ReturnType<typeof createVisitors>;
+
+/** Sessions of visitors. What is over (ended, or past its time by the database's clock) is never found as live. */
+export function createVisitors({ database, clock }: { database: Database; clock: Clock }) {
+  const query = database.queries<{ passportSessions: PassportSessionRow }>();
+
+  const insert = database.statement<PassportSessionRow>()((value) =>
+    query.insertInto('passportSessions').values({
+      id: value('id'),
+      teamId: value('teamId'),
+      projectId: value('projectId'),
+      environment: value('environment'),
+      deploymentId: value('deploymentId'),
+      host: value('host'),
+      connectorId: value('connectorId'),
+      externalSub: value('externalSub'),
+      externalIss: value('externalIss'),
+      claims: value('claims'),
+      companionHash: value('companionHash'),
+      createdAt: value('createdAt'),
+      expiresAt: value('expiresAt'),
+      endedAt: value('endedAt'),
+      endedBy: value('endedBy'),
+    }),
+  );
+
+  const findLive = database.statement<{ id: string }>()((value) =>
+    query
+      .selectFrom('passportSessions')
+      .selectAll()
+      .where('id', '=', value('id'))
+      .where('endedAt', 'is', null)
+      .where('expiresAt', '>', database.now),
+  );
+
+  const findOfTeam = database.statement<{ id: string; teamId: string }>()((value) =>
+    query
+      .selectFrom('passportSessions')
+      .selectAll()
+      .where('id', '=', value('id'))
+      .where('teamId', '=', value('teamId')),
+  );
+
+  const markEnded = database.statement<{ id: string; endedBy: string }>()((value) =>
+    query
+      .updateTable('passportSessions')
+      .set({ endedAt: database.now, endedBy: value('endedBy') })
+      .where('id', '=', value('id'))
+      .where('endedAt', 'is', null),
+  );
+
+  return {
+    /** A new session, and the statement that makes it real: it belongs into the unit that redeems the hand-off. */
+    create(facts: NewVisitorSession): { session: VisitorSession; statement: Bound<unknown> } {
+      const { lifetimeSeconds, ...known } = facts;
+      const createdAt = clock.now();
+      const session: VisitorSession = {
+        ...known,
+        id: createId('psid'),
+        createdAt,
+        expiresAt: createdAt + lifetimeSeconds * 1000,
+        endedAt: undefined,
+      };
+      const statement = insert({
+        ...session,
+        externalIss: session.externalIss ?? null,
+        claims: JSON.stringify(session.claims),
+        endedAt: null,
+        endedBy: null,
+      });
+      return { session, statement };
+    },
+
+    /** The session if it counts now, by the database's clock. */
+    async findLive(id: string): Promise<VisitorSession | undefined> {
+      const row = await database.find(findLive({ id }));
+      return row === undefined ? undefined : sessionOf(row);
+    },
+
+    /** The session whether it still counts or not; undefined for another team's. */
+    async findOfTeam(teamId: string, id: string): Promise<VisitorSession | undefined> {
+      const row = await database.find(findOfTeam({ teamId, id }));
+      return row === undefined ? undefined : sessionOf(row);
+    },
+
+    /** The team's live sessions, newest first; `after` is the last one of the page before. */
+    async listOfTeam(
+      teamId: string,
+      filter: VisitorSessionFilter,
+      page: { limit: number; after?: { createdAt: number; id: string } | undefined },
+    ): Promise<VisitorSession[]> {
+      let select = query
+        .selectFrom('passportSessions')
+        .selectAll()
+        .where('teamId', '=', teamId)
+        .where('endedAt', 'is', null)
+        .where('expiresAt', '>', database.now);
+      if (filter.projectId !== undefined) select = select.where('projectId', '=', filter.projectId);
+      if (filter.connectorId !== undefined) select = select.where('connectorId', '=', filter.connectorId);
+      if (filter.externalSub !== undefined) select = select.where('externalSub', '=', filter.externalSub);
+      const { after } = page;
+      if (after !== undefined) {
+        select = select.where((where) =>
+          where.or([
+            where('createdAt', '<', after.createdAt),
+            where.and([where('createdAt', '=', after.createdAt), where('id', '<', after.id)]),
+          ]),
+        );
+      }
+      const newest = select.orderBy('createdAt', 'desc').orderBy('id', 'desc').limit(page.limit);
+      const rows = await database.list(database.statement<object>()(() => newest)({}));
+      return rows.map(sessionOf);
+    },
+
+    /** Ends it at once; changes no row when it had ended already. */
+    end(id: string, by: SessionEnd): Bound<unknown> {
+      return markEnded({ id, endedBy: by });
+    },
+  };
+}
+
+function sessionOf(row: PassportSessionRow): VisitorSession {
+  return {
+    id: row.id,
+    teamId: row.teamId,
+    projectId: row.projectId,
+    environment: row.environment,
+    deploymentId: row.deploymentId,
+    host: row.host,
+    connectorId: row.connectorId,
+    externalSub: row.externalSub,
+    externalIss: row.externalIss ?? undefined,
+    claims: JSON.parse(row.claims) as VisitorSession['claims'],
+    companionHash: row.companionHash,
+    createdAt: row.createdAt,
+    expiresAt: row.expiresAt,
+    endedAt: row.endedAt ?? undefined,
+  };
+}

@@ -1,0 +1,70 @@
+import { expect, it } from 'vitest';
+import { createShiftedClock } from '#clock';
+import { exactly } from '#database';
+import { createVisitors, visitorMigrations, type NewVisitorSession } from '#visitors';
+import { describeOnBothDatabases } from '../../../../tests/harness/both-databases.ts';
+
+const ada: NewVisitorSession = {
+  teamId: 'team_a',
+  projectId: 'prj_a',
+  environment: 'production',
+  deploymentId: 'dpl_a',
+  host: 'a.app.localhost',
+  connectorId: 'scl_a',
+  externalSub: 'ada',
+  externalIss: 'https://idp.example',
+  claims: { email: 'ada@example.com', groups: ['one', 'two'] },
+  companionHash: 'hash',
+  lifetimeSeconds: 60,
+};
+
+describeOnBothDatabases('visitor sessions', (openDatabase) => {
+  const open = async () => {
+    const clock = createShiftedClock();
+    const database = await openDatabase(visitorMigrations, clock);
+    const visitors = createVisitors({ database, clock });
+    const enter = async (facts: Partial<NewVisitorSession> = {}) => {
+      const { session, statement } = visitors.create({ ...ada, ...facts });
+      await database.write([exactly(1, statement)]);
+      return session;
+    };
+    return { clock, database, visitors, enter };
+  };
+
+  it('are found with all that was said of them, until their time is over', async () => {
+    const { clock, visitors, enter } = await open();
+    const session = await enter();
+    expect(await visitors.findLive(session.id)).toEqual(session);
+    clock.advance(61_000);
+    expect(await visitors.findLive(session.id)).toBeUndefined();
+    expect(await visitors.findOfTeam('team_a', session.id)).toEqual(session);
+  });
+
+  it('end once, at once', async () => {
+    const { database, visitors, enter } = await open();
+    const session = await enter();
+    await database.write([exactly(1, visitors.end(session.id, 'sign-out'))]);
+    expect(await visitors.findLive(session.id)).toBeUndefined();
+    expect(await database.tryWrite([exactly(1, visitors.end(session.id, 'sign-out'))])).toMatchObject({
+      committed: false,
+    });
+  });
+
+  it('are listed for their own team only, newest first, page by page', async () => {
+    const { clock, visitors, enter } = await open();
+    const sessions = [];
+    for (let count = 0; count < 5; count++) {
+      if (count !== 2) clock.advance(1);
+      sessions.push(await enter({ projectId: count === 3 ? 'prj_b' : 'prj_a' }));
+    }
+    await enter({ teamId: 'team_b' });
+    const ended = await enter();
+    const first = await visitors.listOfTeam('team_a', {}, { limit: 3 });
+    const rest = await visitors.listOfTeam('team_a', {}, { limit: 9, after: first.at(-1) });
+    const listed = [...first, ...rest].map(({ id }) => id);
+    expect(listed.toSorted()).toEqual([...sessions, ended].map(({ id }) => id).toSorted());
+    expect(await visitors.listOfTeam('team_a', { projectId: 'prj_b' }, { limit: 9 })).toEqual([sessions[3]]);
+    expect(await visitors.listOfTeam('team_a', { externalSub: 'bob' }, { limit: 9 })).toEqual([]);
+    expect(await visitors.findOfTeam('team_b', ended.id)).toBeUndefined();
+  });
+});
