@@ -1,0 +1,104 @@
+import { randomBytes } from 'node:crypto';
+import { sql } from 'kysely';
+import { exactly, type Bound, type Database, type Expected } from '#database';
+import { hashSecret } from '#sealing';
+
+type CodeRow = {
+  hash: string;
+  purpose: string;
+  payload: string;
+  createdAt: number;
+  expiresAt: number;
+  redeemedAt: number | null;
+};
+
+export type IssuedCode = {
+  /** 256 bits as base64url, to be given out; only its hash is stored. */
+  secret: string;
+  /** Stores the hash: belongs into the issuer's unit. */
+  statement: Bound<unknown>;
+};
+
+export type FoundCode<Payload> = {
+  /** The stored hash: names the code in logs and audit records, and cannot be presented. */
+  id: string;
+  payload: Payload;
+  state: 'live' | 'used' | 'expired';
+};
+
+export type Codes = ReturnType<typeof createCodes>;
+
+/** Single-use secrets. Lifetimes are judged by the database's clock. */
+export function createCodes({ database }: { database: Database }) {
+  const query = database.queries<{ codes: CodeRow }>();
+
+  const insert = database.statement<{ hash: string; purpose: string; payload: string; lifetime: number }>()(
+    (value) =>
+      query.insertInto('codes').values({
+        hash: value('hash'),
+        purpose: value('purpose'),
+        payload: value('payload'),
+        createdAt: database.now,
+        expiresAt: sql<number>`${database.now} + ${value('lifetime')}`,
+        redeemedAt: null,
+      }),
+  );
+
+  const findByHash = database.statement<{ hash: string; purpose: string }>()((value) =>
+    query
+      .selectFrom('codes')
+      .select(['hash', 'payload'])
+      .select((column) => [
+        column
+          .case()
+          .when('redeemedAt', 'is not', null)
+          .then('used' as const)
+          .when('expiresAt', '<=', database.now)
+          .then('expired' as const)
+          .else('live' as const)
+          .end()
+          .as('state'),
+      ])
+      .where('hash', '=', value('hash'))
+      .where('purpose', '=', value('purpose')),
+  );
+
+  const markRedeemed = database.statement<{ hash: string; purpose: string }>()((value) =>
+    query
+      .updateTable('codes')
+      .set({ redeemedAt: database.now })
+      .where('hash', '=', value('hash'))
+      .where('purpose', '=', value('purpose'))
+      .where('redeemedAt', 'is', null)
+      .where('expiresAt', '>', database.now),
+  );
+
+  return {
+    /** Makes a secret that can be redeemed once within its lifetime. */
+    issue<Payload>(purpose: string, payload: Payload, lifetimeMilliseconds: number): IssuedCode {
+      const secret = randomBytes(32).toString('base64url');
+      const statement = insert({
+        hash: hashSecret(secret),
+        purpose,
+        payload: JSON.stringify(payload),
+        lifetime: lifetimeMilliseconds,
+      });
+      return { secret, statement };
+    },
+
+    /** Looks without using it up; undefined when no such code was ever issued for this purpose. */
+    async find<Payload>(purpose: string, secret: string): Promise<FoundCode<Payload> | undefined> {
+      const row = await database.find(findByHash({ hash: hashSecret(secret), purpose }));
+      if (row === undefined) return undefined;
+      return { id: row.hash, payload: JSON.parse(row.payload) as Payload, state: row.state };
+    },
+
+    /**
+     * Uses it up. The one atomic statement: put it first into the unit with all that the redemption makes, so that
+     * of any number of parallel redemptions one happens, whole.
+     */
+    redeem(purpose: string, secret: string): Expected {
+      return exactly(1, markRedeemed({ hash: hashSecret(secret), purpose }));
+    },
+  };
+}

@@ -1,0 +1,155 @@
+import { createHash } from 'node:crypto';
+import { Kysely, PostgresDialect, sql } from 'kysely';
+import { DatabaseError, Pool, types, type PoolClient } from 'pg';
+import type { Clock } from '#clock';
+import { DatabaseUnavailable } from '#errors';
+import type { Database } from './database.ts';
+import {
+  createStatement,
+  isExpected,
+  textAt,
+  UnitRefused,
+  type Bound,
+  type Outcome,
+  type Unit,
+} from './statement.ts';
+
+const connectTimeoutMilliseconds = 1_500;
+const answerTimeoutMilliseconds = 5_000;
+const attempts = 5;
+
+/** Opens a pool. Nothing is connected yet: a database that is down shows at the first question. */
+export function openPostgres(connectionString: string, clock: Clock): Database {
+  const pool = new Pool({
+    connectionString,
+    max: 10,
+    connectionTimeoutMillis: connectTimeoutMilliseconds,
+    query_timeout: answerTimeoutMilliseconds,
+    keepAlive: true,
+    types: { getTypeParser: parserOf },
+  });
+  // An idle connection that breaks is replaced at the next question; unheard, it would end the process.
+  pool.on('error', () => undefined);
+
+  // PostgreSQL plans a named statement once a connection; a name may have 63 bytes.
+  const names = new Map<string, string>();
+  const nameOf = (text: string): string => {
+    let name = names.get(text);
+    if (name === undefined) {
+      name = createHash('sha256').update(text).digest('base64url');
+      names.set(text, name);
+    }
+    return name;
+  };
+
+  const ask = async <Row>(client: Pool | PoolClient, bound: Bound<Row>) => {
+    const result = await client.query({
+      name: nameOf(bound.text),
+      text: bound.text,
+      values: bound.values as unknown[],
+    });
+    return { rows: result.rows as Row[], changed: result.rowCount ?? 0 };
+  };
+
+  const runUnit = async (unit: Unit): Promise<Outcome> => {
+    const client = await pool.connect();
+    let broken = false;
+    try {
+      await client.query('begin');
+      for (const [index, part] of unit.entries()) {
+        const { changed } = await ask(client, isExpected(part) ? part.bound : part);
+        if (isExpected(part) && changed !== part.rows) {
+          await client.query('rollback');
+          return { committed: false, refusedAt: index };
+        }
+      }
+      await client.query('commit');
+      return { committed: true };
+    } catch (error) {
+      // A connection that did not answer is thrown away, and the server rolls back by itself.
+      broken = !(error instanceof DatabaseError);
+      if (!broken) await client.query('rollback').catch(() => (broken = true));
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  };
+
+  const tryWrite = async (unit: Unit): Promise<Outcome> => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await runUnit(unit);
+      } catch (error) {
+        if (isConflict(error) && attempt < attempts) continue;
+        throw asUnavailable(error);
+      }
+    }
+  };
+
+  const read = async <Row>(bound: Bound<Row>): Promise<Row[]> => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return (await ask(pool, bound)).rows;
+      } catch (error) {
+        // The server was restarted under an idle connection: the first question finds out, the second gets through.
+        if (isBrokenConnection(error) && attempt < 2) continue;
+        throw asUnavailable(error);
+      }
+    }
+  };
+
+  const schema = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) });
+
+  return {
+    dialect: 'postgres',
+    now: postgresNow(clock),
+    queries: <Tables>() => schema as Kysely<Tables>,
+    statement: createStatement,
+    find: async (bound) => (await read(bound))[0],
+    list: read,
+    tryWrite,
+    async write(unit) {
+      const outcome = await tryWrite(unit);
+      if (!outcome.committed) throw new UnitRefused(outcome.refusedAt, textAt(unit, outcome.refusedAt));
+    },
+    migrateWith: (run) => run(schema),
+    async close() {
+      await schema.destroy();
+    },
+  };
+}
+
+/** The offset is bound at each call: a test may move its clock after the statement was compiled. */
+function postgresNow(clock: Clock) {
+  const offset = { toPostgres: () => clock.offset() };
+  return sql<number>`(floor(extract(epoch from clock_timestamp()) * 1000)::bigint + ${offset}::bigint)`;
+}
+
+const int8 = 20;
+const numeric = 1700;
+
+/** `bigint` columns hold milliseconds and counts, well inside what a number carries exactly. */
+function parserOf(id: number, format?: 'text' | 'binary'): (value: never) => unknown {
+  if (id === int8 || id === numeric) return (value: string) => Number(value);
+  return types.getTypeParser(id, format as 'text');
+}
+
+function isConflict(error: unknown): boolean {
+  return error instanceof DatabaseError && (error.code === '40001' || error.code === '40P01');
+}
+
+// Classes of SQLSTATE: 08 connection, 53 resources, 57 operator intervention, 58 system, 25006 read-only.
+function isServerTrouble(error: DatabaseError): boolean {
+  return /^(08|53|57|58)|^25006$/.test(error.code ?? '');
+}
+
+function isBrokenConnection(error: unknown): boolean {
+  if (error instanceof DatabaseError) return /^(08|57P0)/.test(error.code ?? '');
+  return error instanceof Error && /terminated|ECONNRESET|EPIPE|not queryable/i.test(error.message);
+}
+
+function asUnavailable(error: unknown): unknown {
+  // Whatever is not an answer of the server itself is a failure to reach it.
+  if (error instanceof DatabaseError && !isServerTrouble(error)) return error;
+  return new DatabaseUnavailable('PostgreSQL does not answer', { cause: error });
+}
