@@ -1,2 +1,21 @@
 // The REST contract: schemas and routes as data, shared by the server, the dashboard and the command line.
-export {};
+// It validates and describes; it decides nothing and stores nothing.
+export * from './api-tokens.ts';
+export * from './apps.ts';
+export * from './audit-log.ts';
+export * from './client.ts';
+export * from './connectors.ts';
+export * from './deployments.ts';
+export * from './names.ts';
+export * from './openapi.ts';
+export * from './pagination.ts';
+export * from './passport-sessions.ts';
+export * from './permissions.ts';
+export * from './problem.ts';
+export * from './projects.ts';
+export * from './route.ts';
+export * from './routes.ts';
+export * from './sign-in-attempts.ts';
+export * from './teams.ts';
+export * from './tokens.ts';
+export * from './users.ts';

@@ -1,0 +1,101 @@
+import { z } from 'zod';
+import { teamQuery, timeSchema, titleSchema, webUrlSchema } from './names.ts';
+
+const claimName = z.string().regex(/^[A-Za-z0-9_.:/-]{1,128}$/, 'expected the name of a claim');
+// RFC 6749 section 3.3
+const scopeName = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/, 'expected one scope, without spaces');
+
+const endpointFields = {
+  authorizationEndpoint: webUrlSchema,
+  tokenEndpoint: webUrlSchema,
+  jwksUri: webUrlSchema,
+  userinfoEndpoint: webUrlSchema,
+  endSessionEndpoint: webUrlSchema,
+};
+const endpoints = z.strictObject(endpointFields);
+
+export const connectorTypeSchema = z.enum(['oidc', 'oauth2']);
+export const connectorAuthMethodSchema = z.enum([
+  'client_secret_basic',
+  'client_secret_post',
+  'private_key_jwt',
+  'none',
+]);
+
+/** Endpoints left out are discovered at the issuer. */
+export const createConnectorBody = z.strictObject({
+  name: titleSchema,
+  type: connectorTypeSchema.default('oidc'),
+  issuer: webUrlSchema,
+  clientId: z.string().min(1).max(512),
+  clientSecret: z.string().min(1).max(1_024).optional(),
+  tokenEndpointAuthMethod: connectorAuthMethodSchema.optional(),
+  ...endpoints.partial().shape,
+  subjectClaim: claimName.optional(),
+  scopes: z.array(scopeName).min(1).max(50).optional(),
+  forwardedClaims: z.array(claimName).max(50).optional(),
+});
+
+export const updateConnectorBody = z.strictObject({
+  name: titleSchema.optional(),
+  issuer: webUrlSchema.optional(),
+  clientId: z.string().min(1).max(512).optional(),
+  clientSecret: z.string().min(1).max(1_024).nullable().optional(),
+  tokenEndpointAuthMethod: connectorAuthMethodSchema.optional(),
+  authorizationEndpoint: webUrlSchema.optional(),
+  tokenEndpoint: webUrlSchema.optional(),
+  jwksUri: webUrlSchema.nullable().optional(),
+  userinfoEndpoint: webUrlSchema.nullable().optional(),
+  endSessionEndpoint: webUrlSchema.nullable().optional(),
+  subjectClaim: claimName.optional(),
+  scopes: z.array(scopeName).min(1).max(50).optional(),
+  forwardedClaims: z.array(claimName).max(50).optional(),
+});
+
+export const connectorSchema = z.strictObject({
+  id: z.string(),
+  teamId: z.string(),
+  name: z.string(),
+  type: connectorTypeSchema,
+  issuer: z.string(),
+  clientId: z.string(),
+  hasClientSecret: z.boolean().meta({ description: 'The secret itself is never answered' }),
+  tokenEndpointAuthMethod: connectorAuthMethodSchema,
+  authorizationEndpoint: z.string(),
+  tokenEndpoint: z.string(),
+  jwksUri: z.string().nullable(),
+  userinfoEndpoint: z.string().nullable(),
+  endSessionEndpoint: z.string().nullable(),
+  subjectClaim: z.string(),
+  scopes: z.array(z.string()),
+  forwardedClaims: z.array(z.string()),
+  redirectUri: z.string().meta({ description: 'To be registered at the identity provider' }),
+  createdAt: timeSchema,
+  updatedAt: timeSchema,
+});
+export type ConnectorDocument = z.infer<typeof connectorSchema>;
+
+export const discoverConnectorBody = z.strictObject({ issuer: webUrlSchema });
+export const discoverConnectorAnswer = z.strictObject({
+  issuer: z.string(),
+  authorizationEndpoint: z.string(),
+  tokenEndpoint: z.string(),
+  jwksUri: z.string(),
+  userinfoEndpoint: z.string().nullable(),
+  endSessionEndpoint: z.string().nullable(),
+  tokenEndpointAuthMethodsSupported: z.array(z.string()),
+  scopesSupported: z.array(z.string()),
+  idTokenSigningAlgValuesSupported: z.array(z.string()),
+});
+
+export const testStepSchema = z.strictObject({
+  step: z.string(),
+  outcome: z.enum(['ok', 'failed', 'skipped']),
+  milliseconds: z.number().nonnegative(),
+  detail: z.string().nullable(),
+  mend: z.string().nullable(),
+});
+export const testConnectorAnswer = z.strictObject({ ok: z.boolean(), steps: z.array(testStepSchema) });
+
+export const connectorParams = z.strictObject({ id: z.string().min(1).max(64) });
+export const connectorQuery = z.strictObject(teamQuery);

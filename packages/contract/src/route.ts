@@ -1,0 +1,43 @@
+import type { ZodObject, ZodType } from 'zod';
+import type { Permission } from './permissions.ts';
+
+export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+
+/**
+ * What a caller must hold: nothing, one permission, one for each field that the body carries, or (the room then
+ * decides by the object, such as a deployment's environment) at least one of several.
+ */
+export type RoutePermission =
+  | 'none'
+  | Permission
+  | { readonly byField: Readonly<Record<string, Permission>> }
+  | { readonly anyOf: readonly Permission[] };
+
+/** One call of the REST API, as plain data: the server mounts it, the document describes it, the client calls it. */
+export type Route = {
+  readonly name: string;
+  readonly method: Method;
+  /** With `{parameters}`, as OpenAPI writes them. */
+  readonly path: string;
+  readonly summary: string;
+  readonly permission: RoutePermission;
+  /** Needs an authentication of the last minutes, beyond what the permission table says. */
+  readonly fresh?: true;
+  /** Where the team comes from: `?teamId=` or `?slug=`, the `{id}` of the path, or nowhere. */
+  readonly team: 'query' | 'path' | 'none';
+  readonly params?: ZodObject;
+  readonly query?: ZodObject;
+  readonly body?: ZodType;
+  /** The call may come without a body at all. */
+  readonly bodyOptional?: true;
+  readonly status: 200 | 201 | 204;
+  readonly answer?: ZodType;
+};
+
+/** Every permission that a route may ask for. */
+export function permissionsOf(route: Route): readonly Permission[] {
+  const { permission } = route;
+  if (permission === 'none') return [];
+  if (typeof permission === 'string') return [permission];
+  return 'anyOf' in permission ? permission.anyOf : [...new Set(Object.values(permission.byField))];
+}

@@ -1,0 +1,55 @@
+import { z } from 'zod';
+import { nameSchema, timeSchema, titleSchema } from './names.ts';
+import { pageQuery, paginationSchema } from './pagination.ts';
+import { roles } from './permissions.ts';
+import { deploymentTypeAnswerSchema, deploymentTypeSchema } from './projects.ts';
+
+export const roleSchema = z.enum(roles);
+
+/** What new projects of the team begin with; projects that exist keep their own setting. */
+export const defaultPassportSchema = z.strictObject({
+  connectorId: z.string(),
+  deploymentType: deploymentTypeSchema,
+});
+
+export const teamSchema = z.strictObject({
+  id: z.string(),
+  slug: z.string(),
+  name: z.string(),
+  features: z.strictObject({ passport: z.boolean() }),
+  defaultPassport: z
+    .strictObject({ connectorId: z.string(), deploymentType: deploymentTypeAnswerSchema })
+    .nullable(),
+  workloadAlgorithm: z.enum(['RS256', 'ES256']),
+  membership: z.strictObject({ role: roleSchema }).meta({ description: 'Your own role in the team' }),
+  createdAt: timeSchema,
+  updatedAt: timeSchema,
+});
+export type TeamDocument = z.infer<typeof teamSchema>;
+
+export const createTeamBody = z.strictObject({ slug: nameSchema, name: titleSchema.optional() });
+export const updateTeamBody = z.strictObject({
+  slug: nameSchema.optional(),
+  name: titleSchema.optional(),
+  workloadAlgorithm: z.enum(['RS256', 'ES256']).optional(),
+  defaultPassport: defaultPassportSchema.nullable().optional(),
+});
+export const teamParams = z.strictObject({ id: z.string().min(1).max(100) });
+export const listTeamsQuery = z.strictObject(pageQuery);
+export const listTeamsAnswer = z.strictObject({ teams: z.array(teamSchema), pagination: paginationSchema });
+
+export const memberSchema = z.strictObject({
+  userId: z.string(),
+  email: z.string(),
+  name: z.string().nullable(),
+  role: roleSchema,
+  createdAt: timeSchema,
+});
+export type MemberDocument = z.infer<typeof memberSchema>;
+
+export const addMemberBody = z.strictObject({ email: z.email().max(254), role: roleSchema });
+export const listMembersQuery = z.strictObject(pageQuery);
+export const listMembersAnswer = z.strictObject({
+  members: z.array(memberSchema),
+  pagination: paginationSchema,
+});

@@ -1,0 +1,16 @@
+import { z } from 'zod';
+import { timeSchema } from './names.ts';
+
+export const userSchema = z.strictObject({
+  id: z.string(),
+  email: z.string(),
+  emailVerified: z.boolean(),
+  name: z.string().nullable(),
+  username: z.string(),
+  picture: z.string().nullable(),
+  isInstanceAdmin: z.boolean(),
+  createdAt: timeSchema,
+});
+export type UserDocument = z.infer<typeof userSchema>;
+
+export const userAnswer = z.strictObject({ user: userSchema });
