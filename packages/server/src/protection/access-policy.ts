@@ -1,63 +1,52 @@
-/**
- * Who may enter among those who can sign in: `everyone`, or whoever matches at least one rule. A rule matches when
- * each of its conditions does.
- */
-export type AccessPolicy =
-  | { readonly allow: 'everyone' }
-  | { readonly allow: 'matching'; readonly rules: readonly AccessRule[] };
+import type { AccessPolicy } from '@tessera/contract';
 
-export type AccessRule = {
-  /** Domains of a verified e-mail address: `example.com`, never with `@` or a wildcard. */
-  readonly emailDomains?: readonly string[] | undefined;
-  /** Verified e-mail addresses, compared without regard to case. */
-  readonly emails?: readonly string[] | undefined;
-  /** Claim by name: one of these exact values. A claim that is a list matches when any of its items does. */
-  readonly claims?: Readonly<Record<string, readonly string[]>> | undefined;
+type PolicyRule = Exclude<AccessPolicy, 'everyone'>['anyOf'][number];
+
+/** What is known of a visitor. E-mail is apart from the claims because it counts only when the provider vouches for it. */
+export type VisitorFacts = {
+  readonly email?: string | undefined;
+  readonly emailVerified?: boolean | undefined;
+  readonly claims: Readonly<Record<string, unknown>>;
 };
 
 export type PolicyVerdict = { readonly allowed: boolean; readonly because: string };
 
 /**
- * Whether a visitor with these claims may enter, and why. Closed: no policy at all means everyone who signs in, as
- * documented, but a policy without a rule, a rule without a condition or a form not known here lets nobody in.
+ * Whether a visitor who signed in may enter, and why. Closed: a policy without rules, or in a form that this version
+ * does not know, lets nobody in.
  */
-export function evaluateAccessPolicy(
-  policy: AccessPolicy | undefined,
-  claims: Readonly<Record<string, unknown>>,
-): PolicyVerdict {
-  if (policy === undefined || policy.allow === 'everyone') {
-    return { allowed: true, because: 'Everyone who signs in may enter.' };
-  }
-  if (policy.allow !== 'matching') {
-    return { allowed: false, because: 'The access policy is not known to this version.' };
-  }
-  const matching = policy.rules.findIndex((rule) => matches(rule, claims));
+export function evaluateAccessPolicy(policy: AccessPolicy, visitor: VisitorFacts): PolicyVerdict {
+  if (policy === 'everyone') return { allowed: true, because: 'Everyone who signs in may enter.' };
+  // A setting that a newer version wrote may have no rules that this one can read.
+  const rules = (policy as Partial<typeof policy>).anyOf ?? [];
+  const matching = rules.findIndex((rule) => matches(rule, visitor));
   return matching === -1
     ? { allowed: false, because: 'No rule of the access policy matches this visitor.' }
-    : { allowed: true, because: `Rule ${matching + 1} of the access policy matches.` };
+    : {
+        allowed: true,
+        because: `Rule ${matching + 1} of the access policy matches, by the claim "${rules[matching]?.claim}".`,
+      };
 }
 
-function matches(rule: AccessRule, claims: Readonly<Record<string, unknown>>): boolean {
-  const email = verifiedEmail(claims);
-  const conditions: boolean[] = [];
-  if (rule.emailDomains !== undefined) {
-    const domain = email?.slice(email.indexOf('@') + 1);
-    conditions.push(rule.emailDomains.some((wanted) => wanted.toLowerCase() === domain));
+function matches({ claim, values }: PolicyRule, visitor: VisitorFacts): boolean {
+  const email = verifiedEmail(visitor);
+  switch (claim) {
+    case 'email':
+      return email !== undefined && values.some((wanted) => wanted.toLowerCase() === email);
+    case 'email_domain': {
+      const domain = email?.slice(email.indexOf('@') + 1);
+      return domain !== undefined && values.some((wanted) => wanted.toLowerCase() === domain);
+    }
+    default: {
+      const given = Object.hasOwn(visitor.claims, claim) ? visitor.claims[claim] : undefined;
+      const items: unknown[] = Array.isArray(given) ? given : [given];
+      return items.some((item) => typeof item === 'string' && values.includes(item));
+    }
   }
-  if (rule.emails !== undefined) {
-    conditions.push(rule.emails.some((wanted) => wanted.toLowerCase() === email));
-  }
-  for (const [name, values] of Object.entries(rule.claims ?? {})) {
-    const given = Object.hasOwn(claims, name) ? claims[name] : undefined;
-    const items: unknown[] = Array.isArray(given) ? given : [given];
-    conditions.push(items.some((item) => typeof item === 'string' && values.includes(item)));
-  }
-  return conditions.length > 0 && conditions.every(Boolean);
 }
 
-/** Only an address that the provider vouches for, and only one that has a single reading (`a@evil@corp` has two). */
-function verifiedEmail(claims: Readonly<Record<string, unknown>>): string | undefined {
-  const { email, email_verified: verified } = claims;
-  if (verified !== true || typeof email !== 'string') return undefined;
+/** Only an address that the provider vouches for, and only one with a single reading (`a@evil@corp` has two). */
+function verifiedEmail({ email, emailVerified }: VisitorFacts): string | undefined {
+  if (emailVerified !== true || email === undefined) return undefined;
   return /^[\x21-\x3f\x41-\x7e]+@[a-zA-Z0-9.-]+$/.test(email) ? email.toLowerCase() : undefined;
 }

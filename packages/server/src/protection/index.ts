@@ -10,4 +10,4 @@ export type {
   Verdict,
 } from './decision.ts';
 export { evaluateAccessPolicy } from './access-policy.ts';
-export type { AccessPolicy, AccessRule, PolicyVerdict } from './access-policy.ts';
+export type { PolicyVerdict, VisitorFacts } from './access-policy.ts';

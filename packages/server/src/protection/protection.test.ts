@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { decide, evaluateAccessPolicy, type AccessPolicy, type ProtectionFacts } from '#protection';
+import type { AccessPolicy } from '@tessera/contract';
+import { decide, evaluateAccessPolicy, type ProtectionFacts, type VisitorFacts } from '#protection';
 
 const valid = { state: 'valid', sessionId: 'psid_1' } as const;
 
@@ -69,29 +70,27 @@ describe('the decision', () => {
 });
 
 describe('the access policy', () => {
-  const domain: AccessPolicy = { allow: 'matching', rules: [{ emailDomains: ['Corp.example'] }] };
-  const allowed = (policy: AccessPolicy | undefined, claims: Record<string, unknown>) =>
-    evaluateAccessPolicy(policy, claims).allowed;
+  const rule = (claim: string, ...values: string[]): AccessPolicy => ({ anyOf: [{ claim, values }] });
+  const allowed = (policy: AccessPolicy, visitor: Partial<VisitorFacts>) =>
+    evaluateAccessPolicy(policy, { claims: {}, ...visitor }).allowed;
+  const domain = rule('email_domain', 'Corp.example');
 
   it('is everyone who signs in, unless there are rules', () => {
-    expect(allowed(undefined, {})).toBe(true);
-    expect(allowed({ allow: 'everyone' }, {})).toBe(true);
+    expect(allowed('everyone', {})).toBe(true);
+    expect(allowed(domain, {})).toBe(false);
   });
 
-  it('lets nobody in by a policy without rules, a rule without conditions or an unknown form', () => {
-    expect(allowed({ allow: 'matching', rules: [] }, { email: 'a@corp.example', email_verified: true })).toBe(
-      false,
-    );
-    expect(
-      allowed({ allow: 'matching', rules: [{}] }, { email: 'a@corp.example', email_verified: true }),
-    ).toBe(false);
-    expect(allowed({} as AccessPolicy, {})).toBe(false);
+  it('lets nobody in by a policy without rules or in an unknown form', () => {
+    expect(allowed({ anyOf: [] }, { email: 'ada@corp.example', emailVerified: true })).toBe(false);
+    expect(allowed({} as AccessPolicy, { email: 'ada@corp.example', emailVerified: true })).toBe(false);
   });
 
-  it('counts verified e-mail addresses only', () => {
-    expect(allowed(domain, { email: 'Ada@corp.example', email_verified: true })).toBe(true);
-    expect(allowed(domain, { email: 'ada@corp.example', email_verified: 'true' })).toBe(false);
+  it('counts verified e-mail addresses only, and never a claim that calls itself one', () => {
+    expect(allowed(domain, { email: 'Ada@corp.example', emailVerified: true })).toBe(true);
+    expect(allowed(domain, { email: 'ada@corp.example', emailVerified: false })).toBe(false);
     expect(allowed(domain, { email: 'ada@corp.example' })).toBe(false);
+    expect(allowed(domain, { claims: { email_domain: 'corp.example' } })).toBe(false);
+    expect(allowed(rule('email', 'ada@corp.example'), { claims: { email: 'ada@corp.example' } })).toBe(false);
   });
 
   it.each([
@@ -103,22 +102,28 @@ describe('the access policy', () => {
     'a b@corp.example',
     'a@corp.example\n',
   ])('does not take %j for an address at corp.example', (email) => {
-    expect(allowed(domain, { email, email_verified: true })).toBe(false);
+    expect(allowed(domain, { email, emailVerified: true })).toBe(false);
   });
 
-  it('wants every condition of one rule', () => {
+  it('takes one value of a claim that is a list, compares exactly, and looks at no inherited name', () => {
+    const staff = rule('groups', 'staff');
+    expect(allowed(staff, { claims: { groups: ['guests', 'staff'] } })).toBe(true);
+    expect(allowed(staff, { claims: { groups: 'staff' } })).toBe(true);
+    expect(allowed(staff, { claims: { groups: ['Staff', 'staff,guests', { staff: true }] } })).toBe(false);
+    expect(allowed(rule('constructor', 'x'), {})).toBe(false);
+  });
+
+  it('wants one of several rules', () => {
     const policy: AccessPolicy = {
-      allow: 'matching',
-      rules: [
-        { emails: ['ada@corp.example'], claims: { groups: ['staff'] } },
-        { claims: { role: ['root'] } },
+      anyOf: [
+        { claim: 'email', values: ['ada@corp.example'] },
+        { claim: 'role', values: ['root'] },
       ],
     };
-    const ada = { email: 'ada@corp.example', email_verified: true };
-    expect(allowed(policy, ada)).toBe(false);
-    expect(allowed(policy, { ...ada, groups: ['guests', 'staff'] })).toBe(true);
-    expect(allowed(policy, { groups: 'staff' })).toBe(false);
-    expect(allowed(policy, { role: 'root' })).toBe(true);
-    expect(allowed({ allow: 'matching', rules: [{ claims: { constructor: ['x'] } }] }, {})).toBe(false);
+    expect(evaluateAccessPolicy(policy, { claims: { role: 'root' } })).toEqual({
+      allowed: true,
+      because: 'Rule 2 of the access policy matches, by the claim "role".',
+    });
+    expect(allowed(policy, { email: 'eve@corp.example', emailVerified: true })).toBe(false);
   });
 });

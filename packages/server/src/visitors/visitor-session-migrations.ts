@@ -14,7 +14,7 @@ export const visitorMigrations: readonly Migration[] = [
         .addColumn('host', 'text', (column) => column.notNull())
         .addColumn('connectorId', 'text', (column) => column.notNull())
         .addColumn('externalSub', 'text', (column) => column.notNull())
-        .addColumn('externalIss', 'text')
+        .addColumn('externalIss', 'text', (column) => column.notNull())
         .addColumn('claims', 'text', (column) => column.notNull())
         .addColumn('companionHash', 'text', (column) => column.notNull())
         .addColumn('createdAt', 'bigint', (column) => column.notNull())

@@ -17,7 +17,7 @@ type PassportSessionRow = {
   host: string;
   connectorId: string;
   externalSub: string;
-  externalIss: string | null;
+  externalIss: string;
   claims: string;
   companionHash: string;
   createdAt: number;
@@ -91,7 +91,6 @@ export function createVisitors({ database, clock }: { database: Database; clock:
       };
       const statement = insert({
         ...session,
-        externalIss: session.externalIss ?? null,
         claims: JSON.stringify(session.claims),
         endedAt: null,
         endedBy: null,
@@ -157,7 +156,7 @@ function sessionOf(row: PassportSessionRow): VisitorSession {
     host: row.host,
     connectorId: row.connectorId,
     externalSub: row.externalSub,
-    externalIss: row.externalIss ?? undefined,
+    externalIss: row.externalIss,
     claims: JSON.parse(row.claims) as VisitorSession['claims'],
     companionHash: row.companionHash,
     createdAt: row.createdAt,

@@ -21,7 +21,7 @@ export type VisitorSession = {
   readonly connectorId: string;
   /** The principal at the identity provider. */
   readonly externalSub: string;
-  readonly externalIss: string | undefined;
+  readonly externalIss: string;
   readonly claims: VisitorClaims;
   /** Hash of the secret in the `__Host-` cookie without which the session cookie is nothing. */
   readonly companionHash: string;
