@@ -73,6 +73,16 @@ export const errorCatalogue = {
     title: 'You may not make this token',
     mend: 'Ask for a development token, or use an API token that may build for this project and environment.',
   },
+
+  // credentials
+  too_many_tries: { status: 429, title: 'Too many failed tries', mend: 'Wait a while, then try again.' },
+  password_queue_full: { status: 503, title: 'Too many people are logging in right now', mend: 'Try again in a few seconds.' },
+
+  // account
+  form_expired: { status: 403, title: 'This form is out of date', mend: 'Go back, load the page again and send the form once more.' },
+  setup_link_unknown: { status: 404, title: 'This link is not one of ours', mend: 'Check that you copied all of it, or ask for a new one.' },
+  setup_link_used: { status: 410, title: 'This link has been used', mend: 'Log in with the account that was made with it, or ask for a new link.' },
+  setup_link_expired: { status: 410, title: 'This link has expired', mend: 'Ask for a new one. For the first account of an instance, start the server again: it prints one.' },
 } as const satisfies Record<string, Entry>;
 
 export type ErrorCode = keyof typeof errorCatalogue;

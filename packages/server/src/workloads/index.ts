@@ -1,0 +1,13 @@
+// Workload identity: mints the tokens that say which team, project and environment a build, a running deployment or
+// a development machine is. Owns their claims, lives, reuse and audiences. Owns no key (`keys`), publishes no document
+// (`issuers`), and does not know how a token reaches its workload (`gateway`, the REST door here).
+export type { MintedToken, Workloads, WorkloadsNeeds } from './workloads.ts';
+export { createWorkloads } from './workloads.ts';
+export type {
+  GitFacts,
+  Runtime,
+  Workload,
+  WorkloadDeployment,
+  WorkloadProject,
+  WorkloadTeam,
+} from './workload.ts';
