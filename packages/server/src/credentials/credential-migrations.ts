@@ -1,0 +1,27 @@
+import type { Migration } from '#database';
+
+export const credentialMigrations: readonly Migration[] = [
+  {
+    name: '0120-credentials-create',
+    async up(schema) {
+      await schema.schema
+        .createTable('passwordCredentials')
+        .addColumn('userId', 'text', (column) => column.primaryKey())
+        .addColumn('hash', 'text', (column) => column.notNull())
+        .addColumn('createdAt', 'bigint', (column) => column.notNull())
+        .addColumn('updatedAt', 'bigint', (column) => column.notNull())
+        .execute();
+      await schema.schema
+        .createTable('passwordTries')
+        .addColumn('bucket', 'text', (column) => column.primaryKey())
+        .addColumn('tries', 'integer', (column) => column.notNull())
+        .addColumn('windowEndsAt', 'bigint', (column) => column.notNull())
+        .execute();
+      await schema.schema
+        .createIndex('passwordTriesByWindowEnd')
+        .on('passwordTries')
+        .column('windowEndsAt')
+        .execute();
+    },
+  },
+];

@@ -1,0 +1,13 @@
+// How a person proves who they are: passwords (policy, comparison, limits of failed tries) and the links by which an
+// account is first made. Owns the tables `passwordCredentials` and `passwordTries`.
+// Not the argon2 work itself (passwords), not the session that follows (sessions), not the pages (account).
+export { createCredentials, type Credentials, type PasswordLogin } from './credentials.ts';
+export { credentialMigrations } from './credential-migrations.ts';
+export { longestPassword, shortestPassword } from './password-policy.ts';
+export {
+  createSetupLinks,
+  type SetupLink,
+  type SetupLinks,
+  type SetupPurpose,
+  type TeamInvitation,
+} from './setup-links.ts';
