@@ -7,6 +7,7 @@ const steps: { name: string; command: string; args: string[] }[] = [
   { name: 'types', command: 'tsc', args: ['--noEmit'] },
   { name: 'lint', command: 'oxlint', args: ['--type-aware', '--deny-warnings'] },
   { name: 'format', command: 'oxfmt', args: ['--check'] },
+  { name: 'floor plan', command: process.execPath, args: ['tools/check-floor-plan/main.ts'] },
   { name: 'dead code', command: 'knip', args: ['--no-config-hints'] },
 ];
 
