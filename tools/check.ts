@@ -9,6 +9,7 @@ const steps: { name: string; command: string; args: string[] }[] = [
   { name: 'format', command: 'oxfmt', args: ['--check'] },
   { name: 'floor plan', command: process.execPath, args: ['tools/check-floor-plan/main.ts'] },
   { name: 'dead code', command: 'knip', args: ['--no-config-hints'] },
+  { name: 'documentation', command: process.execPath, args: ['tools/check-docs/main.ts'] },
 ];
 
 const failed = steps.filter(({ name, command, args }) => {
