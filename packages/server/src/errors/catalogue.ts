@@ -83,6 +83,73 @@ export const errorCatalogue = {
   setup_link_unknown: { status: 404, title: 'This link is not one of ours', mend: 'Check that you copied all of it, or ask for a new one.' },
   setup_link_used: { status: 410, title: 'This link has been used', mend: 'Log in with the account that was made with it, or ask for a new link.' },
   setup_link_expired: { status: 410, title: 'This link has expired', mend: 'Ask for a new one. For the first account of an instance, start the server again: it prints one.' },
+
+  // apps
+  invalid_app: {
+    status: 400,
+    title: 'The app cannot be registered like this',
+    mend: 'Correct the field named here.',
+  },
+  app_name_taken: {
+    status: 409,
+    title: 'Another app has this name',
+    mend: 'Choose another name or slug.',
+  },
+  app_changed: {
+    status: 409,
+    title: 'The app was changed meanwhile',
+    mend: 'Read it again and repeat your change.',
+  },
+  too_many_secrets: {
+    status: 409,
+    title: 'The app has two active secrets',
+    mend: 'Delete one of them first.',
+  },
+
+  // oauth
+  client_unknown: {
+    status: 400,
+    title: 'No app is registered under this client_id',
+    mend: 'If you came from an app, tell its developers; they find the right client_id on the page of their app.',
+  },
+  redirect_uri_not_registered: {
+    status: 400,
+    title: 'The redirect URI is not registered',
+    mend: 'Register exactly this URL as a callback URL of the app, or send one that is registered.',
+  },
+  authorization_request_invalid: {
+    status: 400,
+    title: 'The app sent a request that cannot be answered',
+    mend: 'Tell the developers of the app what is said here.',
+  },
+  authorization_request_gone: {
+    status: 404,
+    title: 'This sign-in is finished, expired or unknown',
+    mend: 'Go back to the app and sign in again.',
+  },
+  authorization_request_elsewhere: {
+    status: 403,
+    title: 'This sign-in was begun in another browser',
+    mend: 'Finish it in that browser, or go back to the app and sign in again here.',
+  },
+
+  // gateway (on the wire in capitals: `DEPLOYMENT_NOT_FOUND`)
+  deployment_not_found: { status: 404, title: 'There is no deployment at this address', mend: 'Check the address, or ask whoever gave you the link.' },
+  sign_in_required: { status: 401, title: 'This deployment is protected', mend: 'Open the sign-in address in a browser, then try again.' },
+  visit_refused: { status: 403, title: 'This deployment cannot be visited', mend: 'Ask the team that runs this deployment.' },
+  request_ambiguous: { status: 400, title: 'The request can be read in more than one way', mend: 'Send it in the form named here.' },
+  request_not_forwarded: { status: 405, title: 'This kind of request is not forwarded', mend: 'Use another method or protocol.' },
+  cookies_ambiguous: { status: 400, title: 'Your browser sent two sign-in cookies of one name', mend: 'Load the page again. If it stays, delete the cookies of this site.' },
+  cookies_too_large: { status: 431, title: 'Your browser sent more cookies than can be read', mend: 'Load the page again. If it stays, delete the cookies of this site.' },
+  hand_off_unknown: { status: 400, title: 'This sign-in link is not one of ours', mend: 'Open the page that you wanted and sign in from there.' },
+  hand_off_spent: { status: 400, title: 'This sign-in link has been used or has expired', mend: 'Open the page that you wanted; it leads to a new sign-in where one is needed.' },
+  hand_off_refused: { status: 403, title: 'The sign-in did not come back to where it began', mend: 'Open the page again in the browser that you want to use, with cookies allowed, and sign in from there.' },
+  visitor_too_large: { status: 403, title: 'Your identity provider says more about you than cookies can hold', mend: 'Ask the team to forward fewer claims.' },
+  upgrade_refused: { status: 403, title: 'This connection may not be opened from another site', mend: 'Open it from a page of this deployment.' },
+  upstream_not_allowed: { status: 502, title: 'This deployment points to an address that may not be reached', mend: 'The operator can allow it in TESSERA_UPSTREAM_ALLOW.' },
+  upstream_unreachable: { status: 502, title: 'The deployment does not answer', mend: 'Try again in a moment. If it stays, the deployment is down.' },
+  upstream_failed: { status: 502, title: 'The deployment gave an answer that is not HTTP', mend: 'Try again in a moment. If it stays, the deployment is broken.' },
+  upstream_timeout: { status: 504, title: 'The deployment took too long to answer', mend: 'Try again in a moment.' },
 } as const satisfies Record<string, Entry>;
 
 export type ErrorCode = keyof typeof errorCatalogue;
