@@ -1,0 +1,284 @@
+import type { IdTokenSigningAlgorithm, IdentityScope, TokenEndpointAuthMethod } from '@tessera/protocol';
+import { sql } from 'kysely';
+import { exactly, type Bound, type Database, type Expected } from '#database';
+import { appNameKey, type App, type AppSecret } from './app.ts';
+
+type AppRow = {
+  id: string;
+  teamId: string;
+  name: string;
+  nameKey: string;
+  slug: string;
+  redirectUris: string;
+  postLogoutRedirectUris: string;
+  backchannelLogoutUri: string | null;
+  scopes: string;
+  tokenEndpointAuthMethods: string;
+  signInAccess: 'anyone' | 'team';
+  idTokenSignedResponseAlg: IdTokenSigningAlgorithm;
+  requirePkce: number;
+  firstParty: number;
+  createdAt: number;
+  updatedAt: number;
+};
+type SecretRow = {
+  id: string;
+  appId: string;
+  hash: string;
+  last4: string;
+  createdAt: number;
+  expiresAt: number | null;
+  lastUsedAt: number | null;
+};
+type AppTables = { apps: AppRow; appSecrets: SecretRow };
+type WrittenFields = Omit<AppRow, 'id' | 'teamId' | 'firstParty' | 'createdAt'>;
+
+/** A secret that may be presented now, with the hash it is compared with. */
+export type LiveSecret = { id: string; hash: string; lastUsedAt: number | undefined };
+
+export type AppStore = ReturnType<typeof createAppStore>;
+
+export function createAppStore(database: Database) {
+  const query = database.queries<AppTables>();
+
+  const findById = database.statement<{ id: string }>()((value) =>
+    query.selectFrom('apps').selectAll().where('id', '=', value('id')),
+  );
+  const findByNameOrSlug = database.statement<{ nameKey: string; slug: string }>()((value) =>
+    query
+      .selectFrom('apps')
+      .select(['id', 'nameKey', 'slug'])
+      .where((either) =>
+        either.or([either('nameKey', '=', value('nameKey')), either('slug', '=', value('slug'))]),
+      ),
+  );
+  const insertApp = database.statement<AppRow>()((value) =>
+    query
+      .insertInto('apps')
+      .values({
+        id: value('id'),
+        teamId: value('teamId'),
+        name: value('name'),
+        nameKey: value('nameKey'),
+        slug: value('slug'),
+        redirectUris: value('redirectUris'),
+        postLogoutRedirectUris: value('postLogoutRedirectUris'),
+        backchannelLogoutUri: value('backchannelLogoutUri'),
+        scopes: value('scopes'),
+        tokenEndpointAuthMethods: value('tokenEndpointAuthMethods'),
+        signInAccess: value('signInAccess'),
+        idTokenSignedResponseAlg: value('idTokenSignedResponseAlg'),
+        requirePkce: value('requirePkce'),
+        firstParty: value('firstParty'),
+        createdAt: value('createdAt'),
+        updatedAt: value('updatedAt'),
+      })
+      .onConflict((conflict) => conflict.doNothing()),
+  );
+  const updateApp = database.statement<WrittenFields & { id: string; seenAt: number }>()((value) =>
+    query
+      .updateTable('apps')
+      .set({
+        name: value('name'),
+        nameKey: value('nameKey'),
+        slug: value('slug'),
+        redirectUris: value('redirectUris'),
+        postLogoutRedirectUris: value('postLogoutRedirectUris'),
+        backchannelLogoutUri: value('backchannelLogoutUri'),
+        scopes: value('scopes'),
+        tokenEndpointAuthMethods: value('tokenEndpointAuthMethods'),
+        signInAccess: value('signInAccess'),
+        idTokenSignedResponseAlg: value('idTokenSignedResponseAlg'),
+        requirePkce: value('requirePkce'),
+        updatedAt: value('updatedAt'),
+      })
+      .where('id', '=', value('id'))
+      .where('updatedAt', '=', value('seenAt'))
+      // A name taken in between is a lost race like any other, not an error of the database.
+      .where((other) =>
+        other.not(
+          other.exists(
+            query
+              .selectFrom('apps as taken')
+              .select('taken.id')
+              .where('taken.id', '<>', value('id'))
+              .where((either) =>
+                either.or([
+                  either('taken.nameKey', '=', value('nameKey')),
+                  either('taken.slug', '=', value('slug')),
+                ]),
+              ),
+          ),
+        ),
+      ),
+  );
+  const deleteApp = database.statement<{ id: string }>()((value) =>
+    query.deleteFrom('apps').where('id', '=', value('id')),
+  );
+  const deleteSecretsOfApp = database.statement<{ appId: string }>()((value) =>
+    query.deleteFrom('appSecrets').where('appId', '=', value('appId')),
+  );
+  const lockApp = database.statement<{ id: string }>()((value) =>
+    query
+      .updateTable('apps')
+      .set({ firstParty: sql<number>`${sql.ref('firstParty')}` })
+      .where('id', '=', value('id')),
+  );
+  const insertSecret = database.statement<SecretRow & { most: number }>()((value) =>
+    query
+      .insertInto('appSecrets')
+      .columns(['id', 'appId', 'hash', 'last4', 'createdAt', 'expiresAt', 'lastUsedAt'])
+      .expression(
+        query
+          .selectFrom('apps')
+          .select([
+            sql<string>`cast(${value('id')} as text)`.as('id'),
+            'apps.id as appId',
+            sql<string>`cast(${value('hash')} as text)`.as('hash'),
+            sql<string>`cast(${value('last4')} as text)`.as('last4'),
+            sql<number>`cast(${value('createdAt')} as bigint)`.as('createdAt'),
+            sql<number | null>`cast(${value('expiresAt')} as bigint)`.as('expiresAt'),
+            sql<number | null>`cast(${value('lastUsedAt')} as bigint)`.as('lastUsedAt'),
+          ])
+          .where('apps.id', '=', value('appId'))
+          .where(
+            (count) =>
+              count
+                .selectFrom('appSecrets')
+                .select((all) => all.fn.countAll<number>().as('active'))
+                .where('appSecrets.appId', '=', value('appId'))
+                .where((live) =>
+                  live.or([live('expiresAt', 'is', null), live('expiresAt', '>', database.now)]),
+                ),
+            '<',
+            value('most'),
+          ),
+      ),
+  );
+  const deleteSecret = database.statement<{ id: string; appId: string }>()((value) =>
+    query.deleteFrom('appSecrets').where('id', '=', value('id')).where('appId', '=', value('appId')),
+  );
+  const listSecrets = database.statement<{ appId: string }>()((value) =>
+    query
+      .selectFrom('appSecrets')
+      .selectAll()
+      .where('appId', '=', value('appId'))
+      .orderBy('createdAt')
+      .orderBy('id'),
+  );
+  const listLiveSecrets = database.statement<{ appId: string }>()((value) =>
+    query
+      .selectFrom('appSecrets')
+      .select(['id', 'hash', 'lastUsedAt'])
+      .where('appId', '=', value('appId'))
+      .where((live) => live.or([live('expiresAt', 'is', null), live('expiresAt', '>', database.now)])),
+  );
+  const noteUse = database.statement<{ id: string; at: number }>()((value) =>
+    query
+      .updateTable('appSecrets')
+      .set({ lastUsedAt: value('at') })
+      .where('id', '=', value('id')),
+  );
+
+  return {
+    async find(id: string): Promise<App | undefined> {
+      const row = await database.find(findById({ id }));
+      return row && appOf(row);
+    },
+    /** Which of a name and a slug another app has. */
+    async findTaken(app: App): Promise<'name' | 'slug' | undefined> {
+      const nameKey = appNameKey(app.name);
+      const rows = await database.list(findByNameOrSlug({ nameKey, slug: app.slug }));
+      const others = rows.filter((row) => row.id !== app.id);
+      if (others.some((row) => row.nameKey === nameKey)) return 'name';
+      return others.length > 0 ? 'slug' : undefined;
+    },
+    insert: (app: App): Expected => exactly(1, insertApp(rowOf(app))),
+    /** Refused when the app was changed since `seenAt`, or its name is taken. */
+    update: (app: App, seenAt: number): Expected => exactly(1, updateApp({ ...rowOf(app), seenAt })),
+    delete: (id: string): (Bound<unknown> | Expected)[] => [
+      exactly(1, deleteApp({ id })),
+      deleteSecretsOfApp({ appId: id }),
+    ],
+    /** The second statement is refused when `most` secrets are active. The first orders whoever adds at once. */
+    insertSecret: (appId: string, secret: AppSecret & { hash: string }, most: number): Expected[] => [
+      exactly(1, lockApp({ id: appId })),
+      exactly(
+        1,
+        insertSecret({
+          id: secret.id,
+          appId,
+          hash: secret.hash,
+          last4: secret.last4,
+          createdAt: secret.createdAt,
+          expiresAt: secret.expiresAt ?? null,
+          lastUsedAt: null,
+          most,
+        }),
+      ),
+    ],
+    deleteSecret: (appId: string, id: string): Expected => exactly(1, deleteSecret({ id, appId })),
+    async listSecrets(appId: string): Promise<AppSecret[]> {
+      return (await database.list(listSecrets({ appId }))).map((row) => ({
+        id: row.id,
+        last4: row.last4,
+        createdAt: row.createdAt,
+        expiresAt: row.expiresAt ?? undefined,
+        lastUsedAt: row.lastUsedAt ?? undefined,
+      }));
+    },
+    async listLiveSecrets(appId: string): Promise<LiveSecret[]> {
+      return (await database.list(listLiveSecrets({ appId }))).map((row) => ({
+        id: row.id,
+        hash: row.hash,
+        lastUsedAt: row.lastUsedAt ?? undefined,
+      }));
+    },
+    noteUse: (id: string, at: number): Bound<unknown> => noteUse({ id, at }),
+  };
+}
+
+function rowOf(app: App): AppRow {
+  return {
+    id: app.id,
+    teamId: app.teamId,
+    name: app.name,
+    nameKey: appNameKey(app.name),
+    slug: app.slug,
+    redirectUris: JSON.stringify(app.redirectUris),
+    postLogoutRedirectUris: JSON.stringify(app.postLogoutRedirectUris),
+    backchannelLogoutUri: app.backchannelLogoutUri ?? null,
+    scopes: app.scopes.join(' '),
+    tokenEndpointAuthMethods: app.tokenEndpointAuthMethods.join(' '),
+    signInAccess: app.signInAccess,
+    idTokenSignedResponseAlg: app.idTokenSignedResponseAlg,
+    requirePkce: app.requirePkce ? 1 : 0,
+    firstParty: app.firstParty ? 1 : 0,
+    createdAt: app.createdAt,
+    updatedAt: app.updatedAt,
+  };
+}
+
+function appOf(row: AppRow): App {
+  return {
+    id: row.id,
+    teamId: row.teamId,
+    name: row.name,
+    slug: row.slug,
+    redirectUris: JSON.parse(row.redirectUris) as string[],
+    postLogoutRedirectUris: JSON.parse(row.postLogoutRedirectUris) as string[],
+    backchannelLogoutUri: row.backchannelLogoutUri ?? undefined,
+    scopes: wordsOf<IdentityScope>(row.scopes),
+    tokenEndpointAuthMethods: wordsOf<TokenEndpointAuthMethod>(row.tokenEndpointAuthMethods),
+    signInAccess: row.signInAccess,
+    idTokenSignedResponseAlg: row.idTokenSignedResponseAlg,
+    requirePkce: row.requirePkce === 1,
+    firstParty: row.firstParty === 1,
+    createdAt: row.createdAt,
+    updatedAt: row.updatedAt,
+  };
+}
+
+function wordsOf<Word extends string>(text: string): Word[] {
+  return text === '' ? [] : (text.split(' ') as Word[]);
+}

@@ -1,0 +1,202 @@
+import { createId, createOpaqueToken, randomBase62, type WireNames } from '@tessera/protocol';
+import type { Audit } from '#audit';
+import type { Clock } from '#clock';
+import type { Bound, Database } from '#database';
+import { publicError } from '#errors';
+import { hashSecret } from '#sealing';
+import { invalidApp, slugFromName, validateApp, type App, type AppFields, type AppSecret } from './app.ts';
+import { createAppStore, type LiveSecret } from './app-store.ts';
+
+const mostSecrets = 2;
+const useNotedEveryMilliseconds = 60_000;
+
+export type AppsNeeds = { database: Database; clock: Clock; audit: Audit; wire: WireNames };
+
+/** Who changes an app, for the audit log. */
+export type AppActor = { id: string; reference?: string };
+
+export type NewApp = Omit<AppFields, 'slug'> & { slug: string | undefined };
+
+export type Apps = {
+  find(id: string): Promise<App | undefined>;
+  /** Throws `invalid_app` (a rule is broken) or `app_name_taken`. */
+  create(teamId: string, fields: NewApp, actor: AppActor): Promise<App>;
+  /** Changes only the given fields. Throws `invalid_app`, `app_name_taken`, or `app_changed` when it changed meanwhile. */
+  update(app: App, changes: Partial<AppFields>, actor: AppActor): Promise<App>;
+  /** Deletes the app with its secrets; `also` goes into the same unit (the end of its tokens). */
+  delete(app: App, also: readonly Bound<unknown>[], actor: AppActor): Promise<void>;
+  /** A new secret, in the clear for this once. Throws `too_many_secrets` when two are active. */
+  createSecret(
+    app: App,
+    expiresAt: number | undefined,
+    actor: AppActor,
+  ): Promise<{ secret: AppSecret; clientSecret: string }>;
+  /** Throws `not_found`. */
+  deleteSecret(app: App, secretId: string, actor: AppActor): Promise<void>;
+  listSecrets(appId: string): Promise<AppSecret[]>;
+  /** The secrets that may be presented now, as hashes. */
+  listLiveSecrets(appId: string): Promise<LiveSecret[]>;
+  /** Notes that a secret was used, at most once a minute: an authentication is not to be a write. */
+  noteSecretUse(secret: LiveSecret): Promise<void>;
+};
+
+export function createApps({ database, clock, audit, wire }: AppsNeeds): Apps {
+  const store = createAppStore(database);
+
+  /** A unit that lost a race about a name gets the same answer as one that came late. */
+  async function refuseTaken(app: App): Promise<void> {
+    const taken = await store.findTaken(app);
+    if (taken !== undefined) {
+      throw publicError('app_name_taken', {
+        description: `${taken}: "${app[taken]}" belongs to another app.`,
+      });
+    }
+  }
+
+  async function freeSlug(app: App): Promise<string> {
+    const taken = await store.findTaken(app);
+    return taken === undefined || taken === 'name'
+      ? app.slug
+      : `${app.slug}-${randomBase62(5).toLowerCase()}`;
+  }
+
+  return {
+    find: store.find,
+    listSecrets: store.listSecrets,
+    listLiveSecrets: store.listLiveSecrets,
+
+    async create(teamId, fields, actor) {
+      const now = clock.now();
+      const slug = fields.slug ?? slugFromName(fields.name);
+      const app: App = {
+        ...fields,
+        slug,
+        id: createId('cl'),
+        teamId,
+        firstParty: false,
+        createdAt: now,
+        updatedAt: now,
+      };
+      validateApp(app);
+      if (fields.slug === undefined) app.slug = await freeSlug(app);
+      await refuseTaken(app);
+      const outcome = await database.tryWrite([
+        store.insert(app),
+        audit.record({
+          actor: actor.id,
+          action: 'app.create',
+          object: app.id,
+          teamId,
+          after: app,
+          reference: actor.reference,
+        }),
+      ]);
+      if (!outcome.committed) {
+        await refuseTaken(app);
+        throw publicError('app_changed', { description: 'The app could not be stored.' });
+      }
+      return app;
+    },
+
+    async update(app, changes, actor) {
+      // `updatedAt` is the version that the statement asks for: it must never be the same twice.
+      const changed: App = { ...app, ...changes, updatedAt: Math.max(clock.now(), app.updatedAt + 1) };
+      validateApp(changed);
+      await refuseTaken(changed);
+      const outcome = await database.tryWrite([
+        store.update(changed, app.updatedAt),
+        audit.record({
+          actor: actor.id,
+          action: 'app.update',
+          object: app.id,
+          teamId: app.teamId,
+          before: app,
+          after: changed,
+          reference: actor.reference,
+        }),
+      ]);
+      if (!outcome.committed) {
+        await refuseTaken(changed);
+        throw publicError('app_changed', {
+          description: `App ${app.id} was changed by somebody else meanwhile.`,
+        });
+      }
+      return changed;
+    },
+
+    async delete(app, also, actor) {
+      const outcome = await database.tryWrite([
+        ...store.delete(app.id),
+        ...also,
+        audit.record({
+          actor: actor.id,
+          action: 'app.delete',
+          object: app.id,
+          teamId: app.teamId,
+          before: app,
+          reference: actor.reference,
+        }),
+      ]);
+      if (!outcome.committed) throw publicError('not_found', { description: `There is no app ${app.id}.` });
+    },
+
+    async createSecret(app, expiresAt, actor) {
+      const now = clock.now();
+      if (expiresAt !== undefined && expiresAt <= now) {
+        throw invalidApp(
+          'expiresAt',
+          `Received ${expiresAt}, which is past.`,
+          'Give a time to come, in milliseconds.',
+        );
+      }
+      const clientSecret = createOpaqueToken(wire.clientSecretPrefix);
+      const secret: AppSecret = {
+        id: createId('sec'),
+        last4: clientSecret.slice(-4),
+        createdAt: now,
+        expiresAt,
+        lastUsedAt: undefined,
+      };
+      const outcome = await database.tryWrite([
+        ...store.insertSecret(app.id, { ...secret, hash: hashSecret(clientSecret) }, mostSecrets),
+        audit.record({
+          actor: actor.id,
+          action: 'app-secret.create',
+          object: app.id,
+          teamId: app.teamId,
+          after: secret,
+          reference: actor.reference,
+        }),
+      ]);
+      if (outcome.committed) return { secret, clientSecret };
+      if (outcome.refusedAt === 0)
+        throw publicError('not_found', { description: `There is no app ${app.id}.` });
+      throw publicError('too_many_secrets', {
+        description: `App ${app.id} has ${mostSecrets} active secrets.`,
+      });
+    },
+
+    async deleteSecret(app, secretId, actor) {
+      const outcome = await database.tryWrite([
+        store.deleteSecret(app.id, secretId),
+        audit.record({
+          actor: actor.id,
+          action: 'app-secret.delete',
+          object: app.id,
+          teamId: app.teamId,
+          before: { id: secretId },
+          reference: actor.reference,
+        }),
+      ]);
+      if (!outcome.committed) {
+        throw publicError('not_found', { description: `App ${app.id} has no secret ${secretId}.` });
+      }
+    },
+
+    async noteSecretUse(secret) {
+      const now = clock.now();
+      if (now - (secret.lastUsedAt ?? 0) < useNotedEveryMilliseconds) return;
+      await database.write([store.noteUse(secret.id, now)]);
+    },
+  };
+}

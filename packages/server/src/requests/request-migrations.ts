@@ -1,0 +1,28 @@
+import type { Migration } from '#database';
+
+export const requestMigrations: readonly Migration[] = [
+  {
+    name: '0250-authorization-requests-create',
+    async up(schema) {
+      await schema.schema
+        .createTable('authorizationRequests')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('parameters', 'text', (column) => column.notNull())
+        .addColumn('reference', 'text', (column) => column.notNull())
+        .addColumn('browserId', 'text')
+        .addColumn('loginAtStart', 'text')
+        .addColumn('approvedUserId', 'text')
+        .addColumn('approvedScopes', 'text')
+        .addColumn('cancelledAt', 'bigint')
+        .addColumn('completedAt', 'bigint')
+        .addColumn('createdAt', 'bigint', (column) => column.notNull())
+        .addColumn('expiresAt', 'bigint', (column) => column.notNull())
+        .execute();
+      await schema.schema
+        .createIndex('authorizationRequestsByExpiry')
+        .on('authorizationRequests')
+        .column('expiresAt')
+        .execute();
+    },
+  },
+];

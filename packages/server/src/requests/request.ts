@@ -1,0 +1,34 @@
+import type { Prompt, ResponseMode } from '@tessera/protocol';
+
+/** The parameters of an authorization request (RFC 6749 4.1.1, OpenID Connect Core 3.1.2.1) after validation. */
+export type AuthorizationParameters = {
+  clientId: string;
+  redirectUri: string;
+  responseMode: ResponseMode;
+  /** Those of the scopes asked for that the app may have. */
+  scopes: readonly string[];
+  state?: string;
+  nonce?: string;
+  codeChallenge?: string;
+  prompts: readonly Prompt[];
+  /** Seconds. */
+  maxAge?: number;
+  loginHint?: string;
+  /** The `sub` of a valid `id_token_hint`: only this person will do. */
+  hintedUserId?: string;
+};
+
+/** A request that waits for a person. Times are milliseconds since the epoch. */
+export type AuthorizationRequest = {
+  id: string;
+  parameters: AuthorizationParameters;
+  /** Of the sign-in attempt. */
+  reference: string;
+  /** The browser that may go on with it; undefined until the first one came (after a cross-site POST). */
+  browserId: string | undefined;
+  /** The login the browser had when it came: a login that is asked for must be another one. */
+  loginAtStart: string | undefined;
+  /** What the person allowed on the consent page, and who they were. */
+  approved: { userId: string; scopes: readonly string[] } | undefined;
+  cancelled: boolean;
+};
