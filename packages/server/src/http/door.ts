@@ -1,0 +1,39 @@
+import type { IncomingMessage } from 'node:http';
+import { Hono, type Context } from 'hono';
+import { oauthAnswer, problemAnswer } from './error-answers.ts';
+
+/** What the listener knows of a request before any door does. */
+export type RequestFacts = {
+  /** Names this request; also in the answer's request-id header. */
+  reference: string;
+  /** The visitor's address, from the socket or from a configured proxy. */
+  clientAddress: string;
+};
+
+export type DoorEnv = {
+  Bindings: { incoming: IncomingMessage; facts: RequestFacts };
+  Variables: RequestFacts & {
+    /** What a door answered with an error, for the log line of the request. */
+    failure?: unknown;
+  };
+};
+
+export type DoorContext = Context<DoorEnv>;
+export type Door = Hono<DoorEnv>;
+
+/** Turns an error into an answer in the shape that a door's callers expect. */
+export type ErrorAnswer = (error: unknown, context: DoorContext) => Response | Promise<Response>;
+
+/** A door: a small router whose errors are answered in one shape. Unknown paths are the host table's business. */
+export function newDoor(errors: 'oauth' | 'problem' | ErrorAnswer): Door {
+  const answerError: ErrorAnswer =
+    errors === 'oauth' ? oauthAnswer : errors === 'problem' ? problemAnswer : errors;
+  const door: Door = new Hono<DoorEnv>({ strict: true });
+  door.onError((error, context) => {
+    context.set('failure', error);
+    return answerError(error, context);
+  });
+  return door;
+}
+
+export { oauthAnswer, problemAnswer };

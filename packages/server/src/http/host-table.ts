@@ -1,0 +1,68 @@
+import { Hono } from 'hono';
+import { publicError } from '#errors';
+import type { Door, DoorEnv, ErrorAnswer } from './door.ts';
+
+/** The doors of one base URL, and how an unknown path below it is answered. */
+export type Mount = { readonly base: string; readonly doors: readonly Door[]; readonly errors: ErrorAnswer };
+
+export type Application = Hono<DoorEnv>;
+
+/**
+ * Which host and path belongs to which door. Base URLs may share a host (`https://id.example.com` and
+ * `https://id.example.com/api`) or have one each; the configuration alone decides, never a header.
+ * `find` takes a `host[:port]` and answers undefined for a host that is not ours: the gateway's business.
+ */
+export function createHostTable(mounts: readonly Mount[]) {
+  const byHost = Map.groupBy(mounts, ({ base }) => new URL(base).host);
+  const applications = new Map([...byHost].map(([host, own]) => [host, createApplication(own)]));
+  return {
+    find: (host: string): Application | undefined => applications.get(withoutDefaultPort(host.toLowerCase())),
+  };
+}
+
+function createApplication(mounts: readonly Mount[]): Application {
+  const application: Application = new Hono<DoorEnv>({ strict: true });
+  application.use(async (context, next) => {
+    context.set('reference', context.env.facts.reference);
+    context.set('clientAddress', context.env.facts.clientAddress);
+    await next();
+    context.header('x-content-type-options', 'nosniff');
+    if (!context.res.headers.has('referrer-policy')) context.header('referrer-policy', 'no-referrer');
+    if (context.res.headers.get('cache-control') === null) context.header('cache-control', 'no-store');
+    if (mounts[0]?.base.startsWith('https:')) context.header('strict-transport-security', 'max-age=31536000');
+  });
+  // The deeper path first, so that an unknown path below `/api` is answered as the API answers.
+  const byDepth = mounts.toSorted((one, other) => pathOf(other.base).length - pathOf(one.base).length);
+  for (const { base, doors } of byDepth) for (const door of doors) application.route(pathOf(base), door);
+
+  application.notFound((context) => {
+    const { path, method } = context.req;
+    const mount = byDepth.find(({ base }) => path === pathOf(base) || path.startsWith(`${pathOf(base)}/`));
+    const allowed = methodsAt(application, path);
+    const error =
+      allowed.length === 0
+        ? publicError('not_found', { description: `There is nothing at ${path}.` })
+        : publicError('method_not_allowed', {
+            description: `The method ${method} is not available at ${path}.`,
+            headers: { allow: allowed.join(', ') },
+          });
+    return mount === undefined ? context.body(null, 404) : mount.errors(error, context);
+  });
+  return application;
+}
+
+function methodsAt(application: Application, path: string): string[] {
+  const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].filter((method) =>
+    application.router.match(method, path)[0].some(([[, route]]) => route.method === method),
+  );
+  return methods.includes('GET') ? ['HEAD', ...methods] : methods;
+}
+
+function pathOf(base: string): string {
+  return new URL(base).pathname.replace(/\/$/, '');
+}
+
+/** `URL` drops the default port of its scheme; a client may send it. */
+function withoutDefaultPort(host: string): string {
+  return host.replace(/:(?:80|443)$/, '');
+}

@@ -1,0 +1,18 @@
+// HTTP in: listeners, which host and path belongs to which door, reading what arrives (forms, JSON, cookies, the
+// client's address) and turning errors into answers. Owns no endpoint and no decision of who may do what.
+export { createClientAddress } from './client-address.ts';
+export { cookieHeader, readCookie, secureCookieName } from './cookies.ts';
+export type { CookieOptions } from './cookies.ts';
+export { newDoor, oauthAnswer, problemAnswer } from './door.ts';
+export type { Door, DoorContext, DoorEnv, ErrorAnswer, RequestFacts } from './door.ts';
+export { answerOf } from './error-answers.ts';
+export type { Answer } from './error-answers.ts';
+export { createHostTable } from './host-table.ts';
+export type { Mount } from './host-table.ts';
+export { readForm, readJson, readQuery } from './reading.ts';
+export { createReference } from './reference.ts';
+export { restDoor } from './rest-door.ts';
+export type { CalledTeam, Caller, RestCall, RestDoor } from './rest-door.ts';
+export { requireSameOrigin } from './same-origin.ts';
+export { listen } from './server.ts';
+export type { Listener, NodeDoor } from './server.ts';

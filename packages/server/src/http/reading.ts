@@ -1,0 +1,113 @@
+import type { ZodType } from 'zod';
+import { oauthError, publicError } from '#errors';
+import type { DoorContext } from './door.ts';
+
+export const bodyLimitBytes = 64 * 1024;
+const parameterLimit = 100;
+const depthLimit = 20;
+
+/**
+ * A form body (`application/x-www-form-urlencoded`). A parameter sent twice is refused, one without a value counts
+ * as absent (RFC 6749 section 3.1). Throws OAuthError `invalid_request`.
+ */
+export async function readForm(context: DoorContext): Promise<ReadonlyMap<string, string>> {
+  const type = mediaType(context);
+  if (type !== 'application/x-www-form-urlencoded') {
+    throw oauthError(
+      'invalid_request',
+      `The body has the type '${type || 'none'}'. Expected 'application/x-www-form-urlencoded'`,
+      { status: type === '' ? 400 : 415 },
+    );
+  }
+  return readParameters(await readText(context));
+}
+
+/** The query of the address, under the same rules as a form. Throws OAuthError `invalid_request`. */
+export function readQuery(context: DoorContext): ReadonlyMap<string, string> {
+  const { url } = context.req;
+  const question = url.indexOf('?');
+  return question === -1 ? new Map() : readParameters(url.slice(question + 1));
+}
+
+function readParameters(text: string): ReadonlyMap<string, string> {
+  const parameters = new Map<string, string>();
+  let count = 0;
+  for (const [name, value] of new URLSearchParams(text)) {
+    if (++count > parameterLimit)
+      throw oauthError('invalid_request', `More than ${parameterLimit} parameters`);
+    if (parameters.has(name))
+      throw oauthError('invalid_request', `Parameter '${name}' is sent more than once`);
+    parameters.set(name, value);
+  }
+  for (const [name, value] of parameters) if (value === '') parameters.delete(name);
+  return parameters;
+}
+
+/**
+ * A JSON body of the schema's shape. Throws PublicError `bad_request` with every fault listed: where, what was
+ * received and what was expected.
+ */
+export async function readJson<Value>(context: DoorContext, schema: ZodType<Value>): Promise<Value> {
+  const type = mediaType(context);
+  if (type !== 'application/json') {
+    throw publicError('unsupported_media_type', {
+      description: `The body has the type '${type || 'none'}'. Expected 'application/json'.`,
+    });
+  }
+  const text = await readText(context);
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    throw publicError('bad_request', { description: 'The body is not JSON.' });
+  }
+  if (isDeeper(json, depthLimit)) {
+    throw publicError('bad_request', { description: `The body nests deeper than ${depthLimit} levels.` });
+  }
+  const result = schema.safeParse(json);
+  if (result.success) return result.data;
+  const faults = result.error.issues.map(({ path, message }) =>
+    path.length === 0 ? message : `'${path.join('.')}': ${message}`,
+  );
+  throw publicError('bad_request', {
+    description: `The body does not have the expected form. ${faults.join('. ')}.`,
+  });
+}
+
+/** The body as text, at most 64 KiB, whatever `Content-Length` says. */
+async function readText(context: DoorContext): Promise<string> {
+  const { body } = context.req.raw;
+  if (body === null) return '';
+  if (Number(context.req.header('content-length') ?? 0) > bodyLimitBytes) throw tooLarge();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of body) {
+      size += chunk.length;
+      if (size > bodyLimitBytes) throw tooLarge();
+      chunks.push(chunk);
+    }
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
+  } catch (error) {
+    if (error instanceof TypeError) {
+      throw publicError('bad_request', { description: 'The body is cut short or not UTF-8.', cause: error });
+    }
+    throw error;
+  }
+}
+
+function tooLarge() {
+  return publicError('payload_too_large', {
+    description: `The body is larger than ${bodyLimitBytes} bytes.`,
+    headers: { connection: 'close' },
+  });
+}
+
+function mediaType(context: DoorContext): string {
+  return (context.req.header('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((member) => isDeeper(member, levels - 1));
+}

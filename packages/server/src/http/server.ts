@@ -1,0 +1,153 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { getRequestListener } from '@hono/node-server';
+import { publicError } from '#errors';
+import type { Logger } from '#logger';
+import type { RequestFacts } from './door.ts';
+import { answerOf } from './error-answers.ts';
+import type { Application } from './host-table.ts';
+import { createReference } from './reference.ts';
+
+const headerLimitBytes = 16 * 1024;
+const addressLimitCharacters = 8 * 1024;
+const headersTimeoutMilliseconds = 10_000;
+const drainMilliseconds = 10_000;
+
+/** A door on `node:http` itself: the gateway's data path, where a byte is not touched twice. */
+export type NodeDoor = {
+  request(request: IncomingMessage, response: ServerResponse, facts: RequestFacts): void;
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, facts: RequestFacts): void;
+};
+
+export type Listener = {
+  readonly host: string;
+  readonly port: number;
+  /** Takes no new connection, lets running requests end, and cuts what is left after 10 s. */
+  close(): Promise<void>;
+};
+
+export type ListenNeeds = {
+  host: string;
+  port: number;
+  /** The application of one of our own hosts. */
+  findApplication(host: string): Application | undefined;
+  /** Everything else. */
+  gateway: NodeDoor;
+  clientAddress(socketAddress: string | undefined, forwardedFor: string | undefined): string;
+  requestIdHeader: string;
+  logger: Logger;
+};
+
+/** Listens. Each request gets its reference first; then its host decides between our own doors and the gateway. */
+export async function listen(needs: ListenNeeds): Promise<Listener> {
+  const { logger, gateway, findApplication, requestIdHeader } = needs;
+  const factsOf = new WeakMap<IncomingMessage, RequestFacts>();
+  const begin = (request: IncomingMessage): RequestFacts => {
+    const forwarded = request.headers['x-forwarded-for'];
+    const facts = {
+      reference: createReference(),
+      clientAddress: needs.clientAddress(
+        request.socket.remoteAddress,
+        Array.isArray(forwarded) ? forwarded.join(',') : forwarded,
+      ),
+    };
+    factsOf.set(request, facts);
+    return facts;
+  };
+
+  const answerDoors = getRequestListener(
+    async (request, { incoming }) => {
+      const message = incoming as IncomingMessage;
+      const facts = factsOf.get(message) ?? begin(message);
+      const application = findApplication(message.headers.host ?? '');
+      if (application === undefined) throw new Error('a request for another host came to our own doors');
+      return application.fetch(request, { incoming: message, facts });
+    },
+    {
+      overrideGlobalObjects: false,
+      errorHandler: () => refusal(publicError('bad_request')),
+    },
+  );
+
+  const server = createServer({ maxHeaderSize: headerLimitBytes, requestTimeout: 0 }, (request, response) => {
+    const started = performance.now();
+    const facts = begin(request);
+    response.setHeader(requestIdHeader, facts.reference);
+    response.once('close', () => {
+      const path = (request.url ?? '').split('?', 1)[0];
+      const fields = {
+        reference: facts.reference,
+        method: request.method,
+        host: request.headers.host,
+        path,
+        status: response.statusCode,
+        milliseconds: Math.round(performance.now() - started),
+      };
+      if (response.statusCode >= 500) logger.warn('request', fields);
+      else logger.debug('request', fields);
+    });
+    const url = request.url ?? '';
+    if (url.length > addressLimitCharacters) {
+      send(response, refusal(publicError('uri_too_long')), facts);
+      return;
+    }
+    if (findApplication(request.headers.host ?? '') === undefined) {
+      gateway.request(request, response, facts);
+      return;
+    }
+    if (!url.startsWith('/')) {
+      send(
+        response,
+        refusal(publicError('bad_request', { description: 'The request target is not a path.' })),
+        facts,
+      );
+      return;
+    }
+    void answerDoors(request, response);
+  });
+  server.headersTimeout = headersTimeoutMilliseconds;
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on('error', () => socket.destroy());
+    if (findApplication(request.headers.host ?? '') === undefined) {
+      gateway.upgrade(request, socket, head, begin(request));
+      return;
+    }
+    socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+  });
+
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(needs.port, needs.host, resolve);
+  });
+  const address = server.address() as AddressInfo;
+
+  return {
+    host: needs.host,
+    port: address.port,
+    async close() {
+      const closed = new Promise<void>((resolve) => {
+        server.close(() => resolve());
+      });
+      server.closeIdleConnections();
+      const cut = setTimeout(() => server.closeAllConnections(), drainMilliseconds);
+      await closed;
+      clearTimeout(cut);
+    },
+  };
+}
+
+function refusal(error: Error): Response {
+  const answer = answerOf(error);
+  return Response.json(
+    { code: answer.code, title: answer.title, detail: answer.description, mend: answer.mend },
+    { status: answer.status, headers: { 'cache-control': 'no-store', connection: 'close' } },
+  );
+}
+
+function send(response: ServerResponse, refused: Response, { reference }: RequestFacts): void {
+  void refused.json().then((body: unknown) => {
+    response.writeHead(refused.status, Object.fromEntries(refused.headers));
+    response.end(JSON.stringify({ ...(body as object), reference }));
+  });
+}
