@@ -1,0 +1,135 @@
+import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { describeConfig, parseConfig, readMasterKey } from '#config';
+
+const folder = mkdtempSync(join(tmpdir(), 'tessera-config-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function valid(environment: Record<string, string>) {
+  const result = parseConfig(environment);
+  if ('problems' in result) throw new Error(JSON.stringify(result.problems));
+  return result;
+}
+function problemsOf(environment: Record<string, string>): string[] {
+  const result = parseConfig(environment);
+  return 'problems' in result ? result.problems.map(({ name, problem }) => `${name} ${problem}`) : [];
+}
+
+const production = {
+  TESSERA_PUBLIC_URL: 'https://id.example.com',
+  TESSERA_DEPLOYMENT_DOMAIN: 'example.app',
+};
+
+describe('the configuration', () => {
+  it('needs nothing on a developer’s machine', () => {
+    const { config } = valid({});
+    expect(config.urls).toEqual({
+      origin: 'http://localhost:4000',
+      api: 'http://localhost:4000/api',
+      oidc: 'http://localhost:4000/oidc',
+      passport: 'http://localhost:4000/passport',
+      connect: 'http://localhost:4000/connect',
+    });
+    expect(config.deployments).toEqual({ protocol: 'http:', domain: 'app.localhost', port: '4000' });
+    expect(config.upstreamAllow.all).toEqual(['127.0.0.0/8', '::1']);
+  });
+
+  it('follows one public URL, and lets each role be set alone', () => {
+    const { config } = valid({ ...production, TESSERA_OIDC_URL: 'https://oidc.example.com/' });
+    expect(config.urls.api).toBe('https://id.example.com/api');
+    expect(config.urls.oidc).toBe('https://oidc.example.com');
+    expect(config.development).toBe(false);
+    expect(config.upstreamAllow.all).toEqual([]);
+  });
+
+  it('lists every problem at once', () => {
+    const problems = problemsOf({
+      TESSERA_PUBLIC_URL: 'http://id.example.com',
+      TESSERA_LISTEN: 'nonsense',
+      TESSERA_TRUST_PROXY: '10.0.0.0/99',
+      TESSERA_PUBLICURL: 'x',
+      TESSERA_SOMETHING_ELSE_ENTIRELY: 'x',
+    });
+    expect(problems).toHaveLength(5);
+    expect(problems.join('\n')).toContain(
+      'TESSERA_PUBLICURL is no name of the configuration; did you mean TESSERA_PUBLIC_URL?',
+    );
+    expect(problems.join('\n')).toContain('tokens would travel in the clear');
+  });
+
+  it.each([
+    ['an http issuer outside loopback', { TESSERA_PUBLIC_URL: 'http://10.0.0.1:4000' }, 'plain http'],
+    [
+      'a gateway without a deployment domain',
+      { TESSERA_PUBLIC_URL: 'https://id.example.com' },
+      'TESSERA_DEPLOYMENT_DOMAIN is missing',
+    ],
+    [
+      'two roles at one URL',
+      { ...production, TESSERA_API_URL: 'https://id.example.com' },
+      'the same base URL',
+    ],
+    [
+      'a role host among the deployments',
+      { ...production, TESSERA_DEPLOYMENT_DOMAIN: 'example.com' },
+      'contains the host of a role',
+    ],
+    [
+      'PostgreSQL without a master key',
+      { TESSERA_DATABASE_URL: 'postgres://x/y' },
+      'every node needs the same key',
+    ],
+    ['an unknown database', { TESSERA_DATABASE_URL: 'mysql://root:secret@x/y' }, 'expected sqlite:PATH'],
+    ['an unknown role', { TESSERA_ROLES: 'identity,proxy' }, "'proxy' is none of identity, gateway"],
+    ['a wire prefix that is no header name', { TESSERA_WIRE_PREFIX: 'Ä' }, 'is not a prefix'],
+    ['two master keys', { TESSERA_MASTER_KEY: 'a', TESSERA_MASTER_KEY_FILE: 'b' }, 'given twice'],
+  ])('refuses %s', (_, environment, problem) => {
+    expect(problemsOf(environment).join('\n')).toContain(problem);
+  });
+
+  it('warns of deployments that share a site with the login', () => {
+    const { warnings } = valid({ ...production, TESSERA_DEPLOYMENT_DOMAIN: 'apps.example.com' });
+    expect(warnings).toHaveLength(1);
+  });
+
+  it('prints itself without secrets', () => {
+    const { config } = valid({
+      TESSERA_DATABASE_URL: 'postgres://tessera:hunter2@db.example.com/tessera',
+      TESSERA_MASTER_KEY: 'A'.repeat(43),
+      TESSERA_SMTP_URL: 'smtp://mailer:hunter3@mail.example.com:587',
+    });
+    const printed = describeConfig(config);
+    expect(printed).toContain('postgres://[redacted]@db.example.com/tessera');
+    expect(printed).not.toMatch(/hunter|AAAA/);
+  });
+});
+
+describe('the master key', () => {
+  it('is made once, for its owner alone', () => {
+    const path = join(folder, 'fresh', 'master-key');
+    const made = readMasterKey({ from: 'data', path });
+    expect(made).toBeInstanceOf(Uint8Array);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(readMasterKey({ from: 'data', path })).toEqual(made);
+  });
+
+  it('is refused from a file that others can read', () => {
+    const path = join(folder, 'open');
+    writeFileSync(path, 'A'.repeat(43));
+    chmodSync(path, 0o644);
+    expect(readMasterKey({ from: 'file', path })).toMatchObject({
+      problem: expect.stringContaining('mode 0644'),
+    });
+  });
+
+  it('is refused when it is no key or no file', () => {
+    expect(readMasterKey({ from: 'value', text: 'short' })).toMatchObject({
+      problem: expect.stringContaining('32 bytes'),
+    });
+    expect(readMasterKey({ from: 'file', path: join(folder, 'none') })).toMatchObject({
+      problem: expect.stringContaining('ENOENT'),
+    });
+  });
+});

@@ -1,0 +1,40 @@
+import type { Config } from './config.ts';
+
+/** The configuration as `config check` prints it: every value, secrets as `[redacted]`. */
+export function describeConfig(config: Config): string {
+  const { urls, deployments, listen, operationsListen, database, masterKey, upstreamAllow } = config;
+  const byTeam = [...upstreamAllow.byTeam].flatMap(([team, ranges]) =>
+    ranges.map((range) => `${team}=${range}`),
+  );
+  const lines: [string, string][] = [
+    ['TESSERA_ORIGIN_URL', urls.origin],
+    ['TESSERA_API_URL', urls.api],
+    ['TESSERA_OIDC_URL', urls.oidc],
+    ['TESSERA_PASSPORT_URL', urls.passport],
+    ['TESSERA_CONNECT_URL', urls.connect],
+    ['TESSERA_DEPLOYMENT_DOMAIN', deployments?.domain ?? '(none)'],
+    ['TESSERA_LISTEN', `${listen.host}:${listen.port}`],
+    ['TESSERA_OPERATIONS_LISTEN', `${operationsListen.host}:${operationsListen.port}`],
+    [
+      'TESSERA_DATABASE_URL',
+      database.dialect === 'sqlite' ? `sqlite:${database.path}` : redactUrl(database.connectionString),
+    ],
+    ['TESSERA_DATA', config.dataFolder],
+    ['TESSERA_MASTER_KEY', masterKey.from === 'value' ? '[redacted]' : `in the file ${masterKey.path}`],
+    ['TESSERA_TRUST_PROXY', config.trustProxy.join(', ') || '(none)'],
+    ['TESSERA_UPSTREAM_ALLOW', [...upstreamAllow.all, ...byTeam].join(', ') || '(none)'],
+    ['TESSERA_ALLOW_PRIVATE_HOSTS', config.allowPrivateHosts.join(', ') || '(none)'],
+    ['TESSERA_WIRE_PREFIX', config.wirePrefix],
+    ['TESSERA_ROLES', config.roles.join(', ')],
+    ['TESSERA_SMTP_URL', config.smtpUrl === undefined ? '(none)' : redactUrl(config.smtpUrl)],
+    ['TESSERA_LOG_LEVEL', config.logLevel],
+  ];
+  const width = Math.max(...lines.map(([name]) => name.length));
+  return lines.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
+}
+
+function redactUrl(text: string): string {
+  return text
+    .replace(/\/\/[^/@]*@/, '//[redacted]@')
+    .replaceAll(/([?&](?:password|sslpassword)=)[^&]*/gi, '$1[redacted]');
+}

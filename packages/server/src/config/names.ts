@@ -1,0 +1,51 @@
+/** Every name that configures the server, with one line for `config check` and the error of an unknown name. */
+export const configNames = {
+  TESSERA_PUBLIC_URL: 'one URL from which all hosts follow, for example https://id.example.com',
+  TESSERA_ORIGIN_URL: 'login, consent, authorization endpoint, discovery',
+  TESSERA_API_URL: 'token, revocation, introspection, userinfo, REST',
+  TESSERA_OIDC_URL: 'issuers of workload tokens',
+  TESSERA_PASSPORT_URL: 'issuers of visitor tokens',
+  TESSERA_CONNECT_URL: 'the one callback of external identity providers',
+  TESSERA_DEPLOYMENT_DOMAIN: 'the domain below which deployments live, for example example.app',
+  TESSERA_LISTEN: 'host:port of the public listener',
+  TESSERA_OPERATIONS_LISTEN: 'host:port of health and metrics',
+  TESSERA_DATABASE_URL: 'sqlite:PATH or postgres://…',
+  TESSERA_DATA: 'the folder for the SQLite file and the master key',
+  TESSERA_MASTER_KEY: '32 bytes as base64url or hex; or TESSERA_MASTER_KEY_FILE',
+  TESSERA_MASTER_KEY_FILE: 'a file with the master key, readable by its owner alone',
+  TESSERA_TRUST_PROXY: 'addresses or CIDR ranges of proxies whose X-Forwarded-For counts',
+  TESSERA_UPSTREAM_ALLOW: 'CIDR ranges that upstreams may lie in; TEAM=RANGE for one team',
+  TESSERA_ALLOW_PRIVATE_HOSTS: 'hosts (host or host:port) that outgoing calls may reach although private',
+  TESSERA_WIRE_PREFIX: 'the prefix of names on the wire',
+  TESSERA_ROLES: 'identity, gateway, or both',
+  TESSERA_SMTP_URL: 'smtp:// or smtps:// URL of the mail server',
+  TESSERA_LOG_LEVEL: 'debug, info, warn, error or silent',
+} as const;
+
+export type ConfigName = keyof typeof configNames;
+
+/** The known name that is nearest to a mistyped one, if any is near. */
+export function nearestName(unknown: string): string | undefined {
+  let best: { name: string; distance: number } | undefined;
+  for (const name of Object.keys(configNames)) {
+    const distance = editDistance(unknown, name);
+    if (best === undefined || distance < best.distance) best = { name, distance };
+  }
+  return best !== undefined && best.distance <= Math.max(2, Math.floor(unknown.length / 4))
+    ? best.name
+    : undefined;
+}
+
+/** Levenshtein's distance. */
+function editDistance(one: string, other: string): number {
+  let row = Array.from({ length: other.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= one.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= other.length; j++) {
+      const replaced = (row[j - 1] ?? 0) + (one[i - 1] === other[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[other.length] ?? 0;
+}

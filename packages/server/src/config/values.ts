@@ -1,0 +1,87 @@
+import { isIP } from 'node:net';
+
+/** A value of the environment that cannot be used, in words for the list of problems. */
+export class InvalidValue extends Error {
+  override readonly name = 'InvalidValue';
+}
+
+/** An absolute http or https URL without credentials, query, fragment or trailing slash. */
+export function parseBaseUrl(text: string): string {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    throw new InvalidValue(`'${text}' is not a URL; expected something like https://id.example.com`);
+  }
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') {
+    throw new InvalidValue(`'${text}' has the scheme ${url.protocol}; expected https:`);
+  }
+  if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
+    throw new InvalidValue('a base URL has no credentials, no query and no fragment');
+  }
+  if (url.protocol === 'http:' && !isDevelopmentHost(url.hostname)) {
+    throw new InvalidValue(
+      `'${text}' is plain http; expected https, since tokens would travel in the clear (http is for loopback and .localhost)`,
+    );
+  }
+  return url.origin + url.pathname.replace(/\/+$/, '');
+}
+
+/** Loopback addresses and names below `localhost` (RFC 6761): a developer's machine. */
+export function isDevelopmentHost(hostname: string): boolean {
+  return (
+    hostname === 'localhost' ||
+    hostname.endsWith('.localhost') ||
+    hostname === '[::1]' ||
+    (isIP(hostname) === 4 && hostname.startsWith('127.'))
+  );
+}
+
+/** `host:port`, `[::1]:port` or a port alone; port 0 lets the system choose. */
+export function parseListen(text: string): { host: string; port: number } {
+  const match = /^(?:(?<host>\[[0-9a-fA-F:]+\]|[^:[\]]*):)?(?<port>\d{1,5})$/.exec(text);
+  const port = Number(match?.groups?.['port']);
+  if (match === null || port > 65_535)
+    throw new InvalidValue(`'${text}' is not host:port, such as 127.0.0.1:4000`);
+  return { host: (match.groups?.['host'] ?? '').replaceAll(/[[\]]/g, '') || '127.0.0.1', port };
+}
+
+/** A domain of at least one dot (or below `localhost`), without scheme, port or wildcard. */
+export function parseDomain(text: string): string {
+  const domain = text.toLowerCase().replace(/^\*\./, '');
+  if (
+    !/^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(
+      domain,
+    )
+  ) {
+    throw new InvalidValue(`'${text}' is not a domain, such as example.app`);
+  }
+  return domain;
+}
+
+/** `10.0.0.0/8, ::1`: addresses and ranges. */
+export function parseRanges(text: string): string[] {
+  return parseList(text).map((range) => {
+    const [address = '', bits] = range.split('/');
+    const family = isIP(address);
+    const most = family === 6 ? 128 : 32;
+    if (family === 0 || (bits !== undefined && (!/^\d{1,3}$/.test(bits) || Number(bits) > most))) {
+      throw new InvalidValue(`'${range}' is not an address or a CIDR range, such as 10.0.0.0/8`);
+    }
+    return range;
+  });
+}
+
+export function parseList(text: string): string[] {
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+}
+
+/** One of the words. */
+export function parseWord<Word extends string>(text: string, words: readonly Word[]): Word {
+  const found = words.find((word) => word === text);
+  if (found === undefined) throw new InvalidValue(`'${text}' is none of ${words.join(', ')}`);
+  return found;
+}
