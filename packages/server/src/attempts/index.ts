@@ -2,6 +2,7 @@
 // the records and the shapes that connect and gateway hand each other along the way. Owns no protocol state: state,
 // nonce and verifier are connect's, authorization requests are `requests`'.
 export { attemptMigrations } from './attempt-migrations.ts';
+export { createAttemptRest } from './attempt-rest.ts';
 export { createAttempts } from './attempt-store.ts';
 export type { Attempts } from './attempt-store.ts';
 export type { Attempt, AttemptStart, AttemptStep } from './attempt.ts';

@@ -47,6 +47,28 @@ export const errorCatalogue = {
     title: 'The service failed while answering',
     mend: 'Try again; if it stays, give the reference to whoever runs this service.',
   },
+  // connectors
+  connector_refused: {
+    status: 400,
+    title: 'The identity provider application cannot be saved like this',
+    mend: 'Correct the part named here and save again.',
+  },
+  connector_changed: {
+    status: 409,
+    title: 'Somebody else changed this identity provider application meanwhile',
+    mend: 'Read it again and repeat the change.',
+  },
+  connector_in_use: {
+    status: 409,
+    title: 'Projects use this identity provider application',
+    mend: 'Give the projects another one, or switch their Passport off, then delete it.',
+  },
+  // providers
+  discovery_failed: {
+    status: 400,
+    title: 'The endpoints of this issuer cannot be discovered',
+    mend: 'Check the issuer, or type the endpoints by hand.',
+  },
   // workloads
   oidc_tokens_disabled: {
     status: 403,
@@ -150,6 +172,68 @@ export const errorCatalogue = {
   upstream_unreachable: { status: 502, title: 'The deployment does not answer', mend: 'Try again in a moment. If it stays, the deployment is down.' },
   upstream_failed: { status: 502, title: 'The deployment gave an answer that is not HTTP', mend: 'Try again in a moment. If it stays, the deployment is broken.' },
   upstream_timeout: { status: 504, title: 'The deployment took too long to answer', mend: 'Try again in a moment.' },
+
+  // rest
+  unauthorized: {
+    status: 401,
+    title: 'A token is needed',
+    mend: 'Send an API token in the header "Authorization: Bearer …". Tokens are made on the account page.',
+  },
+  forbidden: {
+    status: 403,
+    title: 'You may not do this',
+    mend: 'Ask someone whose role allows it, or use a token that was given the permission.',
+  },
+  fresh_authentication_required: {
+    status: 403,
+    title: 'This needs a fresh login',
+    mend: 'Log in again and make a new token on the account page, or do it there.',
+  },
+  team_required: {
+    status: 400,
+    title: 'The call does not say which team it is for',
+    mend: 'Add ?teamId= with the id of the team, or ?slug= with its slug.',
+  },
+
+  // teams
+  name_taken: {
+    status: 409,
+    title: 'This name is taken',
+    mend: 'Choose another: a name that was ever in use is never given out again.',
+  },
+  already_member: { status: 409, title: 'This person is a member already', mend: 'Nothing is left to do.' },
+  unknown_connector: {
+    status: 400,
+    title: 'The team has no such identity provider application',
+    mend: 'Create it with POST /v1/connectors, and send the id that is answered.',
+  },
+  changed_meanwhile: {
+    status: 409,
+    title: 'Somebody else changed this at the same time',
+    mend: 'Read it again, and send the change once more.',
+  },
+
+  // deployments
+  upstream_refused: {
+    status: 400,
+    title: 'This upstream may not be used',
+    mend: 'Use an address that the operator allows this team in TESSERA_UPSTREAM_ALLOW.',
+  },
+  host_refused: {
+    status: 400,
+    title: 'This host cannot be given to a deployment',
+    mend: 'Use one label below the domain of deployments, or leave the hosts out: one is then made.',
+  },
+  host_taken: {
+    status: 409,
+    title: 'This host is taken',
+    mend: 'Choose another: a host that was ever in use stays with its project and environment.',
+  },
+  domain_proof_required: {
+    status: 400,
+    title: 'The ownership of this domain is not proven',
+    mend: 'Use a host below the domain of deployments: own domains are not taken here yet.',
+  },
 } as const satisfies Record<string, Entry>;
 
 export type ErrorCode = keyof typeof errorCatalogue;

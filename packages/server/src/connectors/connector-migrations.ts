@@ -1,0 +1,36 @@
+import type { Migration } from '#database';
+
+export const connectorMigrations: readonly Migration[] = [
+  {
+    name: '0240-connectors-create',
+    async up(schema) {
+      await schema.schema
+        .createTable('connectors')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('teamId', 'text', (column) => column.notNull())
+        .addColumn('name', 'text', (column) => column.notNull())
+        .addColumn('type', 'text', (column) => column.notNull())
+        .addColumn('issuer', 'text', (column) => column.notNull())
+        .addColumn('clientId', 'text', (column) => column.notNull())
+        .addColumn('clientSecretSealed', 'text')
+        .addColumn('tokenEndpointAuthMethod', 'text', (column) => column.notNull())
+        .addColumn('authorizationEndpoint', 'text', (column) => column.notNull())
+        .addColumn('tokenEndpoint', 'text', (column) => column.notNull())
+        .addColumn('jwksUri', 'text', (column) => column.notNull())
+        .addColumn('userinfoEndpoint', 'text')
+        .addColumn('endSessionEndpoint', 'text')
+        .addColumn('scopes', 'text', (column) => column.notNull())
+        .addColumn('forwardedClaims', 'text', (column) => column.notNull())
+        .addColumn('idTokenSigningAlgorithms', 'text', (column) => column.notNull())
+        .addColumn('issParameterSupported', 'integer', (column) => column.notNull())
+        .addColumn('createdAt', 'bigint', (column) => column.notNull())
+        .addColumn('updatedAt', 'bigint', (column) => column.notNull())
+        .execute();
+      await schema.schema
+        .createIndex('connectorsByTeam')
+        .on('connectors')
+        .columns(['teamId', 'createdAt'])
+        .execute();
+    },
+  },
+];

@@ -1,0 +1,38 @@
+/** Where in a conversation with an identity provider something went wrong. */
+export type ProviderStep =
+  | 'url'
+  | 'discovery'
+  | 'issuer'
+  | 'endpoints'
+  | 'keys'
+  | 'algorithms'
+  | 'authorization'
+  | 'response_issuer'
+  | 'code_exchange'
+  | 'id_token_signature'
+  | 'id_token'
+  | 'userinfo';
+
+/**
+ * An identity provider, or its registration here, is not as it must be. The texts are for the team's admin and for the
+ * visitor alike: no token, no secret, no response body.
+ */
+export class ProviderFailure extends Error {
+  override readonly name = 'ProviderFailure';
+  readonly step: ProviderStep;
+  readonly received: string;
+  readonly expected: string;
+  readonly mend: string;
+
+  constructor(
+    step: ProviderStep,
+    texts: { received: string; expected: string; mend: string },
+    cause?: unknown,
+  ) {
+    super(`${step}: received ${texts.received}; expected ${texts.expected}`, { cause });
+    this.step = step;
+    this.received = texts.received;
+    this.expected = texts.expected;
+    this.mend = texts.mend;
+  }
+}
