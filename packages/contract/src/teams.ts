@@ -48,6 +48,12 @@ export const memberSchema = z.strictObject({
 export type MemberDocument = z.infer<typeof memberSchema>;
 
 export const addMemberBody = z.strictObject({ email: z.email().max(254), role: roleSchema });
+/** Somebody without an account is invited: they are a member once they have opened the link. */
+export const addMemberAnswer = memberSchema.extend({
+  userId: z.string().nullable(),
+  createdAt: timeSchema.nullable(),
+  invitation: z.strictObject({ url: z.string() }).nullable(),
+});
 export const listMembersQuery = z.strictObject(pageQuery);
 export const listMembersAnswer = z.strictObject({
   members: z.array(memberSchema),

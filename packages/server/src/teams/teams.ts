@@ -1,0 +1,137 @@
+import { createId } from '@tessera/protocol';
+import type { Role } from '@tessera/contract';
+import type { Audit } from '#audit';
+import type { Clock } from '#clock';
+import type { Database, Expected } from '#database';
+import { publicError } from '#errors';
+import type { Membership, Team } from './team.ts';
+import { createTeamStore, type Page } from './team-store.ts';
+
+export type NewTeam = {
+  /** The person who founds the team and becomes its first owner. */
+  userId: string;
+  slug: string;
+  name: string;
+  /** Who asked, when it was a token: the audit record's actor. Default: the person. */
+  actor?: string;
+  /** The reference of the request. */
+  reference?: string;
+};
+
+export type TeamChange = Partial<Pick<Team, 'slug' | 'name' | 'workloadAlgorithm' | 'defaultPassport'>>;
+export type By = { actor: string; reference?: string | undefined };
+
+export type Teams = ReturnType<typeof createTeams>;
+
+const attempts = 5;
+
+export function createTeams({ database, clock, audit }: { database: Database; clock: Clock; audit: Audit }) {
+  const store = createTeamStore(database);
+
+  function slugTaken(slug: string) {
+    return publicError('name_taken', {
+      description: `The slug "${slug}" belongs, or once belonged, to another team.`,
+      mend: 'Choose another slug: one that was ever in use is never given out again.',
+    });
+  }
+
+  return {
+    find: (id: string): Promise<Team | undefined> => store.find(id),
+    findBySlug: (slug: string): Promise<Team | undefined> => store.findBySlug(slug),
+    findMembership: (teamId: string, userId: string): Promise<Membership | undefined> =>
+      store.findMember(teamId, userId),
+    /** The longest members first. */
+    listMembers: (teamId: string, page: Page): Promise<Membership[]> => store.listMembers(teamId, page),
+    /** The teams of a person with their role there, the oldest team first. */
+    listForUser: (userId: string, page: Page = { limit: 100 }): Promise<{ team: Team; role: Role }[]> =>
+      store.listOfUser(userId, page),
+
+    /** Statement that makes somebody a member; the unit is refused when they are one. */
+    addMember: (teamId: string, userId: string, role: Role): Expected =>
+      store.insertMember({ teamId, userId, role, createdAt: clock.now() }),
+
+    /** A new team with its first owner. Throws `name_taken`. The slug has passed `nameProblem` at the door. */
+    async create({ userId, slug, name, actor, reference }: NewTeam): Promise<Team> {
+      const now = clock.now();
+      const team: Team = {
+        id: createId('team'),
+        slug,
+        name,
+        passportEnabled: true,
+        defaultPassport: undefined,
+        workloadAlgorithm: 'RS256',
+        createdAt: now,
+        updatedAt: now,
+      };
+      const outcome = await database.tryWrite([
+        store.claimSlug(slug, team.id, now),
+        store.insert(team),
+        store.insertMember({ teamId: team.id, userId, role: 'owner', createdAt: now }),
+        audit.record({
+          actor: actor ?? userId,
+          action: 'team.create',
+          object: team.id,
+          teamId: team.id,
+          after: { slug, name, owner: userId },
+          reference,
+        }),
+      ]);
+      if (!outcome.committed) throw slugTaken(slug);
+      return team;
+    },
+
+    /** Changes what is given, and keeps the rest. Throws `name_taken`, `not_found`, `changed_meanwhile`. */
+    async update(id: string, change: TeamChange, by: By): Promise<Team> {
+      for (let attempt = 0; attempt < attempts; attempt++) {
+        const before = await store.find(id);
+        if (before === undefined) throw publicError('not_found');
+        const after = { ...before, ...change, updatedAt: clock.now() };
+        const isRenamed = after.slug !== before.slug;
+        const outcome = await database.tryWrite([
+          store.update(after),
+          ...(isRenamed ? [store.claimSlug(after.slug, id, after.updatedAt)] : []),
+          audit.record({
+            actor: by.actor,
+            action: 'team.update',
+            object: id,
+            teamId: id,
+            before: changedOf(before, change),
+            after: changedOf(after, change),
+            reference: by.reference,
+          }),
+        ]);
+        if (outcome.committed) return after;
+        if (outcome.refusedAt > 0) throw slugTaken(after.slug);
+      }
+      throw publicError('changed_meanwhile');
+    },
+
+    /** Makes somebody with an account a member. Throws `already_member`. */
+    async createMembership(
+      { teamId, userId, role }: Omit<Membership, 'createdAt'>,
+      by: By,
+    ): Promise<Membership> {
+      const membership: Membership = { teamId, userId, role, createdAt: clock.now() };
+      const outcome = await database.tryWrite([
+        store.insertMember(membership),
+        audit.record({
+          actor: by.actor,
+          action: 'member.add',
+          object: userId,
+          teamId,
+          after: { role },
+          reference: by.reference,
+        }),
+      ]);
+      if (!outcome.committed) throw publicError('already_member');
+      return membership;
+    },
+  };
+}
+
+/** The fields of a change as they were, or are: null where there was, or is, nothing. */
+function changedOf(team: Team, change: TeamChange): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.keys(change).map((field) => [field, team[field as keyof TeamChange] ?? null]),
+  );
+}
