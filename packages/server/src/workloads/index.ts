@@ -11,3 +11,5 @@ export type {
   WorkloadProject,
   WorkloadTeam,
 } from './workload.ts';
+export type { WorkloadRestNeeds } from './workload-rest.ts';
+export { createWorkloadRest } from './workload-rest.ts';
