@@ -1,0 +1,4 @@
+// Client authentication at an endpoint: which app sends this request, proven by a method it is registered for. Owns
+// the reading of credentials. Not the apps and their secrets (apps), not what a client may do (oauth).
+export { createClients } from './clients.ts';
+export type { AuthenticateClient } from './clients.ts';

@@ -1,0 +1,54 @@
+/** Seconds an access token lives. */
+export const accessTokenLifetimeSeconds = 60 * 60;
+/** A family ends 30 days after its first token, however often it was refreshed. */
+export const familyLifetimeMilliseconds = 30 * 24 * 60 * 60 * 1000;
+/** How long after its first use a refresh token may be presented again by a client that lost the answer. */
+export const retryWindowMilliseconds = 30_000;
+
+/** All tokens that come from one authorization. Times are milliseconds since the epoch. */
+export type TokenFamily = {
+  id: string;
+  clientId: string;
+  userId: string;
+  /** The login session at which it was authorized. */
+  sid: string;
+  scopes: readonly string[];
+  authenticatedAt: number;
+  /** How the person proved who they are (RFC 8176). */
+  amr: readonly string[];
+  redirectHost: string;
+};
+
+/** An access token in force. */
+export type AccessToken = {
+  /** The stored hash, also the `jti`: it names the token and cannot be presented. */
+  id: string;
+  clientId: string;
+  /** Undefined for a token that an app got for itself. */
+  userId: string | undefined;
+  familyId: string | undefined;
+  sid: string | undefined;
+  scopes: readonly string[];
+  createdAt: number;
+  expiresAt: number;
+};
+
+/** A refresh token as it stands. */
+export type RefreshToken = {
+  id: string;
+  family: TokenFamily;
+  createdAt: number;
+  expiresAt: number;
+  /** `live`: not used. `retry`: used so lately, its successor still unused, that a lost answer is likely. `used`. */
+  state: 'live' | 'retry' | 'used';
+  /** The random salt of a used one's successor. */
+  salt: string | undefined;
+  /** Why nothing of the family counts any more. */
+  ended: 'expired' | 'revoked' | undefined;
+};
+
+export type RevocationReason =
+  | 'code_reuse'
+  | 'refresh_token_reuse'
+  | 'revoked_by_client'
+  | 'tokens_invalidated';
