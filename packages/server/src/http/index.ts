@@ -10,6 +10,7 @@ export type { Answer } from './error-answers.ts';
 export { createHostTable } from './host-table.ts';
 export type { Mount } from './host-table.ts';
 export { readForm, readJson, readQuery } from './reading.ts';
+export { createOperationsDoor } from './operations-door.ts';
 export { createReference } from './reference.ts';
 export { restDoor } from './rest-door.ts';
 export type { CalledTeam, Caller, RestCall, RestDoor } from './rest-door.ts';

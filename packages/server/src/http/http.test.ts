@@ -1,0 +1,265 @@
+import { request as sendRequest } from 'node:http';
+import { connect } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { DatabaseUnavailable, oauthError } from '#errors';
+import {
+  createClientAddress,
+  createHostTable,
+  listen,
+  newDoor,
+  oauthAnswer,
+  problemAnswer,
+  readCookie,
+  readForm,
+  readJson,
+  requireSameOrigin,
+  type Listener,
+} from '#http';
+import { createSilentLogger } from '#logger';
+
+type Answered = { status: number; headers: Record<string, string | string[] | undefined>; body: string };
+
+let listener: Listener;
+
+function send(
+  path: string,
+  options: { method?: string; host?: string; headers?: Record<string, string>; body?: string | Buffer } = {},
+): Promise<Answered> {
+  return new Promise((resolve, reject) => {
+    const message = sendRequest(
+      {
+        host: '127.0.0.1',
+        port: listener.port,
+        path,
+        method: options.method ?? 'GET',
+        headers: { host: options.host ?? 'id.example.com', ...options.headers },
+      },
+      (response) => {
+        let body = '';
+        response.setEncoding('utf8');
+        response.on('data', (chunk: string) => (body += chunk));
+        response.on('end', () =>
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, body }),
+        );
+      },
+    );
+    message.on('error', reject);
+    message.end(options.body);
+  });
+}
+
+/** Sends bytes as they are and answers the status line. */
+function sendRaw(bytes: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(listener.port, '127.0.0.1', () => socket.write(bytes));
+    let text = '';
+    socket.on('data', (chunk) => (text += chunk.toString()));
+    socket.on('close', () => resolve(text.split('\r\n', 1)[0] ?? ''));
+    socket.on('error', reject);
+  });
+}
+
+beforeAll(async () => {
+  const token = newDoor('oauth');
+  token.post('/token', async (context) => context.json(Object.fromEntries(await readForm(context))));
+  token.get('/denied', () => {
+    throw oauthError('invalid_client', 'Client "x" authentication failed', {
+      headers: { 'www-authenticate': 'Basic' },
+    });
+  });
+  const rest = newDoor('problem');
+  const schema = z.strictObject({ name: z.string(), deep: z.unknown().optional() });
+  rest.post('/things', async (context) => context.json(await readJson(context, schema)));
+  rest.get('/down', () => {
+    throw new DatabaseUnavailable('down');
+  });
+  rest.get('/bug', () => {
+    throw new Error('the secret inside');
+  });
+  rest.get('/facts', (context) =>
+    context.json({ reference: context.get('reference'), clientAddress: context.get('clientAddress') }),
+  );
+  const origin = newDoor('problem');
+  origin.post('/form', (context) => {
+    requireSameOrigin(context, 'https://id.example.com');
+    return context.text('ok');
+  });
+  const hosts = createHostTable([
+    { base: 'https://id.example.com', doors: [origin], errors: problemAnswer },
+    { base: 'https://id.example.com/api', doors: [rest, token], errors: oauthAnswer },
+  ]);
+  listener = await listen({
+    host: '127.0.0.1',
+    port: 0,
+    findApplication: hosts.find,
+    gateway: {
+      request: (_, response) => response.end('gateway'),
+      upgrade: (_, socket) => socket.end('HTTP/1.1 404 Not Found\r\n\r\n'),
+    },
+    clientAddress: createClientAddress(['127.0.0.1']),
+    requestIdHeader: 'x-vercel-id',
+    logger: createSilentLogger(),
+  });
+});
+afterAll(() => listener.close());
+
+const form = { 'content-type': 'application/x-www-form-urlencoded' };
+const json = { 'content-type': 'application/json' };
+
+describe('hosts and paths', () => {
+  it('finds the door by host and the deeper path first', async () => {
+    expect((await send('/api/token', { method: 'POST', headers: form, body: 'a=1&b=' })).body).toBe(
+      '{"a":"1"}',
+    );
+    expect((await send('/form', { method: 'POST' })).body).toBe('ok');
+  });
+
+  it('takes our host in any case and with its default port', async () => {
+    expect((await send('/form', { method: 'POST', host: 'ID.Example.com:443' })).body).toBe('ok');
+  });
+
+  it('gives every other host to the gateway', async () => {
+    expect((await send('/form', { host: 'id.example.com.evil.test' })).body).toBe('gateway');
+  });
+
+  it('answers unknown paths and methods in the shape of the nearest base', async () => {
+    const unknown = await send('/api/nothing');
+    expect([unknown.status, JSON.parse(unknown.body).error]).toEqual([404, 'invalid_request']);
+    const method = await send('/api/token');
+    expect([method.status, method.headers['allow']]).toEqual([405, 'POST']);
+    const page = await send('/nothing');
+    expect([page.status, page.headers['content-type']]).toEqual([404, 'application/problem+json']);
+  });
+});
+
+describe('what arrives', () => {
+  it.each([
+    ['a repeated parameter', 'a=1&a=2', form, 400],
+    [
+      'a hundred and one parameters',
+      Array.from({ length: 101 }, (_, index) => `p${index}=1`).join('&'),
+      form,
+      400,
+    ],
+    ['another content type', '{}', json, 415],
+    ['no content type', 'a=1', {}, 400],
+    ['a body of 64 KiB', `a=${'x'.repeat(64 * 1024 - 2)}`, form, 200],
+    ['one byte more', `a=${'x'.repeat(64 * 1024 - 1)}`, form, 413],
+    ['bytes that are not UTF-8', Buffer.from([0x61, 0x3d, 0xff]), form, 400],
+  ])('reads or refuses a form with %s', async (_, body, headers, status) => {
+    expect((await send('/api/token', { method: 'POST', headers, body })).status).toBe(status);
+  });
+
+  it.each([
+    ['broken JSON', '{', 'not JSON'],
+    ['an unknown field', '{"name":"x","admin":true}', 'admin'],
+    ['a field of another type', '{"name":1}', "'name'"],
+    ['prototype pollution', '{"name":"x","__proto__":{"a":1}}', '__proto__'],
+    ['twenty-two levels', `{"name":"x","deep":${'['.repeat(22)}${']'.repeat(22)}}`, 'deeper than 20'],
+  ])('refuses %s and says why', async (_, body, words) => {
+    const answer = await send('/api/things', { method: 'POST', headers: json, body });
+    expect(answer.status).toBe(400);
+    expect(JSON.parse(answer.body).detail).toContain(words);
+  });
+
+  it('refuses a form from another site, a sibling host included', async () => {
+    const post = (headers: Record<string, string>) => send('/form', { method: 'POST', headers });
+    expect((await post({ origin: 'https://id.example.com', 'sec-fetch-site': 'same-origin' })).status).toBe(
+      200,
+    );
+    expect((await post({ origin: 'https://evil.test' })).status).toBe(403);
+    expect((await post({ origin: 'null' })).status).toBe(403);
+    expect((await post({ 'sec-fetch-site': 'same-site' })).status).toBe(403);
+  });
+
+  it('holds its limits', async () => {
+    expect((await send(`/api/${'x'.repeat(8 * 1024 - 5)}`)).status).toBe(404);
+    expect((await send(`/api/${'x'.repeat(8 * 1024 - 4)}`)).status).toBe(414);
+    expect((await send('/form', { headers: { cookie: 'x'.repeat(17 * 1024) } })).status).toBe(431);
+  });
+
+  it.each([
+    [
+      'both lengths',
+      'POST /form HTTP/1.1\r\nHost: id.example.com\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    ],
+    [
+      'two lengths',
+      'POST /form HTTP/1.1\r\nHost: id.example.com\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx',
+    ],
+    ['a folded header', 'GET /form HTTP/1.1\r\nHost: id.example.com\r\nX: a\r\n b\r\n\r\n'],
+    ['no host', 'GET /form HTTP/1.1\r\n\r\n'],
+    ['a space before the colon', 'GET /form HTTP/1.1\r\nHost : id.example.com\r\n\r\n'],
+    [
+      'an absolute target',
+      'GET http://id.example.com/form HTTP/1.1\r\nHost: id.example.com\r\nConnection: close\r\n\r\n',
+    ],
+  ])('refuses a request with %s', async (_, bytes) => {
+    expect(await sendRaw(bytes)).toMatch(/^HTTP\/1\.1 400 /);
+  });
+});
+
+describe('what goes out', () => {
+  it('carries the reference in header and body', async () => {
+    const answer = await send('/api/denied');
+    const body = JSON.parse(answer.body);
+    expect(answer.status).toBe(401);
+    expect(answer.headers['www-authenticate']).toBe('Basic');
+    expect(body).toEqual({
+      error: 'invalid_client',
+      error_description: "Client 'x' authentication failed",
+      reference: answer.headers['x-vercel-id'],
+    });
+  });
+
+  it('answers 503 with Retry-After when the database is down', async () => {
+    const answer = await send('/api/down');
+    expect([answer.status, answer.headers['retry-after']]).toEqual([503, '5']);
+  });
+
+  it('says nothing of a fault of ours', async () => {
+    const answer = await send('/api/bug');
+    expect(answer.status).toBe(500);
+    expect(answer.body).not.toContain('secret');
+  });
+
+  it('has security headers and is not stored', async () => {
+    const { headers } = await send('/api/facts');
+    expect(headers).toMatchObject({
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'no-referrer',
+      'cache-control': 'no-store',
+      'strict-transport-security': 'max-age=31536000',
+    });
+  });
+});
+
+describe('the client’s address', () => {
+  it('comes from the socket, and from a proxy only when it is ours', async () => {
+    const forwarded = await send('/api/facts', {
+      headers: { 'x-forwarded-for': '203.0.113.9, 198.51.100.7' },
+    });
+    expect(JSON.parse(forwarded.body).clientAddress).toBe('198.51.100.7');
+    expect(createClientAddress([])('203.0.113.1', '198.51.100.7')).toBe('203.0.113.1');
+    expect(createClientAddress(['10.0.0.0/8'])('::ffff:10.0.0.1', 'evil, 198.51.100.7, 10.0.0.2')).toBe(
+      '198.51.100.7',
+    );
+    expect(createClientAddress(['10.0.0.0/8'])('10.0.0.1', 'not an address')).toBe('10.0.0.1');
+  });
+});
+
+describe('cookies', () => {
+  it.each([
+    ['a=1; b=2', 'b', '2'],
+    ['a=1; a=2', 'a', undefined],
+    ['a=1;b=2', 'b', '2'],
+    ['a=1; \u2000b=2', 'b', undefined],
+    ['a=1;  b=2', 'b', undefined],
+    ['$Version=1; a="1"', 'a', undefined],
+    ['xa=1', 'a', undefined],
+    [undefined, 'a', undefined],
+  ])('reads from %s the cookie %s as %s', (header, name, value) => {
+    expect(readCookie(header, name)).toBe(value);
+  });
+});
