@@ -7,6 +7,8 @@ export type Sending = {
   /** An object, or a flat list of names and values where spelling, order and repetition matter. */
   headers?: Readonly<Record<string, string>> | readonly string[];
   body?: string | Uint8Array;
+  /** Another port of loopback to connect to: one of several processes that serve the same address. */
+  port?: number;
   timeoutMilliseconds?: number;
 };
 
@@ -31,11 +33,17 @@ const agent = new Agent({ keepAlive: true, maxSockets: 200, lookup: lookupLoopba
 /** Sends one request to loopback, whatever the host's name is, and reads the whole answer. It follows no redirect. */
 export async function send(url: string | URL, sending: Sending = {}): Promise<Answer> {
   const target = new URL(url);
-  const { method = 'GET', headers = {}, body, timeoutMilliseconds = 20_000 } = sending;
+  const { method = 'GET', headers = {}, body, port, timeoutMilliseconds = 20_000 } = sending;
   return new Promise<Answer>((resolve, reject) => {
     const request = requestHttp(
       target,
-      { method, agent, headers: withHost(headers, target, body), timeout: timeoutMilliseconds },
+      {
+        method,
+        agent,
+        headers: withHost(headers, target, body),
+        timeout: timeoutMilliseconds,
+        ...(port === undefined ? {} : { port }),
+      },
       (response) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -58,8 +66,10 @@ export function sendForm(
   url: string | URL,
   fields: Readonly<Record<string, string>>,
   headers: Readonly<Record<string, string>> = {},
+  port?: number,
 ): Promise<Answer> {
   return send(url, {
+    ...(port === undefined ? {} : { port }),
     method: 'POST',
     headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
     body: new URLSearchParams(fields).toString(),
@@ -96,7 +106,9 @@ function withHost(
   body: Sending['body'],
 ): Record<string, string> | string[] {
   const length = body === undefined ? undefined : String(Buffer.byteLength(body));
-  if (!isList(headers)) return { ...headers, ...(length === undefined ? {} : { 'content-length': length }) };
+  if (!isList(headers)) {
+    return { host: target.host, ...headers, ...(length === undefined ? {} : { 'content-length': length }) };
+  }
   const list = [...headers];
   const has = (name: string): boolean =>
     list.some((each, index) => index % 2 === 0 && each.toLowerCase() === name);

@@ -1,0 +1,122 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { findFreePort } from './free-port.ts';
+import type { ProcessAnswer, ProcessOrder } from './tessera-process.ts';
+import { createTesseraEnvironment, type BaseUrls } from './tessera-environment.ts';
+import { createTestDatabase, type DatabaseKind } from './test-databases.ts';
+
+export type SpawnedTessera = {
+  urls: BaseUrls;
+  setUpLink: string | undefined;
+  /** The ports of the processes: each serves the same addresses (`send` takes the port to connect to). */
+  ports: readonly number[];
+  /** Moves the time of all processes forward. */
+  advance(milliseconds: number): Promise<void>;
+  close(): Promise<void>;
+};
+
+const startLimitMs = 60_000;
+
+/**
+ * Several processes that serve the same addresses on one database. `careless` makes their writes ignore whether a
+ * statement found what it was meant for, which a test must notice.
+ */
+export async function spawnTessera(
+  kind: DatabaseKind,
+  { processes = 4, careless = false }: { processes?: number; careless?: boolean } = {},
+): Promise<SpawnedTessera> {
+  const database = await createTestDatabase(kind);
+  const environment = await createTesseraEnvironment(database);
+  const children: ChildProcess[] = [];
+  const ports: number[] = [];
+  let setUpLink: string | undefined;
+
+  async function close(): Promise<void> {
+    await Promise.all(children.map(end));
+    rmSync(environment.folder, { recursive: true, force: true });
+    await database.remove();
+  }
+
+  try {
+    for (let index = 0; index < processes; index++) {
+      const port = index === 0 ? environment.port : await findFreePort();
+      ports.push(port);
+      const child = fork(join(import.meta.dirname, 'tessera-process.ts'), {
+        env: {
+          ...withoutOurs(process.env),
+          ...environment.variables,
+          TESSERA_LISTEN: `127.0.0.1:${port}`,
+          TESSERA_OPERATIONS_LISTEN: `127.0.0.1:${await findFreePort()}`,
+          ...(careless ? { CARELESS: '1' } : {}),
+        },
+        execArgv: [],
+        stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      });
+      children.push(child);
+      const answer = await answerOf(child);
+      if ('ready' in answer) setUpLink ??= answer.ready.setUpLink;
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+
+  return {
+    urls: environment.urls,
+    setUpLink,
+    ports,
+    async advance(milliseconds) {
+      await Promise.all(
+        children.map(async (child) => {
+          const answered = answerOf(child);
+          child.send({ advance: milliseconds } satisfies ProcessOrder);
+          await answered;
+        }),
+      );
+    },
+    close,
+  };
+}
+
+async function answerOf(child: ChildProcess): Promise<ProcessAnswer> {
+  let errors = '';
+  const hear = (chunk: Buffer): void => {
+    errors = (errors + chunk.toString()).slice(-4_000);
+  };
+  child.stderr?.on('data', hear);
+  return new Promise<ProcessAnswer>((resolve, reject) => {
+    const limit = setTimeout(
+      () => reject(new Error(`a process of Tessera was silent: ${errors}`)),
+      startLimitMs,
+    );
+    const fail = (status: number | null): void => {
+      clearTimeout(limit);
+      reject(new Error(`a process of Tessera ended with ${status}: ${errors}`));
+    };
+    child.once('close', fail);
+    child.once('message', (answer) => {
+      clearTimeout(limit);
+      child.off('close', fail);
+      child.stderr?.off('data', hear);
+      // Unread, a full pipe would stop the process.
+      child.stderr?.resume();
+      resolve(answer as ProcessAnswer);
+    });
+  });
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const closed = new Promise<void>((resolve) => {
+    child.once('close', () => resolve());
+  });
+  if (child.connected) child.send({ stop: true } satisfies ProcessOrder);
+  const limit = setTimeout(() => child.kill('SIGKILL'), 15_000);
+  await closed;
+  clearTimeout(limit);
+}
+
+function withoutOurs(variables: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(variables).filter(([name]) => !name.startsWith('TESSERA_')));
+}
