@@ -1,0 +1,30 @@
+import { clientCredentialsRequest, getAccessToken } from '../client.ts';
+import type { Figure } from '../figure.ts';
+import { startOidcProvider } from '../others.ts';
+import { compareSides } from '../rounds.ts';
+import { startTessera } from '../tessera.ts';
+
+/** Issues an access token and stores it durably, against `oidc-provider`, which keeps it in memory. */
+export const clientCredentials: Figure = async (say) => {
+  const [ours, theirs] = [await startTessera(say), await startOidcProvider()];
+  const [ourEndpoint, theirEndpoint] = [`${ours.api}/login/oauth/token`, `${theirs.url}/token`];
+  await getAccessToken(ourEndpoint, ours.client);
+  await getAccessToken(theirEndpoint, theirs.client);
+  return compareSides(
+    'client-credentials',
+    {
+      name: 'tessera, SQLite, synchronous=FULL',
+      server: ours.server,
+      request: clientCredentialsRequest(ourEndpoint, ours.client),
+    },
+    [
+      {
+        name: 'oidc-provider, memory',
+        server: theirs.server,
+        request: clientCredentialsRequest(theirEndpoint, theirs.client),
+        atLeast: 1.3,
+      },
+    ],
+    say,
+  );
+};

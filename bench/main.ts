@@ -1,0 +1,24 @@
+import { parseArgs } from 'node:util';
+import type { Figure } from './figure.ts';
+import { clientCredentials } from './figures/client-credentials.ts';
+import { introspection } from './figures/introspection.ts';
+import { start } from './figures/start.ts';
+import { formatJson, formatTable } from './print.ts';
+
+const figures: Readonly<Record<string, Figure>> = {
+  start,
+  'client-credentials': clientCredentials,
+  introspection,
+};
+
+const { values, positionals } = parseArgs({ options: { json: { type: 'boolean' } }, allowPositionals: true });
+const [name = ''] = positionals;
+const figure = figures[name];
+if (figure === undefined) {
+  console.error(`There is no figure "${name}". Choose one of: ${Object.keys(figures).join(', ')}`);
+  process.exitCode = 2;
+} else {
+  // Whatever the ratio, the status is 0: a bench tells, it does not judge.
+  const result = await figure((line) => console.error(line));
+  console.log(values.json === true ? formatJson(result) : formatTable(result));
+}
