@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { findFreePort } from './free-port.ts';
 import type { ProcessAnswer, ProcessOrder } from './tessera-process.ts';
 import { createTesseraEnvironment, type BaseUrls } from './tessera-environment.ts';
-import { createTestDatabase, type DatabaseKind } from './test-databases.ts';
+import { createTestDatabase, type DatabaseKind, type TestDatabase } from './test-databases.ts';
 
 export type SpawnedTessera = {
   urls: BaseUrls;
   setUpLink: string | undefined;
   /** The ports of the processes: each serves the same addresses (`send` takes the port to connect to). */
   ports: readonly number[];
+  database: TestDatabase;
   /** Moves the time of all processes forward. */
   advance(milliseconds: number): Promise<void>;
   close(): Promise<void>;
@@ -66,6 +67,7 @@ export async function spawnTessera(
     urls: environment.urls,
     setUpLink,
     ports,
+    database,
     async advance(milliseconds) {
       await Promise.all(
         children.map(async (child) => {
