@@ -57,6 +57,14 @@ export const signatureAlgorithms: readonly string[] = [
   'Ed25519',
 ];
 
+/** Claims of the visitor token that are ours or always there: none of them can be forwarded on top. */
+export const reservedClaims: ReadonlySet<string> = new Set(
+  (
+    'iss sub aud exp nbf iat jti typ scope sid host nonce at_hash c_hash owner owner_id project project_id ' +
+    'environment deployment_id connector_id external_sub external_iss email email_verified name'
+  ).split(' '),
+);
+
 export const endpointNames = [
   'authorizationEndpoint',
   'tokenEndpoint',

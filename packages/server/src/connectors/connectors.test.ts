@@ -61,11 +61,9 @@ describeOnBothDatabases('connectors', (openDatabase) => {
     const { connectors } = await open();
     const made = await connectors.create('team_a', input(), change);
     expect(made).toMatchObject({
-      ...{
-        issuer,
-        tokenEndpoint: 'https://tokens.example/token',
-        userinfoEndpoint: 'https://idp.example/userinfo',
-      },
+      issuer,
+      tokenEndpoint: 'https://tokens.example/token',
+      userinfoEndpoint: 'https://idp.example/userinfo',
       tokenEndpointAuthMethod: 'client_secret_post',
       scopes: ['openid', 'profile', 'email'],
       idTokenSigningAlgorithms: ['ES256', 'RS256'],
@@ -133,6 +131,7 @@ describeOnBothDatabases('connectors', (openDatabase) => {
       { tokenEndpointAuthMethod: 'private_key_jwt' },
       { subjectClaim: 'oid' },
       { clientSecret: undefined },
+      { forwardedClaims: ['groups', 'sub'] },
       { tokenEndpointAuthMethod: 'none' },
     ];
     for (const more of refused) {

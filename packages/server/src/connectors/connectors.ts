@@ -9,6 +9,7 @@ import type { Sealing } from '#sealing';
 import { createConnectorStore } from './connector-store.ts';
 import {
   chooseAlgorithms,
+  reservedClaims,
   validateEndpoints,
   withOpenid,
   type Connector,
@@ -209,6 +210,13 @@ function validateKind(input: CreateInput): void {
     throw refuse(
       `Received subjectClaim "${input.subjectClaim}". Expected "sub".`,
       'An OpenID Connect provider names a person by "sub"; leave subjectClaim out.',
+    );
+  }
+  const reserved = input.forwardedClaims?.filter((claim) => reservedClaims.has(claim)) ?? [];
+  if (reserved.length > 0) {
+    throw refuse(
+      `Received ${reserved.join(', ')} in forwardedClaims.`,
+      "These names mean something of their own in the visitor token (the provider's sub is there as external_sub); leave them out.",
     );
   }
 }

@@ -1,0 +1,57 @@
+import type { IDToken, UserInfoResponse } from 'oauth4webapi';
+import type { Principal } from '#attempts';
+import { ProviderFailure, type Connector } from '#connectors';
+
+/** All claims together travel in a request header, and many upstreams refuse headers of more than 16 KiB. */
+const maximumClaimsLength = 8 * 1024;
+const maximumTextLength = 320;
+
+/**
+ * Who the person is. Userinfo goes before the ID token; e-mail and whether it is verified are taken from one and the
+ * same of the two, so that the word of one does not vouch for the address of the other.
+ *
+ * @throws ProviderFailure at step `userinfo` when there is more than can be forwarded
+ */
+export function toPrincipal(
+  connector: Connector,
+  idToken: IDToken,
+  userinfo: UserInfoResponse | undefined,
+): Principal {
+  const sources: readonly Record<string, unknown>[] = userinfo ? [userinfo, idToken] : [idToken];
+  const find = (name: string) =>
+    sources.find((source) => Object.hasOwn(source, name) && source[name] !== null)?.[name];
+
+  const claims: Record<string, unknown> = {};
+  for (const name of connector.forwardedClaims) {
+    const value = find(name);
+    if (value !== undefined) claims[name] = value;
+  }
+  if (JSON.stringify(claims).length > maximumClaimsLength) {
+    throw new ProviderFailure('userinfo', {
+      received: `more than ${maximumClaimsLength} characters of forwarded claims`,
+      expected: 'claims that fit into a request header',
+      mend: 'Forward fewer claims, or let the identity provider give fewer values (for groups: only those of this application).',
+    });
+  }
+
+  const withEmail = sources.find((source) => text(source['email']) !== undefined);
+  const email = text(withEmail?.['email']);
+  const name = text(find('name'));
+  return {
+    externalSub: idToken.sub,
+    externalIss: idToken.iss,
+    // Some providers give the word as a string.
+    ...(email === undefined ? {} : { email, emailVerified: [true, 'true'].includes(verifiedOf(withEmail)) }),
+    ...(name === undefined ? {} : { name }),
+    claims,
+  };
+}
+
+function verifiedOf(source: Record<string, unknown> | undefined): boolean | string {
+  const verified = source?.['email_verified'];
+  return typeof verified === 'boolean' || typeof verified === 'string' ? verified : false;
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' && value.length <= maximumTextLength ? value : undefined;
+}

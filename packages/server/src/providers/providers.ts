@@ -1,0 +1,202 @@
+import { codeChallengeS256 } from '@tessera/protocol';
+import {
+  allowInsecureRequests,
+  authorizationCodeGrantRequest,
+  ClientSecretBasic,
+  ClientSecretPost,
+  clockSkew,
+  clockTolerance,
+  customFetch,
+  getValidatedIdTokenClaims,
+  None,
+  processAuthorizationCodeResponse,
+  processUserInfoResponse,
+  userInfoRequest,
+  validateAuthResponse,
+  type AuthorizationServer,
+  type Client,
+  type ClientAuth,
+} from 'oauth4webapi';
+import type { Principal } from '#attempts';
+import type { Clock } from '#clock';
+import { ProviderFailure, type Connector, type Connectors, type ProviderStep } from '#connectors';
+import type { GuardedFetch } from '#fetch';
+import type { RemoteKeys } from '#remote-keys';
+import { readFailure } from './failure-reading.ts';
+import { validateClaims, verifySignature } from './id-token.ts';
+import { toPrincipal } from './principal.ts';
+
+/** What ties an answer to the one browser and the one attempt that asked: made anew each time, used once. */
+export type SignInSecrets = { state: string; nonce: string; codeVerifier: string };
+
+/** The provider's answer at the callback. */
+export type ProviderAnswer = {
+  parameters: URLSearchParams;
+  secrets: SignInSecrets;
+  /** Told of each step that went well, as it goes. */
+  passed: (step: ProviderStep, detail: string) => void;
+};
+
+export type ProvidersNeeds = {
+  fetch: GuardedFetch;
+  remoteKeys: RemoteKeys;
+  connectors: Connectors;
+  clock: Clock;
+  /** `{connect}/callback`. */
+  redirectUri: string;
+};
+
+export type Providers = ReturnType<typeof createProviders>;
+
+/** Signs people in at the provider of a connector: authorization code with PKCE (OpenID Connect Core section 3.1). */
+export function createProviders(needs: ProvidersNeeds) {
+  const { remoteKeys, clock, redirectUri } = needs;
+  const speak = createSpeech(needs);
+
+  return {
+    /** Where to send the browser. */
+    async start(connector: Connector, secrets: SignInSecrets): Promise<string> {
+      const url = new URL(connector.authorizationEndpoint);
+      const parameters = {
+        response_type: 'code',
+        client_id: connector.clientId,
+        redirect_uri: redirectUri,
+        scope: connector.scopes.join(' '),
+        state: secrets.state,
+        nonce: secrets.nonce,
+        code_challenge: await codeChallengeS256(secrets.codeVerifier),
+        code_challenge_method: 'S256',
+      };
+      for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
+      return url.href;
+    },
+
+    /**
+     * Takes the provider's answer all the way to who the person is. The first step that is not right ends it.
+     *
+     * @throws ProviderFailure
+     */
+    async finish(connector: Connector, { parameters, secrets, passed }: ProviderAnswer): Promise<Principal> {
+      const { server, client, options, authentication } = await speak(connector);
+
+      const answer = await at('authorization', () => {
+        validateIssuer(connector, parameters);
+        passed('response_issuer', `The answer is from ${connector.issuer}.`);
+        return validateAuthResponse(server, client, parameters, secrets.state);
+      });
+      passed('authorization', 'The identity provider signed the person in and gave a code.');
+
+      const response = await at('code_exchange', () =>
+        authorizationCodeGrantRequest(
+          server,
+          client,
+          authentication,
+          answer,
+          redirectUri,
+          secrets.codeVerifier,
+          options,
+        ),
+      );
+      const algorithm = await verifyUnread(response.clone(), connector);
+      if (algorithm !== undefined) {
+        passed('code_exchange', 'The code was exchanged for tokens.');
+        passed('id_token_signature', `The ID token is signed with ${algorithm} by a key of the provider.`);
+      }
+      const tokens = await at(algorithm === undefined ? 'code_exchange' : 'id_token', () =>
+        processAuthorizationCodeResponse(server, client, response, {
+          expectedNonce: secrets.nonce,
+          requireIdToken: true,
+        }),
+      );
+      const claims = getValidatedIdTokenClaims(tokens);
+      if (!claims || algorithm === undefined)
+        throw new Error('an ID token passed without signature or claims');
+      const accessToken = tokens.access_token;
+      validateClaims(claims, { algorithm, accessToken, connector, clock });
+      passed('id_token', 'iss, aud, azp, exp, iat, nonce and at_hash are right.');
+
+      const userinfo = await at('userinfo', async () => {
+        if (connector.userinfoEndpoint === undefined) return undefined;
+        const response = await userInfoRequest(server, client, accessToken, options);
+        return processUserInfoResponse(server, client, claims.sub, response);
+      });
+      if (userinfo) passed('userinfo', 'Userinfo is about the same person as the ID token.');
+      return toPrincipal(connector, claims, userinfo);
+    },
+  };
+
+  /** The signature first: a claim of a token that anybody could have made is no reason for anything. */
+  async function verifyUnread(response: Response, connector: Connector): Promise<string | undefined> {
+    if (response.status !== 200) return undefined;
+    const body: unknown = await response.json().catch(() => undefined);
+    const idToken =
+      typeof body === 'object' && body !== null && 'id_token' in body ? body.id_token : undefined;
+    // What is missing or malformed is said by the library, in the order of the specification.
+    return typeof idToken === 'string' ? verifySignature(idToken, connector, remoteKeys) : undefined;
+  }
+}
+
+/** How to address a connector's provider with oauth4webapi. */
+export function createSpeech({
+  fetch,
+  connectors,
+  clock,
+}: Pick<ProvidersNeeds, 'fetch' | 'connectors' | 'clock'>) {
+  return async (connector: Connector) => {
+    const server: AuthorizationServer = {
+      issuer: connector.issuer,
+      authorization_endpoint: connector.authorizationEndpoint,
+      token_endpoint: connector.tokenEndpoint,
+      jwks_uri: connector.jwksUri,
+      id_token_signing_alg_values_supported: [...connector.idTokenSigningAlgorithms],
+      authorization_response_iss_parameter_supported: connector.authorizationResponseIssParameterSupported,
+      ...(connector.userinfoEndpoint ? { userinfo_endpoint: connector.userinfoEndpoint } : {}),
+    };
+    const client: Client = {
+      client_id: connector.clientId,
+      [clockSkew]: clock.offset() / 1000,
+      [clockTolerance]: 30,
+    };
+    const options = {
+      [customFetch]: (url: string, request: Parameters<GuardedFetch>[1]) => fetch(url, request),
+      // The guarded fetcher decides this, by host; the library's own rule would be a second one.
+      [allowInsecureRequests]: true,
+    };
+    return { server, client, options, authentication: await authenticationOf(connector) };
+  };
+
+  async function authenticationOf(connector: Connector): Promise<ClientAuth> {
+    if (connector.tokenEndpointAuthMethod === 'none') return None();
+    const secret = await connectors.openSecret(connector.id);
+    if (secret === undefined) {
+      throw new ProviderFailure('code_exchange', {
+        received: 'a connector without client secret',
+        expected: `one, for ${connector.tokenEndpointAuthMethod}`,
+        mend: 'Enter the client secret of the connector.',
+      });
+    }
+    return connector.tokenEndpointAuthMethod === 'client_secret_post'
+      ? ClientSecretPost(secret)
+      : ClientSecretBasic(secret);
+  }
+}
+
+/** Mix-up: an answer of another provider than the one that this attempt went to (RFC 9207 section 2.4). */
+function validateIssuer(connector: Connector, parameters: URLSearchParams): void {
+  const iss = parameters.get('iss');
+  if (iss === connector.issuer || (iss === null && !connector.authorizationResponseIssParameterSupported))
+    return;
+  throw new ProviderFailure('response_issuer', {
+    received: iss === null ? 'an answer without iss' : `an answer of the issuer "${iss.slice(0, 200)}"`,
+    expected: `an answer of "${connector.issuer}", where this sign-in began`,
+    mend: 'Begin anew. If it stays, somebody may be trying to mix up two identity providers: give the reference to your team.',
+  });
+}
+
+async function at<Answer>(step: ProviderStep, run: () => Answer | Promise<Answer>): Promise<Answer> {
+  try {
+    return await run();
+  } catch (error) {
+    throw readFailure(step, error);
+  }
+}
