@@ -22,7 +22,9 @@ export type SessionFact =
   | { readonly state: 'none' }
   | { readonly state: 'valid'; readonly sessionId: string }
   /** Sent, but not one that counts here: `because` is for people, never a secret. */
-  | { readonly state: 'refused'; readonly because: string };
+  | { readonly state: 'refused'; readonly because: string }
+  /** Two were sent and one may be a sibling host's. A new sign-in would not mend that: it would only add a third. */
+  | { readonly state: 'ambiguous'; readonly because: string };
 
 export type RuleName = 'scope' | 'passport';
 
@@ -112,5 +114,7 @@ function askPassport({ passport, session }: ProtectionFacts): RuleAnswer {
       return { says: 'sign-in', because: 'The visitor has no session.', connectorId: passport.connectorId };
     case 'refused':
       return { says: 'sign-in', because: session.because, connectorId: passport.connectorId };
+    case 'ambiguous':
+      return { says: 'refuse', because: session.because };
   }
 }

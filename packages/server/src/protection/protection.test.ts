@@ -69,6 +69,14 @@ describe('the decision', () => {
   });
 });
 
+it('refuses two sessions at once, where anything is protected', () => {
+  const deployment = { environment: 'production', hostKind: 'alias' } as const;
+  const session = { state: 'ambiguous', because: 'Two.' } as const;
+  const passport = { connectorId: 'scl_1', deploymentType: 'all' } as const;
+  expect(decide({ deployment, session, passport }).outcome.is).toBe('refuse');
+  expect(decide({ deployment, session, passport: undefined }).outcome.is).toBe('pass');
+});
+
 describe('the access policy', () => {
   const rule = (claim: string, ...values: string[]): AccessPolicy => ({ anyOf: [{ claim, values }] });
   const allowed = (policy: AccessPolicy, visitor: Partial<VisitorFacts>) =>

@@ -1,0 +1,72 @@
+import type { IncomingMessage } from 'node:http';
+import { publicError } from '#errors';
+import { decide, type Verdict } from '#protection';
+import type { VisitorSession } from '#visitors';
+import type { GatewayNeeds, Site } from './needs.ts';
+import { findSession } from './passport/session.ts';
+import type { PassportTokens } from './passport/tokens.ts';
+import { parseCookies, type RequestCookies } from './request/cookies.ts';
+import { parseFraming, valuesOf, type Body } from './request/headers.ts';
+import { parseHost, type RequestHost } from './request/host.ts';
+import type { OwnNames } from './request/own-names.ts';
+import { parseTarget, type RequestTarget } from './request/target.ts';
+
+/** A request in its one reading. Everything that is decided and forwarded comes from here. */
+export type ParsedRequest = {
+  readonly host: RequestHost;
+  readonly target: RequestTarget;
+  readonly cookies: RequestCookies;
+  readonly body: Body;
+};
+
+/** A parsed request, the deployment it is for, and what was decided. */
+export type Admission = ParsedRequest & {
+  readonly site: Site;
+  readonly session: VisitorSession | undefined;
+  readonly verdict: Verdict;
+};
+
+/** @throws {PublicError} for what has more than one reading */
+export function parseRequest(
+  needs: Pick<GatewayNeeds, 'address'> & { names: OwnNames },
+  request: IncomingMessage,
+): ParsedRequest {
+  const { rawHeaders, method, url = '' } = request;
+  const host = parseHost(rawHeaders, needs.address);
+  if (method === 'TRACE' || method === 'CONNECT' || method === 'TRACK') {
+    throw publicError('request_not_forwarded', { description: `${method} is not forwarded.` });
+  }
+  const body = parseFraming(request);
+  const target = parseTarget(url, needs.names);
+  return { host, target, body, cookies: parseCookies(valuesOf(rawHeaders, 'cookie'), needs.names) };
+}
+
+/**
+ * Host → deployment → session → verdict. The session is looked up where there is something to protect, and for
+ * `wantsSession`, which asks for it by itself.
+ *
+ * @throws {PublicError} `deployment_not_found`; `DatabaseUnavailable`
+ */
+export async function admit(
+  needs: Pick<GatewayNeeds, 'deployments' | 'visitors'> & { tokens: PassportTokens },
+  parsed: ParsedRequest,
+  wantsSession: boolean,
+): Promise<Admission> {
+  const site = await needs.deployments.findByHost(parsed.host.name);
+  if (site === undefined) {
+    throw publicError('deployment_not_found', {
+      description: `No deployment has the host ${parsed.host.name}.`,
+    });
+  }
+  const { passport } = site.project;
+  const { fact, session } =
+    passport !== undefined || wantsSession
+      ? await findSession(needs, parsed.cookies, parsed.host, site)
+      : { fact: { state: 'none' } as const, session: undefined };
+  const verdict = decide({
+    deployment: { environment: site.deployment.environment, hostKind: site.host.kind },
+    passport,
+    session: fact,
+  });
+  return { ...parsed, site, session, verdict };
+}

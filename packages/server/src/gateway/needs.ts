@@ -1,0 +1,60 @@
+import type { AccessPolicy, DeploymentType, HostKind } from '@tessera/contract';
+import type { WireNames } from '@tessera/protocol';
+import type { Attempts } from '#attempts';
+import type { Audit } from '#audit';
+import type { Clock } from '#clock';
+import type { Codes } from '#codes';
+import type { Database } from '#database';
+import type { Keys } from '#keys';
+import type { Logger } from '#logger';
+import type { Visitors } from '#visitors';
+import type { Workloads } from '#workloads';
+import type { GatewayPages } from './answers.ts';
+import type { PublicAddress } from './request/host.ts';
+import type { UpstreamAllow } from './upstream/addresses.ts';
+import type { Resolve } from './upstream/connector.ts';
+
+type Running = Parameters<Workloads['forDeployment']>[0];
+
+/** A deployment as it is found by one of its hosts, with all that a decision about a request rests on. */
+export type Site = {
+  readonly deployment: Running['deployment'] & {
+    /** Scheme, host and port of the service behind the gateway. */
+    readonly upstream: string;
+  };
+  readonly host: { readonly host: string; readonly kind: HostKind };
+  readonly project: Running['project'] & {
+    readonly passport:
+      | {
+          readonly connectorId: string;
+          readonly deploymentType: DeploymentType;
+          readonly sessionLifetimeSeconds: number;
+          readonly policy: AccessPolicy;
+        }
+      | undefined;
+  };
+  readonly team: Running['team'];
+};
+
+export type GatewayNeeds = {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly audit: Audit;
+  readonly codes: Codes;
+  readonly keys: Pick<Keys, 'sign' | 'verify'>;
+  readonly attempts: Pick<Attempts, 'begin' | 'step'>;
+  readonly visitors: Pick<Visitors, 'create' | 'findLive' | 'end'>;
+  readonly workloads: Pick<Workloads, 'forDeployment'>;
+  /** The deployment at this host (lower case, no port). */
+  readonly deployments: { findByHost(host: string): Promise<Site | undefined> };
+  readonly pages: GatewayPages;
+  readonly wire: WireNames;
+  readonly urls: { readonly origin: string; readonly passport: string; readonly connect: string };
+  /** How browsers reach deployments. */
+  readonly address: PublicAddress;
+  readonly upstreamAllow: UpstreamAllow;
+  /** The ports that this process listens at: no deployment may be one of them. */
+  ownPorts(): readonly number[];
+  readonly resolve?: Resolve;
+};

@@ -1,0 +1,51 @@
+import { randomBytes } from 'node:crypto';
+import { cookieHeader } from '#http';
+import { splitSessionToken, type RequestCookies } from '../request/cookies.ts';
+import type { OwnNames } from '../request/own-names.ts';
+
+/** How long a person may take at the identity provider. */
+const bindingSeconds = 900;
+
+export type OwnCookies = ReturnType<typeof createOwnCookies>;
+
+/** The `Set-Cookie` values of the deployment's host: always `HttpOnly`, `SameSite=Lax`, `Path=/`, never a Domain. */
+export function createOwnCookies(names: OwnNames, secure: boolean) {
+  const set = (name: string, value: string, maxAge: number) =>
+    cookieHeader(name, value, { secure, sameSite: 'Lax', path: '/', maxAge });
+
+  return {
+    /**
+     * The cookie that ties a sign-in to this browser: the one that it has, or a new one. One for all attempts at a
+     * host, so that they neither pile up nor disturb each other.
+     */
+    bindAttempt(cookies: RequestCookies): { secret: string; header: string } {
+      const { binding } = cookies;
+      const kept = binding.is === 'one' && /^[\w-]{43}$/.test(binding.value) ? binding.value : undefined;
+      const secret = kept ?? randomBytes(32).toString('base64url');
+      return { secret, header: set(names.bindingCookie, secret, bindingSeconds) };
+    },
+
+    /** The session's cookies, without what is left of another one's. Undefined when the token is too large. */
+    setSession(
+      token: string,
+      companion: string,
+      lifetimeSeconds: number,
+      cookies: RequestCookies,
+    ): string[] | undefined {
+      const parts = splitSessionToken(token, names);
+      if (parts === undefined) return undefined;
+      const stale = cookies.sessionNames.filter((name) => parts.every((part) => part.name !== name));
+      return [
+        ...stale.map((name) => set(name, '', 0)),
+        ...parts.map(({ name, value }) => set(name, value, lifetimeSeconds)),
+        set(names.companionCookie, companion, lifetimeSeconds),
+      ];
+    },
+
+    deleteSession(cookies: RequestCookies): string[] {
+      return [...new Set([names.sessionCookie, ...cookies.sessionNames, names.companionCookie])].map((name) =>
+        set(name, '', 0),
+      );
+    },
+  };
+}

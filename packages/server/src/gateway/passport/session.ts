@@ -1,0 +1,51 @@
+import { equalInConstantTime, hashSecret } from '#sealing';
+import type { SessionFact } from '#protection';
+import type { VisitorSession } from '#visitors';
+import type { GatewayNeeds, Site } from '../needs.ts';
+import type { RequestCookies } from '../request/cookies.ts';
+import type { RequestHost } from '../request/host.ts';
+import type { PassportTokens } from './tokens.ts';
+
+export type FoundSession = { readonly fact: SessionFact; readonly session: VisitorSession | undefined };
+
+const refused = (because: string): FoundSession => ({
+  fact: { state: 'refused', because },
+  session: undefined,
+});
+
+/**
+ * The visitor's session, if the cookies prove one that counts at this site now. The token says which session, its
+ * companion that this browser was given it, the table that nobody has ended it; all three must agree about the host.
+ * Throws `DatabaseUnavailable`: a session that cannot be looked up does not count.
+ */
+export async function findSession(
+  needs: Pick<GatewayNeeds, 'visitors'> & { tokens: PassportTokens },
+  cookies: RequestCookies,
+  host: RequestHost,
+  site: Site,
+): Promise<FoundSession> {
+  if (cookies.session.is === 'several' || cookies.companion.is === 'several') {
+    return {
+      fact: { state: 'ambiguous', because: 'Two session cookies of one name were sent.' },
+      session: undefined,
+    };
+  }
+  if (cookies.session.is === 'absent') return { fact: { state: 'none' }, session: undefined };
+  const claims = await needs.tokens.verifySession(cookies.session.value, site);
+  if (claims === undefined) return refused('The session cookie is not one that counts here.');
+  if (claims.host !== host.name) return refused('The session cookie belongs to another host.');
+  if (cookies.companion.is === 'absent') return refused('The session cookie came without its companion.');
+  if (!equalInConstantTime(hashSecret(cookies.companion.value), claims.companionHash)) {
+    return refused('The session cookie came with the companion of another one.');
+  }
+  const session = await needs.visitors.findLive(claims.sid);
+  if (session === undefined) return refused('The session has ended.');
+  const counts =
+    session.host === host.name &&
+    session.teamId === site.team.id &&
+    session.projectId === site.project.id &&
+    session.environment === site.deployment.environment &&
+    session.companionHash === claims.companionHash;
+  if (!counts) return refused('The session belongs to another deployment.');
+  return { fact: { state: 'valid', sessionId: session.id }, session };
+}

@@ -1,0 +1,82 @@
+import type { IncomingMessage } from 'node:http';
+import { html } from 'hono/html';
+import { publicError } from '#errors';
+import { button, type Layout } from '#pages';
+import type { VisitorSession } from '#visitors';
+import type { GatewayNeeds, Site } from '../needs.ts';
+import type { RequestCookies } from '../request/cookies.ts';
+import type { RequestHost } from '../request/host.ts';
+import type { OwnCookies } from './own-cookies.ts';
+
+/**
+ * Ends the visitor's session at this host. A link on a page of this host and an address that a person types do it at
+ * once; somebody else's link asks first, so that no other site can sign a visitor out.
+ *
+ * @throws {PublicError} `cross_origin`, `request_not_forwarded`
+ */
+export async function signOut(
+  needs: Pick<GatewayNeeds, 'audit' | 'database' | 'visitors'> & { ownCookies: OwnCookies },
+  request: IncomingMessage,
+  at: {
+    host: RequestHost;
+    site: Site;
+    cookies: RequestCookies;
+    session: VisitorSession | undefined;
+    signOutPath: string;
+    reference: string;
+  },
+): Promise<{ page: Layout; cookies: string[] }> {
+  const { origin, 'sec-fetch-site': from } = request.headers;
+  const own = from === undefined || from === 'same-origin';
+  if (request.method === 'GET') {
+    if (!own && from !== 'none') return { page: confirmation(at.host, at.signOutPath), cookies: [] };
+  } else if (request.method === 'POST') {
+    if (!own || (origin !== undefined && origin !== at.host.origin)) {
+      throw publicError('cross_origin', { description: 'The sign-out was sent from another site.' });
+    }
+  } else {
+    throw publicError('request_not_forwarded', { headers: { allow: 'GET, POST' } });
+  }
+  const { session } = at;
+  if (session !== undefined) {
+    await needs.database.write([
+      needs.visitors.end(session.id, 'sign-out'),
+      needs.audit.record({
+        actor: session.externalSub,
+        action: 'passport-session.end',
+        object: session.id,
+        teamId: at.site.team.id,
+        after: { by: 'sign-out', host: at.host.name },
+        reference: at.reference,
+      }),
+    ]);
+  }
+  return { page: signedOut(at.host), cookies: needs.ownCookies.deleteSession(at.cookies) };
+}
+
+function confirmation(host: RequestHost, path: string): Layout {
+  return {
+    title: 'Sign out',
+    body: html`<article class="card">
+      <h1>Sign out of <code>${host.name}</code>?</h1>
+      <p>Another site sent you here.</p>
+      <form id="sign-out" method="post" action="${path}">
+        ${button({ id: 'sign-out-submit', label: 'Sign out' })}
+      </form>
+    </article>`,
+  };
+}
+
+function signedOut(host: RequestHost): Layout {
+  return {
+    title: 'Signed out',
+    body: html`<article class="card">
+      <h1>You are signed out</h1>
+      <p id="signed-out">
+        Your session at <code>${host.name}</code> has ended. At your identity provider you may still be signed
+        in.
+      </p>
+      <p><a class="button primary" href="${host.origin}/">Sign in again</a></p>
+    </article>`,
+  };
+}

@@ -1,0 +1,73 @@
+import type { IncomingMessage } from 'node:http';
+import { passportStartLifetimeMilliseconds, passportStartPurpose, type PassportStart } from '#attempts';
+import { publicError } from '#errors';
+import { hashSecret } from '#sealing';
+import { GatewayError, isNavigation } from '../answers.ts';
+import type { GatewayNeeds, Site } from '../needs.ts';
+import type { RequestCookies } from '../request/cookies.ts';
+import type { RequestHost } from '../request/host.ts';
+import type { OwnCookies } from './own-cookies.ts';
+
+const longestPath = 4_096;
+
+/**
+ * Sends a visitor to sign in: the browser keeps a cookie of this host, and `{connect}` gets a link that works once and
+ * for a minute and carries the cookie's hash. What is not a navigation gets 401 and the address where a person would
+ * sign in; a redirect would lose a POST silently and hand scripts a page of another site.
+ *
+ * @throws {GatewayError} `sign_in_required`
+ */
+export async function startSignIn(
+  needs: Pick<GatewayNeeds, 'attempts' | 'codes' | 'database' | 'urls'> & { ownCookies: OwnCookies },
+  request: IncomingMessage,
+  at: {
+    host: RequestHost;
+    site: Site;
+    cookies: RequestCookies;
+    connectorId: string;
+    path: string;
+    because: string;
+  },
+): Promise<{ location: string; cookies: string[] }> {
+  const { host, site } = at;
+  const path = at.path.length > longestPath ? '/' : at.path;
+  if (!isNavigation(request)) {
+    const page = request.method === 'GET' || request.method === 'HEAD' ? path : '/';
+    throw new GatewayError(
+      publicError('sign_in_required', {
+        description: `This deployment is protected. ${at.because}`,
+        headers: { 'www-authenticate': `Passport realm="${host.name}"` },
+      }),
+      { signInUrl: `${host.origin}${page}` },
+    );
+  }
+  const { secret, header } = needs.ownCookies.bindAttempt(at.cookies);
+  const { reference, statement: attempt } = needs.attempts.begin({
+    kind: 'passport',
+    teamId: site.team.id,
+    projectId: site.project.id,
+    deploymentId: site.deployment.id,
+    connectorId: at.connectorId,
+  });
+  const { secret: code, statement: start } = needs.codes.issue<PassportStart>(
+    passportStartPurpose,
+    {
+      host: host.name,
+      path,
+      deploymentId: site.deployment.id,
+      projectId: site.project.id,
+      teamId: site.team.id,
+      connectorId: at.connectorId,
+      bindingHash: hashSecret(secret),
+      reference,
+    },
+    passportStartLifetimeMilliseconds,
+  );
+  const step = needs.attempts.step(reference, {
+    step: 'start',
+    outcome: 'ok',
+    detail: `Asked for ${host.name}. ${at.because}`,
+  });
+  await needs.database.write([attempt, step, start]);
+  return { location: `${needs.urls.connect}/start?code=${code}`, cookies: [header] };
+}

@@ -1,0 +1,211 @@
+import { LRUCache } from 'lru-cache';
+import { publicError } from '#errors';
+import type { RequestHost } from './host.ts';
+import { bare, type OwnNames } from './own-names.ts';
+import { withoutOwnParameters } from './target.ts';
+
+/** Flat list of names and values, as `rawHeaders` and undici have it: order, case and duplicates are kept. */
+export type HeaderList = readonly string[];
+
+export type RequestHeaderRules = {
+  /**
+   * The headers for the upstream. Whatever could speak in our name, the connection's own headers and those listed in
+   * `Connection` go first; ours are set after, so nothing that a client sends can take them away.
+   */
+  forUpstream(sent: HeaderList, ours: OwnHeaders): string[];
+};
+
+/** What the gateway itself says about a request. */
+export type OwnHeaders = {
+  readonly host: RequestHost;
+  readonly clientAddress: string;
+  readonly reference: string;
+  readonly cookies: string | undefined;
+  readonly visitorToken: string | undefined;
+  readonly workloadToken: string | undefined;
+};
+
+/** Of one connection only (RFC 9110 section 7.6.1), and the two through which CGI programs are told lies. */
+const connectionHeaders = [
+  'connection',
+  'proxy-connection',
+  'keep-alive',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'expect',
+  'http2-settings',
+  'proxy-authorization',
+  'proxy',
+];
+
+/** Set by us or not at all. `Content-Length` stays when it is spelled so and no other way. */
+const ownHeaders = [
+  'host',
+  'cookie',
+  'cookie2',
+  'forwarded',
+  'x-real-ip',
+  'x-rewrite-url',
+  'x-original-url',
+  'x-original-uri',
+  'x-original-host',
+  'x-original-method',
+];
+
+type Fate = 'drop' | 'keep' | 'referer';
+
+export function createRequestHeaderRules(names: OwnNames): RequestHeaderRules {
+  const dropped = new Set([...connectionHeaders, ...ownHeaders].map(bare));
+  const ownFamily = bare(`x-${names.wire.prefix}-`);
+  // Judging a name costs two regular expressions; the same few names come with every request.
+  const fates = new LRUCache<string, Fate>({ max: 2_000 });
+
+  function judge(name: string): Fate {
+    const plain = bare(name);
+    if (plain.startsWith(ownFamily) || plain.startsWith('xforwarded') || dropped.has(plain)) return 'drop';
+    // A CGI program would read `Content_Length` as the length of the body.
+    if (plain === 'contentlength' && name.toLowerCase() !== 'content-length') return 'drop';
+    return plain === 'referer' ? 'referer' : 'keep';
+  }
+
+  function fateOf(name: string): Fate {
+    const known = fates.get(name);
+    if (known !== undefined) return known;
+    const fate = judge(name);
+    fates.set(name, fate);
+    return fate;
+  }
+
+  return {
+    forUpstream(sent, ours) {
+      const listed = listedInConnection(sent);
+      const headers: string[] = ['host', ours.host.authority];
+      for (let index = 0; index < sent.length; index += 2) {
+        const name = sent[index] ?? '';
+        const value = sent[index + 1] ?? '';
+        const fate = fateOf(name);
+        if (fate === 'drop' || (listed !== undefined && listed.has(name.toLowerCase()))) continue;
+        headers.push(name, fate === 'referer' ? withoutOwnParameters(value, names) : value);
+      }
+      if (wantsTrailers(sent)) headers.push('te', 'trailers');
+      if (ours.cookies !== undefined) headers.push('cookie', ours.cookies);
+      headers.push(
+        'x-forwarded-for',
+        ours.clientAddress,
+        'x-forwarded-host',
+        ours.host.authority,
+        'x-forwarded-proto',
+        protocolOf(ours.host),
+        'x-forwarded-port',
+        portOf(ours.host),
+        'forwarded',
+        forwardedOf(ours),
+        names.wire.requestIdHeader,
+        ours.reference,
+      );
+      if (ours.visitorToken !== undefined) headers.push(names.wire.passportTokenHeader, ours.visitorToken);
+      if (ours.workloadToken !== undefined) headers.push(names.wire.oidcTokenHeader, ours.workloadToken);
+      return headers;
+    },
+  };
+}
+
+function protocolOf({ origin }: RequestHost): string {
+  return origin.startsWith('https:') ? 'https' : 'http';
+}
+
+function portOf(host: RequestHost): string {
+  const colon = host.authority.lastIndexOf(':');
+  if (colon !== -1) return host.authority.slice(colon + 1);
+  return protocolOf(host) === 'https' ? '443' : '80';
+}
+
+/** RFC 7239. An IPv6 address stands in brackets and quotes. */
+function forwardedOf({ host, clientAddress }: OwnHeaders): string {
+  const client = clientAddress.includes(':') ? `"[${clientAddress}]"` : clientAddress;
+  return `for=${client === '' ? 'unknown' : client};host="${host.authority}";proto=${protocolOf(host)}`;
+}
+
+// Taking these away at a client's wish would change what the request is.
+const neverListed = new Set([
+  'host',
+  'content-length',
+  'content-type',
+  'cookie',
+  'close',
+  'keep-alive',
+  'upgrade',
+]);
+
+function listedInConnection(sent: HeaderList): Set<string> | undefined {
+  let listed: Set<string> | undefined;
+  for (let index = 0; index < sent.length; index += 2) {
+    if (sent[index]?.toLowerCase() !== 'connection') continue;
+    for (const option of (sent[index + 1] ?? '').toLowerCase().split(',')) {
+      const name = option.trim();
+      if (name !== '' && !neverListed.has(name)) (listed ??= new Set()).add(name);
+    }
+  }
+  return listed;
+}
+
+function wantsTrailers(sent: HeaderList): boolean {
+  for (let index = 0; index < sent.length; index += 2) {
+    if (sent[index]?.toLowerCase() === 'te' && /(?:^|,)\s*trailers\s*(?:,|$)/i.test(sent[index + 1] ?? ''))
+      return true;
+  }
+  return false;
+}
+
+/** Every value of one header, in order. */
+export function valuesOf(sent: HeaderList, name: string): string[] {
+  const values: string[] = [];
+  for (let index = 0; index < sent.length; index += 2) {
+    if (sent[index]?.toLowerCase() === name) values.push(sent[index + 1] ?? '');
+  }
+  return values;
+}
+
+/** What carries the request's body; `length` is undefined for a chunked one. */
+export type Body = { readonly length: number | undefined } | undefined;
+
+/**
+ * How long the body is, in the one reading there is (RFC 9112 section 6). Node's parser refuses most that is
+ * ambiguous before; what it lets through and other servers read differently is refused here.
+ *
+ * @throws {PublicError} `request_ambiguous`, and the connection is closed
+ */
+export function parseFraming(request: {
+  rawHeaders: HeaderList;
+  httpVersionMajor: number;
+  httpVersionMinor: number;
+}): Body {
+  const encodings = valuesOf(request.rawHeaders, 'transfer-encoding');
+  const lengths = valuesOf(request.rawHeaders, 'content-length');
+  if (encodings.length === 0 && lengths.length === 0) return undefined;
+  if (encodings.length > 0) {
+    if (lengths.length > 0) throw ambiguous('Both Transfer-Encoding and Content-Length were received.');
+    if (encodings.length > 1 || encodings[0]?.toLowerCase() !== 'chunked') {
+      throw ambiguous('A Transfer-Encoding other than "chunked" was received.');
+    }
+    if (request.httpVersionMajor === 1 && request.httpVersionMinor === 0) {
+      throw ambiguous('Transfer-Encoding was received in HTTP/1.0.');
+    }
+    return { length: undefined };
+  }
+  if (lengths.length > 1 || !/^\d{1,15}$/.test(lengths[0] ?? '')) {
+    throw ambiguous('More than one Content-Length, or one that is no number, was received.');
+  }
+  const length = Number(lengths[0]);
+  return length === 0 ? undefined : { length };
+}
+
+function ambiguous(description: string) {
+  return publicError('request_ambiguous', {
+    description,
+    mend: 'Send one Content-Length, or Transfer-Encoding: chunked alone.',
+    headers: { connection: 'close' },
+  });
+}

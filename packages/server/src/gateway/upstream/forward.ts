@@ -1,0 +1,148 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import type { Dispatcher } from 'undici';
+import { publicError, type PublicError } from '#errors';
+import { AddressNotAllowed } from './connector.ts';
+import type { Pools } from './pools.ts';
+import type { ResponseFacts, ResponseHeaderRules } from './response-headers.ts';
+
+export type ForwardNeeds = { pools: Pools; responseHeaders: ResponseHeaderRules };
+
+export type ForwardedRequest = {
+  readonly upstream: string;
+  readonly teamSlug: string;
+  readonly path: string;
+  readonly headers: string[];
+  readonly hasBody: boolean;
+  readonly answer: ResponseFacts;
+};
+
+/**
+ * Streams a request to its upstream and the answer back. Nothing is buffered beyond what the sockets hold: each side
+ * waits for the slower one. Resolves when the answer is complete or the visitor has gone.
+ *
+ * @throws {PublicError} `upstream_…`, only while nothing of the answer was sent
+ */
+export function forward(
+  needs: ForwardNeeds,
+  request: IncomingMessage,
+  response: ServerResponse,
+  forwarded: ForwardedRequest,
+): Promise<void> {
+  const pool = needs.pools.find(forwarded.upstream, forwarded.teamSlug);
+  const { protocol, hostname } = new URL(forwarded.upstream);
+  const body = forwarded.hasBody ? bodyOf(request) : null;
+  return new Promise((resolve, reject) => {
+    let controller: Dispatcher.DispatchController | undefined;
+    let bodyBegun = false;
+    const onClose = () => {
+      // The visitor has gone: the upstream need not go on.
+      if (!response.writableFinished) controller?.abort(new Error('the visitor has gone'));
+      resolve();
+    };
+    response.once('close', onClose);
+    const onDrain = () => controller?.resume();
+
+    const handler: Dispatcher.DispatchHandler = {
+      onRequestStart(started) {
+        controller = started;
+        if (response.destroyed) started.abort(new Error('the visitor has gone'));
+      },
+      onResponseStart(started, statusCode, _headers, statusMessage) {
+        // Interim answers (RFC 9110 section 15.2) are of one connection; the final one follows.
+        if (statusCode < 200) return;
+        const raw = (started.rawHeaders ?? []) as readonly (Buffer | string)[];
+        response.writeHead(
+          statusCode,
+          /^[\t\x20-\x7e]*$/.test(statusMessage ?? '') ? (statusMessage ?? '') : '',
+          needs.responseHeaders.forClient(raw, forwarded.answer),
+        );
+        response.on('drain', onDrain);
+        // Headers leave together with the first bytes where these are there, and alone where they are long in coming
+        // (server-sent events).
+        setImmediate(() => {
+          if (!bodyBegun && !response.destroyed) response.flushHeaders();
+        });
+      },
+      onResponseData(started, chunk) {
+        bodyBegun = true;
+        if (!response.write(chunk)) started.pause();
+      },
+      onResponseEnd(_controller, trailers) {
+        bodyBegun = true;
+        const passed = forwarded.answer.trailersPossible
+          ? needs.responseHeaders.trailersForClient(trailers)
+          : {};
+        if (Object.keys(passed).length > 0 && response.chunkedEncoding) {
+          response.addTrailers(passed);
+        }
+        response.end();
+      },
+      onResponseError(_controller, error) {
+        response.off('close', onClose);
+        if (response.headersSent) {
+          // Too late for another answer: a cut connection is the only way to say that this one is not whole.
+          response.destroy();
+          resolve();
+        } else if (response.destroyed) {
+          resolve();
+        } else {
+          reject(upstreamError(error));
+        }
+      },
+    };
+    try {
+      pool.dispatch(
+        {
+          path: forwarded.path,
+          method: request.method ?? 'GET',
+          headers: forwarded.headers,
+          body,
+          // The certificate is that of the upstream's own name, whatever `Host` says.
+          ...(protocol === 'https:' ? { servername: hostname } : {}),
+        },
+        handler,
+      );
+    } catch (error) {
+      response.off('close', onClose);
+      reject(upstreamError(error));
+    }
+  });
+}
+
+/**
+ * The request's body as a stream of its own: undici destroys what it is given when the upstream fails, and the
+ * visitor's connection is still needed for the answer.
+ */
+function bodyOf(request: IncomingMessage): Readable {
+  const body = new Readable({
+    read: () => request.resume(),
+    destroy(error, callback) {
+      request.off('data', onData).off('end', onEnd).off('close', onClose);
+      // What still comes is read and forgotten, so that the answer can be.
+      request.resume();
+      callback(error);
+    },
+  });
+  const onData = (chunk: Buffer) => {
+    if (!body.push(chunk)) request.pause();
+  };
+  const onEnd = () => body.push(null);
+  const onClose = () => {
+    if (!request.complete) body.destroy(new Error('the visitor has gone'));
+  };
+  request.on('data', onData).on('end', onEnd).on('close', onClose);
+  request.pause();
+  return body;
+}
+
+/** What went wrong between us and the upstream, for the visitor; the cause is for the log. */
+export function upstreamError(error: unknown): PublicError {
+  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+  if (error instanceof AddressNotAllowed) return publicError('upstream_not_allowed', { cause: error });
+  if (/TIMEOUT|ETIMEDOUT/.test(code)) return publicError('upstream_timeout', { cause: error });
+  if (/^HPE_|UND_ERR_(?:HEADERS_OVERFLOW|RES_|INVALID)|^ERR_(?:HTTP|INVALID)/.test(code)) {
+    return publicError('upstream_failed', { cause: error });
+  }
+  return publicError('upstream_unreachable', { cause: error });
+}

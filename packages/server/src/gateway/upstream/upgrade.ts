@@ -1,0 +1,104 @@
+import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Connector } from './connector.ts';
+import { upstreamError, type ForwardedRequest } from './forward.ts';
+import type { ResponseHeaderRules } from './response-headers.ts';
+
+export type UpgradeNeeds = { connector: Connector; responseHeaders: ResponseHeaderRules };
+
+const answerTimeoutMilliseconds = 30_000;
+
+/**
+ * Opens a WebSocket (RFC 6455 section 4) at the upstream and splices the two sockets: what flows then is nobody's
+ * but theirs. An upstream that answers anything but 101 is answered with that. Resolves when both sockets are joined
+ * or the answer is complete; `onOpen` gets a way to cut the connection.
+ *
+ * @throws {PublicError} `upstream_…`, only while nothing of the answer was sent
+ */
+export async function forwardUpgrade(
+  needs: UpgradeNeeds,
+  client: { request: IncomingMessage; socket: Duplex; head: Buffer; response: ServerResponse },
+  forwarded: ForwardedRequest,
+  onOpen: (connection: { cut(): void; onceClosed(listener: () => void): void }) => void,
+): Promise<void> {
+  const upstream = new URL(forwarded.upstream);
+  let connected;
+  try {
+    connected = await needs.connector.connect(upstream, forwarded.teamSlug);
+  } catch (error) {
+    throw upstreamError(error);
+  }
+  const connection = connected;
+  if (client.socket.destroyed) {
+    connection.destroy();
+    return;
+  }
+  await new Promise<void>((resolve, reject) => {
+    const outgoing = httpRequest({
+      method: 'GET',
+      path: forwarded.path,
+      headers: [...forwarded.headers, 'connection', 'Upgrade', 'upgrade', 'websocket'],
+      createConnection: () => connection,
+      setHost: false,
+      timeout: answerTimeoutMilliseconds,
+    });
+    const onGone = () => outgoing.destroy();
+    client.socket.once('close', onGone);
+
+    outgoing.once('timeout', () =>
+      outgoing.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })),
+    );
+    outgoing.once('error', (error) => {
+      if (client.response.headersSent || client.socket.destroyed) {
+        client.socket.destroy();
+        resolve();
+      } else {
+        reject(upstreamError(error));
+      }
+    });
+    outgoing.once('response', (answer) => {
+      const { statusCode = 502, rawHeaders } = answer;
+      client.response.writeHead(statusCode, needs.responseHeaders.forClient(rawHeaders, forwarded.answer));
+      answer.pipe(client.response);
+      client.response.once('close', resolve);
+    });
+    outgoing.once('upgrade', (answer, upstreamSocket: Duplex, upstreamHead: Buffer) => {
+      client.socket.off('close', onGone);
+      const headers = needs.responseHeaders.forClient(answer.rawHeaders, forwarded.answer);
+      client.response.detachSocket(client.socket as never);
+      client.socket.write(switchingProtocols(headers), 'latin1');
+      if (upstreamHead.length > 0) client.socket.write(upstreamHead);
+      if (client.head.length > 0) upstreamSocket.write(client.head);
+      splice(client.socket, upstreamSocket);
+      onOpen({
+        cut: () => {
+          client.socket.destroy();
+          upstreamSocket.destroy();
+        },
+        onceClosed: (listener) => client.socket.once('close', listener),
+      });
+      resolve();
+    });
+    outgoing.end();
+  });
+}
+
+function switchingProtocols(headers: readonly string[]): string {
+  let head = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n';
+  for (let index = 0; index < headers.length; index += 2)
+    head += `${headers[index]}: ${headers[index + 1]}\r\n`;
+  return `${head}\r\n`;
+}
+
+/** Each side's end and failure is the other's; a slow reader stops its writer. */
+function splice(one: Duplex, other: Duplex): void {
+  one.pipe(other);
+  other.pipe(one);
+  for (const [socket, peer] of [
+    [one, other],
+    [other, one],
+  ] as const) {
+    socket.on('error', () => peer.destroy());
+    socket.on('close', () => peer.destroy());
+  }
+}
