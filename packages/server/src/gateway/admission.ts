@@ -64,7 +64,7 @@ export async function admit(
       ? await findSession(needs, parsed.cookies, parsed.host, site)
       : { fact: { state: 'none' } as const, session: undefined };
   const verdict = decide({
-    deployment: { environment: site.deployment.environment, hostKind: site.host.kind },
+    deployment: { environment: site.deployment.environment, hostKind: site.hostKind },
     passport,
     session: fact,
   });

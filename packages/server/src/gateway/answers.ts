@@ -1,10 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { DatabaseUnavailable, PublicError, publicError } from '#errors';
-import type { ErrorFacts, Layout, Page } from '#pages';
+import { errorPage, inlinePage, type Layout } from '#pages';
 import type { RequestFacts } from '#http';
-
-/** Pages for hosts that are not ours: everything they need is in them. */
-export type GatewayPages = { page(layout: Layout): Page; errorPage(facts: ErrorFacts): Page };
 
 /** What an error answer adds to the error itself. */
 export type AnswerExtras = {
@@ -34,7 +31,7 @@ const silent = { 'referrer-policy': 'no-referrer' };
 
 export type Answers = ReturnType<typeof createAnswers>;
 
-export function createAnswers(needs: { pages: GatewayPages; errorHeader: string; requestIdHeader: string }) {
+export function createAnswers(needs: { errorHeader: string; requestIdHeader: string }) {
   function send(
     request: IncomingMessage,
     response: ServerResponse,
@@ -79,7 +76,7 @@ export function createAnswers(needs: { pages: GatewayPages; errorHeader: string;
       layout: Layout,
       cookies: readonly string[] = [],
     ): void {
-      const page = needs.pages.page(layout);
+      const page = inlinePage(layout);
       send(request, response, facts, {
         status: page.status,
         headers: { ...page.headers, ...(cookies.length > 0 ? { 'set-cookie': [...cookies] } : {}) },
@@ -100,7 +97,7 @@ export function createAnswers(needs: { pages: GatewayPages; errorHeader: string;
       const reference = extras.reference ?? facts.reference;
       const headers = { ...error.headers, ...silent, [needs.errorHeader]: code };
       if (acceptsPage(request)) {
-        const page = needs.pages.errorPage({
+        const page = errorPage({
           status: error.status,
           code,
           title: error.title,

@@ -35,7 +35,6 @@ export function createGateway(needs: GatewayNeeds): Gateway {
   const ownCookies = createOwnCookies(names, secure);
   const tokens = createPassportTokens(needs);
   const answers = createAnswers({
-    pages: needs.pages,
     errorHeader: needs.wire.errorHeader,
     requestIdHeader: needs.wire.requestIdHeader,
   });
@@ -160,7 +159,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     thrown: unknown,
   ): void {
     const error = answers.error(request, response, facts, thrown);
-    const fields = { reference: facts.reference, code: error.code, cause: error.cause };
+    const fields = { reference: facts.reference, error: error.code, cause: error.cause };
     if (error.status >= 500) needs.logger.warn('gateway.failed', fields);
     else needs.logger.debug('gateway.refused', fields);
   }

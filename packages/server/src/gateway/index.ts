@@ -4,4 +4,3 @@
 export { createGateway } from './gateway.ts';
 export type { Gateway } from './gateway.ts';
 export type { GatewayNeeds, Site } from './needs.ts';
-export type { GatewayPages } from './answers.ts';

@@ -9,7 +9,6 @@ import type { Keys } from '#keys';
 import type { Logger } from '#logger';
 import type { Visitors } from '#visitors';
 import type { Workloads } from '#workloads';
-import type { GatewayPages } from './answers.ts';
 import type { PublicAddress } from './request/host.ts';
 import type { UpstreamAllow } from './upstream/addresses.ts';
 import type { Resolve } from './upstream/connector.ts';
@@ -18,11 +17,13 @@ type Running = Parameters<Workloads['forDeployment']>[0];
 
 /** A deployment as it is found by one of its hosts, with all that a decision about a request rests on. */
 export type Site = {
-  readonly deployment: Running['deployment'] & {
+  readonly deployment: Omit<Running['deployment'], 'git'> & {
+    readonly git: Running['deployment']['git'];
     /** Scheme, host and port of the service behind the gateway. */
     readonly upstream: string;
   };
-  readonly host: { readonly host: string; readonly kind: HostKind };
+  readonly host: string;
+  readonly hostKind: HostKind;
   readonly project: Running['project'] & {
     readonly passport:
       | {
@@ -48,7 +49,6 @@ export type GatewayNeeds = {
   readonly workloads: Pick<Workloads, 'forDeployment'>;
   /** The deployment at this host (lower case, no port). */
   readonly deployments: { findByHost(host: string): Promise<Site | undefined> };
-  readonly pages: GatewayPages;
   readonly wire: WireNames;
   readonly urls: { readonly origin: string; readonly passport: string; readonly connect: string };
   /** How browsers reach deployments. */

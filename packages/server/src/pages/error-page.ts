@@ -1,7 +1,7 @@
 import { html } from 'hono/html';
 import { timeline, type TimelineStep } from './components.ts';
 import { readStyle } from './assets.ts';
-import { renderPage, type Page, type Styling } from './layout.ts';
+import { renderPage, type Layout, type Page, type Styling } from './layout.ts';
 import { words } from './words.ts';
 
 /** What an error page says. `answerOf(error)` of the http room gives the first five. */
@@ -58,4 +58,9 @@ const inline: Styling = { kind: 'inline', style: readStyle() };
 /** An error page for hosts that are not ours, such as a deployment's: it carries its style and loads nothing. */
 export function errorPage(facts: ErrorFacts): Page {
   return renderErrorPage(facts, inline);
+}
+
+/** Any other page for such a host. */
+export function inlinePage(layout: Layout): Page {
+  return renderPage(layout, inline);
 }

@@ -17,7 +17,7 @@ export {
   type Option,
   type TimelineStep,
 } from './components.ts';
-export { errorPage, type ErrorFacts } from './error-page.ts';
+export { errorPage, inlinePage, type ErrorFacts } from './error-page.ts';
 export { type Layout, type Page } from './layout.ts';
 export { icon } from './mark.ts';
 export { type Markup } from './markup.ts';

@@ -1,6 +1,5 @@
 import { BlockList, isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { findRefusal } from '#fetch';
 
 export type AddressRules = {
   /** Says why an upstream's address must not be connected to, or undefined when it may. */
@@ -14,9 +13,8 @@ export type UpstreamAllow = {
 };
 
 /**
- * Which addresses deployments may have. Public ones and those that the operator allowed for the team or for all (in
- * development: loopback); never one of ours, and never one that only machines of the same link or the cloud's own
- * metadata service have, even if listed.
+ * Which addresses deployments may have: those that the operator allowed for the team or for all. Never one of ours,
+ * and never one that only machines of the same link or the cloud's own metadata service have, even if listed.
  */
 export function createAddressRules(needs: {
   upstreamAllow: UpstreamAllow;
@@ -36,9 +34,9 @@ export function createAddressRules(needs: {
       if (!loopback && never.check(address, version)) return 'an address that no deployment may have';
       if (needs.ownPorts().includes(port) && (loopback || isOfThisMachine(address)))
         return 'this server itself';
-      if (forAll.check(address, version) || forTeam.get(teamSlug)?.check(address, version) === true)
-        return undefined;
-      return findRefusal(address);
+      const allowed =
+        forAll.check(address, version) || forTeam.get(teamSlug)?.check(address, version) === true;
+      return allowed ? undefined : 'not in TESSERA_UPSTREAM_ALLOW';
     },
   };
 }
