@@ -1,3 +1,4 @@
+import type { Role } from '@tessera/contract';
 import type { Codes } from '#codes';
 import type { Bound, Expected } from '#database';
 
@@ -7,7 +8,7 @@ const day = 24 * 60 * 60 * 1000;
 const administratorLifetime = day;
 const invitationLifetime = 7 * day;
 
-export type TeamInvitation = { id: string; role: string };
+export type TeamInvitation = { id: string; role: Role };
 
 /** What a set-up link is for. */
 export type SetupPurpose =

@@ -1,0 +1,84 @@
+import type { Role } from '@tessera/contract';
+import type { Audit } from '#audit';
+import type { Clock } from '#clock';
+import type { Credentials, SetupLinks } from '#credentials';
+import type { Bound, Database, Expected } from '#database';
+import { newDoor, type Door, type DoorContext } from '#http';
+import type { Pages } from '#pages';
+import type { Sealing } from '#sealing';
+import type { Sessions } from '#sessions';
+import type { Users } from '#users';
+import {
+  createApiTokensDoor,
+  type AccountApiTokens,
+  type TokenProjects,
+  type TokenTeams,
+} from './api-tokens.ts';
+import { createBrowsers, type Browser } from './browsers.ts';
+import { createConsentDoor, type SignIn } from './consent.ts';
+import { createDesk, pageErrors } from './desk.ts';
+import { createFreshness } from './freshness.ts';
+import { createLoginDoor } from './login.ts';
+import { createPeopleDoor } from './people.ts';
+import { createProfileDoor } from './profile.ts';
+import { createSetupDoor } from './setup.ts';
+import { createTeamsDoor, type AccountTeams } from './teams.ts';
+
+export type AccountNeeds = {
+  /** Base URLs without a trailing slash. */
+  origin: string;
+  api: string;
+  clock: Clock;
+  database: Database;
+  audit: Audit;
+  sealing: Sealing;
+  pages: Pages;
+  users: Users;
+  sessions: Sessions;
+  credentials: Credentials;
+  setupLinks: SetupLinks;
+  teams: AccountTeams &
+    TokenTeams & { addMember(teamId: string, userId: string, role: Role): Bound<unknown> | Expected };
+  projects: TokenProjects;
+  apiTokens: AccountApiTokens;
+};
+
+export type Account = {
+  /** Who is behind a request: for the authorization endpoint, which must know it too. */
+  browser(context: DoorContext): Promise<Browser>;
+  /** The doors at the origin. What the authorization server lets them do arrives now: it needs `browser` first. */
+  doors(signIn: SignIn): Door[];
+};
+
+export function createAccount(needs: AccountNeeds): Account {
+  const { origin, api, clock, database, audit, sealing, pages, users, sessions, credentials, setupLinks } =
+    needs;
+  const { teams, projects, apiTokens } = needs;
+  const browsers = createBrowsers({ origin, sealing, sessions, users });
+  const desk = createDesk({ origin, pages, browsers });
+  const freshness = createFreshness({ clock });
+
+  return {
+    browser: browsers.read,
+    doors: (signIn) => [
+      createAssetDoor(pages),
+      createLoginDoor({ desk, database, audit, credentials, signIn }),
+      createSetupDoor({ desk, database, audit, users, credentials, setupLinks, teams }),
+      createConsentDoor({ desk, signIn }),
+      createProfileDoor({ desk, database, audit, users, sessions }),
+      createTeamsDoor({ desk, teams }),
+      createApiTokensDoor({ desk, api, apiTokens, teams, projects, freshness }),
+      createPeopleDoor({ desk, database, audit, users, setupLinks, freshness }),
+    ],
+  };
+}
+
+function createAssetDoor(pages: Pages): Door {
+  const door = newDoor(pageErrors(pages));
+  door.get('/assets/:name', (context, next) => {
+    const asset = pages.findAsset(context.req.param('name'));
+    if (asset === undefined) return next();
+    return Promise.resolve(context.body(asset.body, 200, asset.headers));
+  });
+  return door;
+}

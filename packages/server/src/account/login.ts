@@ -1,0 +1,166 @@
+import { html } from 'hono/html';
+import { PublicError, publicError } from '#errors';
+import type { Audit } from '#audit';
+import type { Credentials } from '#credentials';
+import type { Bound, Database } from '#database';
+import { newDoor, readQuery, type Door } from '#http';
+import { button, field, hiddenFields, notice, type Markup } from '#pages';
+import type { Browser } from './browsers.ts';
+import type { RequestView, SignIn } from './consent.ts';
+import { pageErrors, type Desk } from './desk.ts';
+import { formActionFor, parseReturnPath } from './destinations.ts';
+import { words } from './words.ts';
+
+type Aim = {
+  /** The authorization request that waits for this login. */
+  requestId: string | undefined;
+  request: RequestView | undefined;
+  returnPath: string | undefined;
+  /** Somebody logged in proves again who they are. */
+  confirm: boolean;
+};
+
+type Attempt = {
+  email?: string | undefined;
+  problem?: Markup | undefined;
+  status?: number;
+  headers?: Record<string, string>;
+};
+
+export function createLoginDoor(needs: {
+  desk: Desk;
+  database: Database;
+  audit: Audit;
+  credentials: Credentials;
+  signIn: SignIn;
+}): Door {
+  const { desk, database, audit, credentials, signIn } = needs;
+  const door = newDoor(pageErrors(desk.pages));
+
+  async function aimOf(parameters: ReadonlyMap<string, string>, browser: Browser): Promise<Aim> {
+    const requestId = parameters.get('request');
+    return {
+      requestId,
+      request: requestId === undefined ? undefined : await signIn.describe(requestId, browser),
+      returnPath: parseReturnPath(parameters.get('return')),
+      confirm: parameters.has('confirm') && browser.user !== undefined,
+    };
+  }
+
+  function page(browser: Browser, aim: Aim, attempt: Attempt = {}) {
+    const title = aim.confirm ? words.login.confirmTitle : words.login.title;
+    const email = attempt.email ?? (aim.confirm ? browser.user?.email : aim.request?.loginHint);
+    return desk.pages.page({
+      title,
+      status: attempt.status ?? 200,
+      ...(attempt.headers && { headers: attempt.headers }),
+      formAction: aim.request ? formActionFor(aim.request.redirectUri) : [],
+      body: html`<div class="card">
+          <h1>${title}</h1>
+          ${aim.request ? html`<p class="quiet">${words.login.toContinue} <strong>${aim.request.app.name}</strong></p>` : ''}
+          ${aim.confirm ? html`<p class="quiet">${words.login.confirmAbout}</p>` : ''}
+          ${attempt.problem ?? ''}
+          <form id="login" method="post" action="${desk.at('/login')}">
+            ${hiddenFields({
+              csrf: browser.csrfToken('login'),
+              request: aim.requestId,
+              return: aim.returnPath,
+              confirm: aim.confirm ? '1' : undefined,
+            })}
+            ${field({
+              name: 'email',
+              label: words.login.email,
+              type: 'email',
+              value: email,
+              autocomplete: 'username',
+              autofocus: email === undefined,
+            })}
+            ${field({
+              name: 'password',
+              label: words.login.password,
+              type: 'password',
+              autocomplete: 'current-password',
+              autofocus: email !== undefined,
+            })}
+            ${button({ id: 'login-submit', label: aim.confirm ? words.login.confirmSubmit : words.login.submit })}
+          </form>
+        </div>
+        <p class="aside">${words.login.forgotten}</p>`,
+    });
+  }
+
+  door.get('/login', async (context) => {
+    const browser = await desk.browsers.read(context);
+    const aim = await aimOf(readQuery(context), browser);
+    if (browser.user && !aim.request && !aim.confirm) return desk.goTo(context, aim.returnPath ?? '/account');
+    return desk.show(context, page(browser, aim));
+  });
+
+  door.post('/login', async (context) => {
+    const { browser, fields } = await desk.browsers.readForm(context, 'login');
+    const aim = await aimOf(fields, browser);
+    const email = fields.get('email');
+    const password = fields.get('password');
+    const again = (problem: Markup, status: number, headers: Record<string, string> = {}): Response =>
+      desk.show(context, page(browser, aim, { email, problem, status, headers }));
+
+    if (email === undefined || password === undefined) {
+      return again(
+        notice('danger', email === undefined ? words.login.needEmail : words.login.needPassword),
+        422,
+      );
+    }
+    let verified: Awaited<ReturnType<Credentials['verifyPassword']>>;
+    try {
+      const clientAddress = context.get('clientAddress');
+      verified = await credentials.verifyPassword({ email, password, clientAddress });
+    } catch (error) {
+      // Nothing that was written is lost: the same form, with what to do.
+      if (!(error instanceof PublicError) || ![429, 503].includes(error.status)) throw error;
+      return again(notice('warning', error.title, error.mend), error.status, error.headers);
+    }
+    if (verified === undefined) {
+      const steps = await recordedStep(aim, browser, 'failed');
+      if (steps.length > 0) await database.write(steps);
+      return again(notice('danger', words.login.failedTitle, words.login.failed), 422);
+    }
+
+    const { user, amr, statements } = verified;
+    const login = await desk.browsers.logIn(context, { userId: user.id, amr });
+    const outcome = await database.tryWrite([
+      ...login.statements,
+      ...statements,
+      ...(await recordedStep(aim, browser, 'ok')),
+      audit.record({
+        actor: user.id,
+        action: 'session.create',
+        object: login.session.id,
+        after: { amr, address: context.get('clientAddress') },
+        reference: context.get('reference'),
+      }),
+    ]);
+    // Another tab of this browser has renewed the same session in this moment.
+    if (!outcome.committed) throw publicError('form_expired');
+    login.remember();
+    if (aim.requestId !== undefined) return desk.goTo(context, authorizePath(aim.requestId));
+    return desk.goTo(context, aim.returnPath ?? '/account');
+  });
+
+  /** The attempt of a request shows the login among its steps, also when it failed. */
+  async function recordedStep(
+    aim: Aim,
+    browser: Browser,
+    outcome: 'ok' | 'failed',
+  ): Promise<Bound<unknown>[]> {
+    if (aim.requestId === undefined || signIn.loginStep === undefined) return [];
+    const step = await signIn.loginStep(aim.requestId, browser, outcome);
+    return step ? [step] : [];
+  }
+
+  return door;
+}
+
+/** Where an authorization request goes on after each answer of the person. */
+export function authorizePath(requestId: string): string {
+  return `/oauth/authorize/${encodeURIComponent(requestId)}`;
+}
