@@ -1,0 +1,211 @@
+import type { DeploymentHost } from '@tessera/contract';
+import { sql } from 'kysely';
+import type { Bound, Database, Expected } from '#database';
+import { exactly } from '#database';
+import type { Deployment, Located } from './deployment.ts';
+
+type DeploymentRow = {
+  id: string;
+  teamId: string;
+  projectId: string;
+  environment: string;
+  upstream: string;
+  git: string | null;
+  workloadSecretHash: string;
+  createdAt: number;
+};
+type HostRow = {
+  host: string;
+  kind: string;
+  deploymentId: string | null;
+  teamId: string;
+  projectId: string;
+  environment: string;
+  createdAt: number;
+};
+type DeploymentTables = { deployments: DeploymentRow; deploymentHosts: HostRow };
+
+/**
+ * What a statement here may read of another room's rows: that room names its table and columns and gives its rows
+ * their meaning, so that a host is answered by one statement and no table is known in two rooms.
+ */
+export type Join<Noun> = {
+  readonly table: string;
+  readonly columns: readonly string[];
+  read(row: Record<string, unknown>): Noun;
+};
+
+const columns = [
+  'id',
+  'teamId',
+  'projectId',
+  'environment',
+  'upstream',
+  'git',
+  'workloadSecretHash',
+  'createdAt',
+] as const;
+
+export function createDeploymentStore<Project, Team>(
+  database: Database,
+  joins: { project: Join<Project>; team: Join<Team> },
+) {
+  const query = database.queries<DeploymentTables>();
+
+  const selectById = database.statement<{ teamId: string; id: string }>()((value) =>
+    query
+      .selectFrom('deployments')
+      .selectAll()
+      .where('id', '=', value('id'))
+      .where('teamId', '=', value('teamId')),
+  );
+  const selectBySecretHash = database.statement<{ hash: string }>()((value) =>
+    query.selectFrom('deployments').selectAll().where('workloadSecretHash', '=', value('hash')),
+  );
+  const selectHosts = database.statement<{ deploymentId: string }>()((value) =>
+    query
+      .selectFrom('deploymentHosts')
+      .select(['host', 'kind'])
+      .where('deploymentId', '=', value('deploymentId'))
+      .orderBy('createdAt')
+      .orderBy('host'),
+  );
+  // The gateway asks this for every request: one statement, compiled once.
+  const selectByHost = database.statement<{ host: string }>()((value) =>
+    query
+      .selectFrom('deploymentHosts')
+      .innerJoin('deployments', 'deployments.id', 'deploymentHosts.deploymentId')
+      .innerJoin(
+        sql<{ id: string }>`${sql.table(joins.project.table)}`.as('project'),
+        'project.id',
+        'deployments.projectId',
+      )
+      .innerJoin(
+        sql<{ id: string }>`${sql.table(joins.team.table)}`.as('team'),
+        'team.id',
+        'deployments.teamId',
+      )
+      .select(['deploymentHosts.host', 'deploymentHosts.kind'])
+      .select(columns.map((column) => sql.ref(`deployments.${column}`).as(`deployment_${column}`)))
+      .select(joins.project.columns.map((column) => sql.ref(`project.${column}`).as(`project_${column}`)))
+      .select(joins.team.columns.map((column) => sql.ref(`team.${column}`).as(`team_${column}`)))
+      .where('deploymentHosts.host', '=', value('host')),
+  );
+  const insertDeployment = database.statement<DeploymentRow>()((value) =>
+    query.insertInto('deployments').values({
+      id: value('id'),
+      teamId: value('teamId'),
+      projectId: value('projectId'),
+      environment: value('environment'),
+      upstream: value('upstream'),
+      git: value('git'),
+      workloadSecretHash: value('workloadSecretHash'),
+      createdAt: value('createdAt'),
+    }),
+  );
+  const insertHostStatement = (mayMove: boolean) =>
+    database.statement<HostRow>()((value) => {
+      const insert = query.insertInto('deploymentHosts').values({
+        host: value('host'),
+        kind: value('kind'),
+        deploymentId: value('deploymentId'),
+        teamId: value('teamId'),
+        projectId: value('projectId'),
+        environment: value('environment'),
+        createdAt: value('createdAt'),
+      });
+      if (!mayMove) return insert.onConflict((conflict) => conflict.doNothing());
+      return insert.onConflict((conflict) =>
+        conflict
+          .column('host')
+          .doUpdateSet((row) => ({ deploymentId: row.ref('excluded.deploymentId') }))
+          .whereRef('deploymentHosts.teamId', '=', 'excluded.teamId')
+          .whereRef('deploymentHosts.projectId', '=', 'excluded.projectId')
+          .whereRef('deploymentHosts.environment', '=', 'excluded.environment')
+          .whereRef('deploymentHosts.kind', '=', 'excluded.kind'),
+      );
+    });
+  const insertNewHost = insertHostStatement(false);
+  const insertOrMoveHost = insertHostStatement(true);
+  const deleteDeployment = database.statement<{ teamId: string; id: string }>()((value) =>
+    query.deleteFrom('deployments').where('id', '=', value('id')).where('teamId', '=', value('teamId')),
+  );
+  const releaseHosts = database.statement<{ deploymentId: string }>()((value) =>
+    query
+      .updateTable('deploymentHosts')
+      .set({ deploymentId: null })
+      .where('deploymentId', '=', value('deploymentId')),
+  );
+  const deleteOfProject = database.statement<{ projectId: string }>()((value) =>
+    query.deleteFrom('deployments').where('projectId', '=', value('projectId')),
+  );
+  const releaseHostsOfProject = database.statement<{ projectId: string }>()((value) =>
+    query
+      .updateTable('deploymentHosts')
+      .set({ deploymentId: null })
+      .where('projectId', '=', value('projectId')),
+  );
+
+  return {
+    async find(teamId: string, id: string): Promise<Deployment | undefined> {
+      const row = await database.find(selectById({ teamId, id }));
+      return row && deploymentOf(row);
+    },
+    async findBySecretHash(hash: string): Promise<Deployment | undefined> {
+      const row = await database.find(selectBySecretHash({ hash }));
+      return row && deploymentOf(row);
+    },
+    async listHosts(deploymentId: string): Promise<DeploymentHost[]> {
+      const rows = await database.list(selectHosts({ deploymentId }));
+      return rows.map(({ host, kind }) => ({ host, kind: kind as DeploymentHost['kind'] }));
+    },
+    async findByHost(host: string): Promise<Located<Project, Team> | undefined> {
+      const row = await database.find(selectByHost({ host }));
+      if (row === undefined) return undefined;
+      return {
+        host: row.host,
+        hostKind: row.kind as DeploymentHost['kind'],
+        deployment: deploymentOf(partOf(row, 'deployment_', columns) as DeploymentRow),
+        project: joins.project.read(partOf(row, 'project_', joins.project.columns)),
+        team: joins.team.read(partOf(row, 'team_', joins.team.columns)),
+      };
+    },
+    insert: (deployment: Deployment): Expected => exactly(1, insertDeployment(rowOf(deployment))),
+    /** One row unless the host is, or was, somebody else's. A generated host is never taken from its deployment. */
+    claimHost: ({ host, kind }: DeploymentHost, deployment: Deployment): Expected => {
+      const { id, teamId, projectId, environment, createdAt } = deployment;
+      const claim = kind === 'generated' ? insertNewHost : insertOrMoveHost;
+      return exactly(1, claim({ host, kind, deploymentId: id, teamId, projectId, environment, createdAt }));
+    },
+    delete: (teamId: string, id: string): readonly (Expected | Bound<unknown>)[] => [
+      exactly(1, deleteDeployment({ teamId, id })),
+      releaseHosts({ deploymentId: id }),
+    ],
+    deleteOfProject: (projectId: string): readonly Bound<unknown>[] => [
+      deleteOfProject({ projectId }),
+      releaseHostsOfProject({ projectId }),
+    ],
+  };
+}
+
+function partOf(row: object, prefix: string, names: readonly string[]): Record<string, unknown> {
+  const values = row as Record<string, unknown>;
+  return Object.fromEntries(names.map((name) => [name, values[prefix + name]]));
+}
+
+function rowOf({ git, ...deployment }: Deployment): DeploymentRow {
+  return { ...deployment, git: git === undefined ? null : JSON.stringify(git) };
+}
+
+function deploymentOf({ git, ...row }: DeploymentRow): Deployment {
+  return {
+    id: row.id,
+    teamId: row.teamId,
+    projectId: row.projectId,
+    environment: row.environment,
+    upstream: row.upstream,
+    git: git === null ? undefined : (JSON.parse(git) as NonNullable<Deployment['git']>),
+    workloadSecretHash: row.workloadSecretHash,
+    createdAt: row.createdAt,
+  };
+}

@@ -1,0 +1,170 @@
+import type { DeploymentHost, Git } from '@tessera/contract';
+import { createId, createOpaqueToken, hasValidChecksum } from '@tessera/protocol';
+import type { Audit } from '#audit';
+import type { Clock } from '#clock';
+import type { Bound, Database } from '#database';
+import { publicError } from '#errors';
+import { hashSecret } from '#sealing';
+import type { Deployment, DeploymentWithHosts, Located } from './deployment.ts';
+import { createDeploymentStore, type Join } from './deployment-store.ts';
+import { generateHost, hostProblem, type HostSpace } from './host.ts';
+import { upstreamProblem, type UpstreamAllow } from './upstream.ts';
+
+export type NewDeployment = {
+  team: { id: string; slug: string };
+  project: { id: string; name: string; environments: readonly string[] };
+  environment: string;
+  /** Without one of kind `generated`, one is made. */
+  hosts?: readonly DeploymentHost[] | undefined;
+  upstream: string;
+  git?: Git | undefined;
+};
+
+export type By = { actor: string; reference?: string | undefined };
+
+export type DeploymentsNeeds<Project, Team> = {
+  database: Database;
+  clock: Clock;
+  audit: Audit;
+  /** The rooms whose rows are read together with a host's. */
+  joins: { project: Join<Project>; team: Join<Team> };
+  hostSpace: HostSpace;
+  upstreamAllow: UpstreamAllow;
+  /** `host:port` of the roles' base URLs: no upstream leads back to us. */
+  ownHosts: readonly string[];
+};
+
+export type Deployments<Project, Team> = ReturnType<typeof createDeployments<Project, Team>>;
+
+const secretPrefix = 'dws_';
+
+export function createDeployments<Project, Team>(needs: DeploymentsNeeds<Project, Team>) {
+  const { database, clock, audit, hostSpace, upstreamAllow, ownHosts } = needs;
+  const store = createDeploymentStore(database, needs.joins);
+
+  return {
+    /** What answers at a host (lower case, without port); undefined for every host that is not a deployment's. */
+    findByHost: (host: string): Promise<Located<Project, Team> | undefined> => store.findByHost(host),
+
+    async find(teamId: string, id: string): Promise<DeploymentWithHosts | undefined> {
+      const deployment = await store.find(teamId, id);
+      return deployment && { ...deployment, hosts: await store.listHosts(id) };
+    },
+
+    /** The deployment that a workload secret was made for. */
+    async findByWorkloadSecret(secret: string): Promise<Deployment | undefined> {
+      return hasValidChecksum(secret, secretPrefix) ? store.findBySecretHash(hashSecret(secret)) : undefined;
+    },
+
+    /**
+     * A new deployment. An alias moves here from an older deployment of the same project and environment; any other
+     * host that was ever in use is taken. Throws `unknown_environment`, `upstream_refused`, `host_refused`,
+     * `domain_proof_required`, `host_taken`.
+     */
+    async create(
+      input: NewDeployment,
+      by: By,
+    ): Promise<{ deployment: DeploymentWithHosts; workloadSecret: string }> {
+      const { team, project, environment, upstream, git } = input;
+      validateEnvironment(environment, project);
+      const problem = upstreamProblem(upstream, team.slug, {
+        allow: upstreamAllow,
+        ownHosts,
+        domain: hostSpace.domain,
+      });
+      if (problem !== undefined) throw publicError('upstream_refused', { description: problem });
+      const hosts = completeHosts(input.hosts ?? [], team, project);
+
+      const workloadSecret = createOpaqueToken(secretPrefix);
+      const deployment: Deployment = {
+        id: createId('dpl'),
+        teamId: team.id,
+        projectId: project.id,
+        environment,
+        upstream: new URL(upstream).origin,
+        git,
+        workloadSecretHash: hashSecret(workloadSecret),
+        createdAt: clock.now(),
+      };
+      const outcome = await database.tryWrite([
+        ...hosts.map((host) => store.claimHost(host, deployment)),
+        store.insert(deployment),
+        audit.record({
+          actor: by.actor,
+          action: 'deployment.create',
+          object: deployment.id,
+          teamId: team.id,
+          after: {
+            projectId: project.id,
+            environment,
+            upstream: deployment.upstream,
+            hosts: hosts.map(({ host }) => host),
+          },
+          reference: by.reference,
+        }),
+      ]);
+      if (!outcome.committed) {
+        throw publicError('host_taken', {
+          description: `The host "${hosts[outcome.refusedAt]?.host}" is, or was, of another project or environment, or is the generated host of another deployment.`,
+        });
+      }
+      return { deployment: { ...deployment, hosts }, workloadSecret };
+    },
+
+    /** Ends a deployment; its hosts stay with its project and environment. Throws `not_found`. */
+    async delete(teamId: string, id: string, by: By): Promise<void> {
+      const deployment = await store.find(teamId, id);
+      if (deployment === undefined) throw publicError('not_found');
+      const outcome = await database.tryWrite([
+        ...store.delete(teamId, id),
+        audit.record({
+          actor: by.actor,
+          action: 'deployment.delete',
+          object: id,
+          teamId,
+          before: { projectId: deployment.projectId, environment: deployment.environment },
+          reference: by.reference,
+        }),
+      ]);
+      if (!outcome.committed) throw publicError('not_found');
+    },
+
+    /** Statements that end every deployment of a project, for the unit that deletes it. */
+    endOfProject: ({ id }: { id: string }): readonly Bound<unknown>[] => store.deleteOfProject(id),
+  };
+
+  function completeHosts(
+    asked: readonly DeploymentHost[],
+    team: { slug: string },
+    project: { name: string },
+  ): readonly DeploymentHost[] {
+    const seen = new Set<string>();
+    for (const entry of asked) {
+      const problem = hostProblem(entry, hostSpace);
+      if (problem !== undefined) throw publicError(problem.code, { description: problem.description });
+      if (seen.has(entry.host)) {
+        throw publicError('host_refused', { description: `"${entry.host}" is named twice.` });
+      }
+      seen.add(entry.host);
+    }
+    if (asked.some(({ kind }) => kind === 'generated')) return asked;
+    if (hostSpace.domain === undefined) {
+      throw publicError('host_refused', {
+        description: 'This instance has no domain for deployments.',
+        mend: 'The operator sets TESSERA_DEPLOYMENT_DOMAIN.',
+      });
+    }
+    return [{ host: generateHost(hostSpace.domain, project.name, team.slug), kind: 'generated' }, ...asked];
+  }
+}
+
+function validateEnvironment(environment: string, project: NewDeployment['project']): void {
+  const deployable = project.environments.filter((name) => name !== 'development');
+  if (deployable.includes(environment)) return;
+  throw publicError('unknown_environment', {
+    description:
+      environment === 'development'
+        ? 'The environment "development" is a person\'s own machine; nothing is deployed there.'
+        : `The project "${project.name}" has no environment "${environment}"; it has ${deployable.join(', ')}.`,
+  });
+}

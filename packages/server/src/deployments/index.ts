@@ -1,0 +1,15 @@
+// Deployments: what runs behind the gateway, at which hosts, for which project and environment. Owns the tables
+// `deployments` and `deploymentHosts` (every host there ever was). Not who may pass (protection) nor how a request
+// gets there (gateway).
+export type { Deployment, DeploymentWithHosts, Located } from './deployment.ts';
+export { deploymentMigrations } from './deployment-migrations.ts';
+export { createDeploymentRest, type DeploymentRestNeeds } from './deployment-rest.ts';
+export type { Join } from './deployment-store.ts';
+export {
+  createDeployments,
+  type Deployments,
+  type DeploymentsNeeds,
+  type NewDeployment,
+} from './deployments.ts';
+export { hostProblem, type HostSpace } from './host.ts';
+export { upstreamProblem, type UpstreamAllow } from './upstream.ts';

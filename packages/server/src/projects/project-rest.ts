@@ -1,0 +1,90 @@
+import { getRoute, pageOf, type ProjectDocument } from '@tessera/contract';
+import { publicError } from '#errors';
+import { restDoor, type RestDoor } from '#http';
+import type { Project } from './project.ts';
+import type { OwningTeam, Projects } from './projects.ts';
+
+export type ProjectRestNeeds = {
+  projects: Projects;
+  findTeam: (teamId: string) => Promise<OwningTeam | undefined>;
+  /** The connector, if it is the team's. */
+  findConnector: (teamId: string, connectorId: string) => Promise<{ id: string } | undefined>;
+  /** Base URLs of this service: tokens for them could be played back to us. */
+  ownUrls: readonly string[];
+};
+
+/** REST doors of projects. */
+export function createProjectRest({
+  projects,
+  findTeam,
+  findConnector,
+  ownUrls,
+}: ProjectRestNeeds): readonly RestDoor[] {
+  return [
+    restDoor(getRoute('projects.create'), async ({ team, body, caller, reference }) => {
+      const owner = await findTeam(team.id);
+      if (owner === undefined) throw publicError('not_found');
+      // A team that lost Passport keeps its default for the day it comes back; until then nothing inherits it.
+      const inherits = team.passportEnabled ? owner : { id: owner.id };
+      return documentOf(await projects.create(inherits, body.name, { actor: caller.id, reference }));
+    }),
+
+    restDoor(getRoute('projects.list'), async ({ team, query }) => {
+      const found = await projects.list(team.id, {
+        passport: query.passport,
+        after: query.cursor,
+        limit: query.limit + 1,
+      });
+      const { rows, pagination } = pageOf(found, query.limit);
+      return { projects: rows.map(documentOf), pagination };
+    }),
+
+    restDoor(getRoute('projects.get'), async ({ team, params }) => {
+      const project = await projects.find(team.id, params.idOrName);
+      if (project === undefined) throw publicError('not_found');
+      return documentOf(project);
+    }),
+
+    restDoor(getRoute('projects.update'), async ({ team, params, body, caller, reference }) => {
+      const connectorId = body.passport?.connectorId;
+      if (connectorId !== undefined && (await findConnector(team.id, connectorId)) === undefined) {
+        throw publicError('unknown_connector', {
+          description: `The team has no identity provider application "${connectorId}".`,
+        });
+      }
+      const own = body.oidcTokenConfig?.audiences?.find((audience) => isOwnAddress(audience, ownUrls));
+      if (own !== undefined) {
+        throw publicError('bad_request', {
+          description: `'oidcTokenConfig.audiences': "${own}" is an address of this service itself.`,
+          mend: 'Leave it out: tokens for our own addresses are made without being asked for.',
+        });
+      }
+      return documentOf(
+        await projects.update(team.id, params.idOrName, body, { actor: caller.id, reference }),
+      );
+    }),
+
+    restDoor(getRoute('projects.delete'), async ({ team, params, caller, reference }) => {
+      await projects.delete(team.id, params.idOrName, { actor: caller.id, reference });
+    }),
+  ];
+}
+
+/** Compared as URLs, so that another spelling of our address is seen as ours. */
+function isOwnAddress(audience: string, ownUrls: readonly string[]): boolean {
+  const url = URL.parse(audience);
+  return url !== null && ownUrls.some((own) => URL.parse(own)?.host === url.host);
+}
+
+function documentOf(project: Project): ProjectDocument {
+  return {
+    id: project.id,
+    teamId: project.teamId,
+    name: project.name,
+    environments: [...project.environments],
+    passport: project.passport ?? null,
+    oidcTokenConfig: project.oidcTokenConfig,
+    createdAt: project.createdAt,
+    updatedAt: project.updatedAt,
+  };
+}

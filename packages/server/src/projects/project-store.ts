@@ -1,0 +1,206 @@
+import type { Database, Expected } from '#database';
+import { exactly } from '#database';
+import { ownEnvironments, standardEnvironments, type Project } from './project.ts';
+
+type ProjectRow = {
+  id: string;
+  teamId: string;
+  name: string;
+  ownEnvironments: string;
+  passport: string | null;
+  oidcTokenConfig: string;
+  revision: number;
+  createdAt: number;
+  updatedAt: number;
+};
+type ProjectTables = {
+  projects: ProjectRow;
+  projectNames: { teamId: string; name: string; projectId: string; createdAt: number };
+  projectEnvironments: { projectId: string; name: string; createdAt: number };
+};
+
+/** A project with the number of its changes: an update is refused when somebody else was faster. */
+export type StoredProject = Project & { revision: number };
+
+export type ProjectPage = {
+  passport?: 'enabled' | 'disabled' | undefined;
+  after?: { createdAt: number; id: string } | undefined;
+  limit: number;
+};
+
+const columns = [
+  'id',
+  'teamId',
+  'name',
+  'ownEnvironments',
+  'passport',
+  'oidcTokenConfig',
+  'revision',
+  'createdAt',
+  'updatedAt',
+] as const;
+
+export function createProjectStore(database: Database) {
+  const query = database.queries<ProjectTables>();
+
+  const selectById = database.statement<{ teamId: string; id: string }>()((value) =>
+    query
+      .selectFrom('projects')
+      .selectAll()
+      .where('id', '=', value('id'))
+      .where('teamId', '=', value('teamId')),
+  );
+  const selectByName = database.statement<{ teamId: string; name: string }>()((value) =>
+    query
+      .selectFrom('projects')
+      .selectAll()
+      .where('teamId', '=', value('teamId'))
+      .where('name', '=', value('name')),
+  );
+  const listStatement = (passport: 'enabled' | 'disabled' | undefined) =>
+    database.statement<{ teamId: string; at: number; id: string; limit: number }>()((value) => {
+      const all = query
+        .selectFrom('projects')
+        .selectAll()
+        .where('teamId', '=', value('teamId'))
+        .where((row) =>
+          row.or([
+            row('createdAt', '>', value('at')),
+            row.and([row('createdAt', '=', value('at')), row('id', '>', value('id'))]),
+          ]),
+        )
+        .orderBy('createdAt')
+        .orderBy('id')
+        .limit(value('limit'));
+      if (passport === undefined) return all;
+      return all.where('passport', passport === 'enabled' ? 'is not' : 'is', null);
+    });
+  const selectPage = {
+    all: listStatement(undefined),
+    enabled: listStatement('enabled'),
+    disabled: listStatement('disabled'),
+  };
+  const insertProject = database.statement<ProjectRow>()((value) =>
+    query
+      .insertInto('projects')
+      .values({
+        id: value('id'),
+        teamId: value('teamId'),
+        name: value('name'),
+        ownEnvironments: value('ownEnvironments'),
+        passport: value('passport'),
+        oidcTokenConfig: value('oidcTokenConfig'),
+        revision: value('revision'),
+        createdAt: value('createdAt'),
+        updatedAt: value('updatedAt'),
+      })
+      .onConflict((conflict) => conflict.doNothing()),
+  );
+  const updateProject = database.statement<Omit<ProjectRow, 'createdAt'>>()((value) =>
+    query
+      .updateTable('projects')
+      .set((row) => ({
+        name: value('name'),
+        ownEnvironments: value('ownEnvironments'),
+        passport: value('passport'),
+        oidcTokenConfig: value('oidcTokenConfig'),
+        updatedAt: value('updatedAt'),
+        revision: row('revision', '+', 1),
+      }))
+      .where('id', '=', value('id'))
+      .where('teamId', '=', value('teamId'))
+      .where('revision', '=', value('revision')),
+  );
+  const deleteProject = database.statement<{ teamId: string; id: string }>()((value) =>
+    query.deleteFrom('projects').where('id', '=', value('id')).where('teamId', '=', value('teamId')),
+  );
+  const insertName = database.statement<ProjectTables['projectNames']>()((value) =>
+    query
+      .insertInto('projectNames')
+      .values({
+        teamId: value('teamId'),
+        name: value('name'),
+        projectId: value('projectId'),
+        createdAt: value('createdAt'),
+      })
+      // A project may come back to a name that was its own; no other ever gets it.
+      .onConflict((conflict) =>
+        conflict
+          .columns(['teamId', 'name'])
+          .doUpdateSet((row) => ({ projectId: row.ref('excluded.projectId') }))
+          .where((row) => row('projectNames.projectId', '=', row.ref('excluded.projectId'))),
+      ),
+  );
+  const insertEnvironment = database.statement<ProjectTables['projectEnvironments']>()((value) =>
+    query
+      .insertInto('projectEnvironments')
+      .values({ projectId: value('projectId'), name: value('name'), createdAt: value('createdAt') })
+      .onConflict((conflict) => conflict.doNothing()),
+  );
+
+  return {
+    async find(teamId: string, id: string): Promise<StoredProject | undefined> {
+      const row = await database.find(selectById({ teamId, id }));
+      return row && projectOf(row);
+    },
+    async findByName(teamId: string, name: string): Promise<StoredProject | undefined> {
+      const row = await database.find(selectByName({ teamId, name }));
+      return row && projectOf(row);
+    },
+    /** The oldest first. */
+    async list(teamId: string, { passport, after, limit }: ProjectPage): Promise<StoredProject[]> {
+      const rows = await database.list(
+        selectPage[passport ?? 'all']({ teamId, at: after?.createdAt ?? -1, id: after?.id ?? '', limit }),
+      );
+      return rows.map(projectOf);
+    },
+    insert: (project: Project): Expected => exactly(1, insertProject({ ...rowOf(project), revision: 1 })),
+    /** No row when the project has changed since it was read. */
+    update: ({ revision, ...project }: StoredProject): Expected =>
+      exactly(1, updateProject({ ...rowOf(project), revision })),
+    delete: (teamId: string, id: string): Expected => exactly(1, deleteProject({ teamId, id })),
+    /** One row unless another project of the team has, or had, the name. */
+    claimName: (project: Pick<Project, 'id' | 'teamId' | 'name'>, createdAt: number): Expected =>
+      exactly(
+        1,
+        insertName({ teamId: project.teamId, name: project.name, projectId: project.id, createdAt }),
+      ),
+    /** One row unless the project has, or had, an environment of the name. */
+    claimEnvironment: (projectId: string, name: string, createdAt: number): Expected =>
+      exactly(1, insertEnvironment({ projectId, name, createdAt })),
+  };
+}
+
+/** What another room's one statement may read of a project beside its own rows; the row's meaning stays here. */
+export const projectJoin = {
+  table: 'projects',
+  columns,
+  read: (row: Record<string, unknown>): Project => projectOf(row as ProjectRow),
+};
+
+function rowOf(project: Project): Omit<ProjectRow, 'revision'> {
+  return {
+    id: project.id,
+    teamId: project.teamId,
+    name: project.name,
+    ownEnvironments: JSON.stringify(ownEnvironments(project.environments)),
+    passport: project.passport === undefined ? null : JSON.stringify(project.passport),
+    oidcTokenConfig: JSON.stringify(project.oidcTokenConfig),
+    createdAt: project.createdAt,
+    updatedAt: project.updatedAt,
+  };
+}
+
+function projectOf(row: ProjectRow): StoredProject {
+  return {
+    id: row.id,
+    teamId: row.teamId,
+    name: row.name,
+    environments: [...standardEnvironments, ...(JSON.parse(row.ownEnvironments) as string[])],
+    passport: row.passport === null ? undefined : (JSON.parse(row.passport) as Project['passport']),
+    oidcTokenConfig: JSON.parse(row.oidcTokenConfig) as Project['oidcTokenConfig'],
+    revision: row.revision,
+    createdAt: row.createdAt,
+    updatedAt: row.updatedAt,
+  };
+}
