@@ -63,6 +63,38 @@ export const errorCatalogue = {
     title: 'Projects use this identity provider application',
     mend: 'Give the projects another one, or switch their Passport off, then delete it.',
   },
+  // connect
+  sign_in_unknown: {
+    status: 400,
+    title: 'This link does not belong to a sign-in',
+    mend: 'Open the page that you wanted to see; it leads to the sign-in by itself.',
+  },
+  sign_in_used: {
+    status: 400,
+    title: 'This sign-in was used already',
+    mend: 'Begin anew. If you were signed in before, you will see the page at once.',
+  },
+  sign_in_expired: { status: 400, title: 'This sign-in took too long', mend: 'Begin anew.' },
+  sign_in_other_browser: {
+    status: 403,
+    title: 'This sign-in began in another browser',
+    mend: 'Begin anew in this browser, with cookies allowed.',
+  },
+  sign_in_denied: {
+    status: 403,
+    title: 'You were not let in',
+    mend: 'Ask the team that runs this deployment, and give them the reference.',
+  },
+  sign_in_failed: {
+    status: 400,
+    title: 'The sign-in failed',
+    mend: 'Begin anew; if it stays, give the reference to the team that runs this deployment.',
+  },
+  sign_in_provider_down: {
+    status: 502,
+    title: 'The identity provider does not answer',
+    mend: 'Try again in a while; if it stays, give the reference to the team that runs this deployment.',
+  },
   // providers
   discovery_failed: {
     status: 400,

@@ -1,0 +1,156 @@
+import {
+  passportHandOffLifetimeMilliseconds,
+  passportHandOffPurpose,
+  type PassportHandOff,
+  type Principal,
+} from '#attempts';
+import { ProviderFailure, type Connector } from '#connectors';
+import type { Bound } from '#database';
+import { evaluateAccessPolicy } from '#protection';
+import { SignInStop, stopOf } from './stop.ts';
+import { attemptPurpose, pageOf, secretsOf, type ConnectAttempt, type Way } from './way.ts';
+
+/**
+ * Takes the provider's answer: whose attempt it is, who the visitor is, whether the policy lets them in; then hands
+ * over to the deployment's host. The attempt is used up before the provider is asked, so that no answer works twice.
+ *
+ * @throws SignInStop at whichever step is not right
+ */
+export async function finishAttempt(
+  way: Way,
+  parameters: URLSearchParams,
+  cookieHeader: string | undefined,
+): Promise<{ location: string; cookies: readonly string[] }> {
+  const state = parameters.get('state');
+  const attempt = await redeemAttempt(way, state, cookieHeader);
+  const at = { reference: attempt.reference, beginAnew: pageOf(way, attempt) };
+  const steps: Bound<unknown>[] = [];
+  const passed = (step: string, detail: string) =>
+    void steps.push(way.attempts.step(attempt.reference, { step, outcome: 'ok', detail }));
+
+  try {
+    const connector = await findConnector(way, attempt, at);
+    const secrets = secretsOf(way.sealing, state ?? '');
+    const principal = await way.providers.finish(connector, { parameters, secrets, passed });
+    passed('policy', await authorize(way, attempt, principal, at));
+    const { secret, statement } = way.codes.issue<PassportHandOff>(
+      passportHandOffPurpose,
+      handOffOf(attempt, principal),
+      passportHandOffLifetimeMilliseconds,
+    );
+    passed('hand_off', `Handed over to ${attempt.host}.`);
+    await way.database.write([...steps, statement]);
+    return {
+      location: `${way.originOf(attempt.host)}${way.finishPath}?code=${secret}`,
+      cookies: way.browser.release(cookieHeader, state ?? ''),
+    };
+  } catch (error) {
+    const stop = error instanceof ProviderFailure ? stopOf(error, at) : error;
+    if (!(stop instanceof SignInStop)) throw stop;
+    await way.database.write([
+      ...steps,
+      way.attempts.step(attempt.reference, {
+        step: stop.step,
+        outcome: 'failed',
+        detail: `${stop.error.description} ${stop.error.mend}`,
+      }),
+    ]);
+    // The cause may say more than the page: it is for whoever runs this.
+    way.logger.info('visitor sign-in stopped', {
+      reference: attempt.reference,
+      step: stop.step,
+      cause: causeOf(stop),
+    });
+    throw stop;
+  }
+}
+
+/** Finds the attempt of this answer and browser and uses it up. */
+async function redeemAttempt(
+  way: Way,
+  state: string | null,
+  cookieHeader: string | undefined,
+): Promise<ConnectAttempt> {
+  const found = state === null ? undefined : await way.codes.find<ConnectAttempt>(attemptPurpose, state);
+  if (state === null || found === undefined) {
+    throw new SignInStop('state', 'sign_in_unknown', {
+      description: `Received ${state === null ? 'an answer without state' : 'a state that was not made here'}. Expected the state of a sign-in that began here.`,
+      mend: 'Open the page that you wanted to see and sign in again.',
+    });
+  }
+  const attempt = found.payload;
+  const at = { reference: attempt.reference, beginAnew: pageOf(way, attempt) };
+  // Before anything else, and without using the attempt up: an answer that was carried to another browser tells its
+  // bearer nothing and takes nothing from whoever began.
+  if (!way.browser.isBound(cookieHeader, state, attempt.browserHash)) {
+    throw new SignInStop('browser', 'sign_in_other_browser', {
+      ...at,
+      description:
+        'Received the answer to a sign-in that another browser began, or this one has lost its cookie.',
+    });
+  }
+  const gone = (state: 'used' | 'expired') =>
+    new SignInStop('state', state === 'used' ? 'sign_in_used' : 'sign_in_expired', {
+      ...at,
+      description:
+        state === 'used'
+          ? 'Received the answer to a sign-in that was finished before. Expected each answer once.'
+          : 'Received the answer to a sign-in that began more than ten minutes ago.',
+    });
+  if (found.state !== 'live') throw gone(found.state);
+  const outcome = await way.database.tryWrite([
+    way.codes.redeem(attemptPurpose, state),
+    way.attempts.step(attempt.reference, {
+      step: 'callback',
+      outcome: 'ok',
+      detail: 'The answer came to the browser that began.',
+    }),
+  ]);
+  if (!outcome.committed) throw gone('used');
+  return attempt;
+}
+
+type At = { reference: string; beginAnew: string };
+
+async function findConnector(way: Way, attempt: ConnectAttempt, at: At): Promise<Connector> {
+  const connector = await way.connectors.find(attempt.connectorId);
+  if (connector?.teamId === attempt.teamId) return connector;
+  throw new SignInStop('connector', 'sign_in_failed', {
+    ...at,
+    description: 'The identity provider application of this deployment was deleted during the sign-in.',
+    mend: 'Begin anew; the deployment may have another one by now.',
+  });
+}
+
+/** Whether the setting of now lets this visitor in; what it said. */
+async function authorize(way: Way, attempt: ConnectAttempt, principal: Principal, at: At): Promise<string> {
+  const setting = await way.findPassport(attempt.teamId, attempt.projectId);
+  if (setting?.connectorId !== attempt.connectorId) {
+    throw new SignInStop('policy', 'sign_in_failed', {
+      ...at,
+      description: 'The protection of this deployment was changed during the sign-in.',
+      mend: 'Begin anew.',
+    });
+  }
+  const { allowed, because } = evaluateAccessPolicy(setting.policy, principal);
+  if (allowed) return because;
+  throw new SignInStop('policy', 'sign_in_denied', {
+    ...at,
+    description: because,
+    mend: 'You are signed in, but this deployment is for others. Ask its team for access and give them the reference.',
+  });
+}
+
+function handOffOf(attempt: ConnectAttempt, principal: Principal): PassportHandOff {
+  const { bindingHash, browserHash: _, ...kept } = attempt;
+  return { ...kept, companionHash: bindingHash, principal };
+}
+
+/** What the error's cause says of itself, without the answers that some causes carry. */
+function causeOf(stop: SignInStop): string {
+  const causes: string[] = [];
+  for (let error: unknown = stop.cause; error instanceof Error && causes.length < 4; error = error.cause) {
+    causes.push(`${error.name}: ${error.message}`);
+  }
+  return causes.join(' < ');
+}

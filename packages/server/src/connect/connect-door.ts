@@ -1,0 +1,90 @@
+import type { AccessPolicy } from '@tessera/contract';
+import type { Attempts } from '#attempts';
+import type { Codes } from '#codes';
+import type { Connectors } from '#connectors';
+import type { Database } from '#database';
+import { publicError } from '#errors';
+import { answerOf, newDoor, readQuery, type Door, type DoorContext } from '#http';
+import type { Logger } from '#logger';
+import { errorPage } from '#pages';
+import type { Providers } from '#providers';
+import type { Sealing } from '#sealing';
+import { createBrowserBinding } from './browser.ts';
+import { finishAttempt } from './callback.ts';
+import { startAttempt } from './start.ts';
+import { SignInStop } from './stop.ts';
+
+export type ConnectNeeds = {
+  database: Database;
+  codes: Codes;
+  attempts: Pick<Attempts, 'step'>;
+  connectors: Pick<Connectors, 'find'>;
+  providers: Pick<Providers, 'start' | 'finish'>;
+  sealing: Pick<Sealing, 'mac'>;
+  logger: Logger;
+  /** The project's Passport setting as it is now; undefined when Passport is off or the project is gone. */
+  findPassport: (
+    teamId: string,
+    projectId: string,
+  ) => Promise<{ connectorId: string; policy: AccessPolicy } | undefined>;
+  /** `{connect}`. */
+  connectUrl: string;
+  /** How browsers reach deployments: `http:` or `https:`, and the port, `''` for the protocol's own. */
+  deployments: { protocol: string; port: string };
+  /** On a deployment's host, from the wire prefix. */
+  finishPath: string;
+};
+
+/** `{connect}/start` and `{connect}/callback`. Every answer is `no-store` and `no-referrer`: its URL holds a secret. */
+export function createConnectDoor(needs: ConnectNeeds): Door {
+  const door = newDoor(answerWithPage);
+  const way = {
+    ...needs,
+    browser: createBrowserBinding(needs.connectUrl),
+    originOf: (host: string) =>
+      `${needs.deployments.protocol}//${host}${needs.deployments.port === '' ? '' : `:${needs.deployments.port}`}`,
+  };
+
+  door.use(async (context, next) => {
+    await next();
+    context.res.headers.set('cache-control', 'no-store');
+    context.res.headers.set('referrer-policy', 'no-referrer');
+  });
+
+  door.get('/start', async (context) => {
+    const query = readNavigation(context);
+    return leave(await startAttempt(way, query.get('code'), context.req.header('cookie')));
+  });
+
+  door.get('/callback', async (context) => {
+    const query = readNavigation(context);
+    return leave(await finishAttempt(way, new URLSearchParams([...query]), context.req.header('cookie')));
+  });
+
+  return door;
+}
+
+/** HEAD would use up what only a person's visit may: link checkers send it. */
+function readNavigation(context: DoorContext): ReadonlyMap<string, string> {
+  if (context.req.method !== 'HEAD') return readQuery(context);
+  throw publicError('method_not_allowed', {
+    description: 'HEAD was received. Expected GET.',
+    headers: { allow: 'GET' },
+  });
+}
+
+function leave({ location, cookies }: { location: string; cookies: readonly string[] }): Response {
+  const headers = new Headers({ location });
+  for (const cookie of cookies) headers.append('set-cookie', cookie);
+  return new Response(null, { status: 303, headers });
+}
+
+function answerWithPage(error: unknown, context: DoorContext): Response {
+  const stop = error instanceof SignInStop ? error : undefined;
+  const page = errorPage({
+    ...answerOf(stop?.error ?? error),
+    reference: stop?.reference ?? context.get('reference'),
+    ...(stop?.beginAnew === undefined ? {} : { next: { href: stop.beginAnew, label: 'Begin anew' } }),
+  });
+  return new Response(page.body, { status: page.status, headers: page.headers });
+}

@@ -1,0 +1,70 @@
+import { passportStartPurpose, type PassportStart } from '#attempts';
+import { SignInStop } from './stop.ts';
+import {
+  attemptLifetimeMilliseconds,
+  attemptPurpose,
+  pageOf,
+  secretsOf,
+  type ConnectAttempt,
+  type Way,
+} from './way.ts';
+
+/**
+ * Redeems a start link and sends the browser to the identity provider.
+ *
+ * @throws SignInStop at step `start` or `connector`
+ */
+export async function startAttempt(
+  way: Way,
+  code: string | undefined,
+  cookieHeader: string | undefined,
+): Promise<{ location: string; cookies: readonly string[] }> {
+  const found =
+    code === undefined ? undefined : await way.codes.find<PassportStart>(passportStartPurpose, code);
+  if (code === undefined || found === undefined) {
+    throw new SignInStop('start', 'sign_in_unknown', {
+      description:
+        'Received a link that was not made here. Expected the link that a protected page leads to.',
+      mend: 'Open the page that you wanted to see; it leads here by itself.',
+    });
+  }
+  const start = found.payload;
+  const at = { reference: start.reference, beginAnew: pageOf(way, start) };
+  if (found.state !== 'live') throw spent(found.state, at);
+
+  const connector = await way.connectors.find(start.connectorId);
+  if (connector === undefined || connector.teamId !== start.teamId) {
+    throw new SignInStop('connector', 'sign_in_failed', {
+      ...at,
+      description: 'The identity provider application of this deployment does not exist any more.',
+      mend: 'Somebody of the team has to choose another one in the Passport setting of the project.',
+    });
+  }
+
+  const browser = way.browser.bind(cookieHeader);
+  const { secret: state, statement: attempt } = way.codes.issue<ConnectAttempt>(
+    attemptPurpose,
+    { ...start, browserHash: browser.browserHash },
+    attemptLifetimeMilliseconds,
+  );
+  const location = await way.providers.start(connector, secretsOf(way.sealing, state));
+  const step = way.attempts.step(start.reference, {
+    step: 'redirect',
+    outcome: 'ok',
+    detail: `To "${connector.name}" at ${new URL(connector.authorizationEndpoint).host}.`,
+  });
+  const outcome = await way.database.tryWrite([way.codes.redeem(passportStartPurpose, code), attempt, step]);
+  // Somebody was quicker with the same link.
+  if (!outcome.committed) throw spent('used', at);
+  return { location, cookies: browser.cookiesFor(state) };
+}
+
+function spent(state: 'used' | 'expired', at: { reference: string; beginAnew: string }): SignInStop {
+  return new SignInStop('start', state === 'used' ? 'sign_in_used' : 'sign_in_expired', {
+    ...at,
+    description:
+      state === 'used'
+        ? 'Received a link that was used before. Expected each link once.'
+        : 'Received a link that is older than a minute.',
+  });
+}

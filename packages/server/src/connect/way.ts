@@ -1,0 +1,41 @@
+import type { PassportStart } from '#attempts';
+import type { SignInSecrets } from '#providers';
+import type { Sealing } from '#sealing';
+import type { createBrowserBinding } from './browser.ts';
+import type { ConnectNeeds } from './connect-door.ts';
+
+/** What both ends of the way need. */
+export type Way = ConnectNeeds & {
+  browser: ReturnType<typeof createBrowserBinding>;
+  /** `https://host[:port]` of a deployment's host, by configuration. */
+  originOf: (host: string) => string;
+};
+
+/** The payload of a code of purpose `connect-attempt`, whose secret is the `state` that goes to the provider. */
+export type ConnectAttempt = PassportStart & {
+  /** base64url SHA-256 of the cookie of the browser that began. */
+  browserHash: string;
+};
+
+export const attemptPurpose = 'connect-attempt';
+export const attemptLifetimeMilliseconds = 10 * 60_000;
+
+/** Where a visitor was going, on the deployment's host. `//evil` after an origin is a path like any other. */
+export function pageOf(
+  way: Pick<Way, 'originOf'>,
+  { host, path }: Pick<PassportStart, 'host' | 'path'>,
+): string {
+  return way.originOf(host) + (path.startsWith('/') ? path : '/');
+}
+
+/**
+ * The other secrets of an attempt follow from its state under a key of ours, so none of them is stored: whoever reads
+ * the database can neither finish an attempt nor redeem its code.
+ */
+export function secretsOf(sealing: Pick<Sealing, 'mac'>, state: string): SignInSecrets {
+  return {
+    state,
+    nonce: sealing.mac('connect-nonce', state),
+    codeVerifier: sealing.mac('connect-code-verifier', state),
+  };
+}
