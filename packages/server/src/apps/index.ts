@@ -5,5 +5,6 @@ export { grantTypesOf, isPublicApp } from './app.ts';
 export type { App, AppSecret } from './app.ts';
 export { appMigrations } from './app-migrations.ts';
 export type { LiveSecret } from './app-store.ts';
+export { createAppRest, type AppRestNeeds } from './app-rest.ts';
 export { createApps } from './apps.ts';
 export type { Apps, AppsNeeds } from './apps.ts';

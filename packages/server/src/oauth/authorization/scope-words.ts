@@ -1,0 +1,22 @@
+/** A scope on the consent page: `words` completes "It will be able to: …", `not` completes "It will not …". */
+export type ScopeWords = { name: string; words: string; not?: string };
+
+const wordsOf: Readonly<Record<string, Omit<ScopeWords, 'name'>>> = {
+  openid: { words: 'Know that it is you, by an identifier that never changes' },
+  profile: {
+    words: 'See your name, username and picture',
+    not: 'change any of it',
+  },
+  email: {
+    words: 'See your e-mail address and whether it is verified',
+    not: 'send mail in your name or read yours',
+  },
+  offline_access: {
+    words: 'Stay signed in for up to 30 days, also while you are away',
+    not: 'see or do more than is listed here',
+  },
+};
+
+export function describeScopes(scopes: readonly string[]): ScopeWords[] {
+  return scopes.map((name) => ({ name, ...(wordsOf[name] ?? { words: name }) }));
+}

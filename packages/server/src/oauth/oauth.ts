@@ -1,0 +1,103 @@
+import type { Apps } from '#apps';
+import type { Audit } from '#audit';
+import type { AuthenticateClient } from '#clients';
+import type { Clock } from '#clock';
+import type { Codes } from '#codes';
+import type { Consents } from '#consents';
+import type { Database } from '#database';
+import { answerOf, newDoor, type Door, type ErrorAnswer } from '#http';
+import type { Keys } from '#keys';
+import type { Pages } from '#pages';
+import type { Requests } from '#requests';
+import { createIdTokens, type Tokens } from '#tokens';
+import { createAnswering } from './authorization/answering.ts';
+import { createAuthorization } from './authorization/authorization.ts';
+import { createAuthorizing } from './authorization/authorizing.ts';
+import { createHintedUser } from './authorization/id-token-hint.ts';
+import { createSignIn, type SignIn } from './authorization/interaction.ts';
+import { createDiscovery } from './discovery/discovery.ts';
+import { createIntrospection } from './introspection/introspection.ts';
+import { createJwks } from './jwks/jwks.ts';
+import { createRevocation } from './revocation/revocation.ts';
+import type { FindBrowser, FindMembership, FindTeamName, FindUser, SignInAttempts } from './shapes.ts';
+import { createAuthorizationCodeGrant } from './token/grants/authorization-code.ts';
+import { createClientCredentialsGrant } from './token/grants/client-credentials.ts';
+import { createRefreshTokenGrant } from './token/grants/refresh-token.ts';
+import { createTokenEndpoint } from './token/token.ts';
+import { createUserinfo } from './userinfo/userinfo.ts';
+
+export type OAuthNeeds = {
+  /** Base URLs; the origin is the issuer. */
+  urls: { origin: string; api: string };
+  database: Database;
+  clock: Clock;
+  audit: Audit;
+  codes: Codes;
+  keys: Pick<Keys, 'sign' | 'verify' | 'published'>;
+  apps: Apps;
+  consents: Consents;
+  requests: Requests;
+  tokens: Tokens;
+  authenticateClient: AuthenticateClient;
+  attempts: SignInAttempts;
+  pages: Pick<Pages, 'page' | 'errorPage'>;
+  findUser: FindUser;
+  findTeam: FindTeamName;
+  findMembership: FindMembership;
+  /** The account room's. */
+  findBrowser: FindBrowser;
+};
+
+export type OAuth = {
+  /** At the origin: discovery, key set, authorization. */
+  originDoor: Door;
+  /** At the api: token, userinfo, revocation, introspection. */
+  apiDoor: Door;
+  /** For the login and consent pages. */
+  signIn: SignIn;
+};
+
+export function createOAuth(needs: OAuthNeeds): OAuth {
+  const { origin, api } = needs.urls;
+  const issuer = origin;
+  const { authenticateClient: authenticate } = needs;
+  const issueIdToken = createIdTokens({ keys: needs.keys, clock: needs.clock, issuer });
+  const authorizing = createAuthorizing(needs);
+
+  const originEndpoints = [
+    createAuthorization({
+      ...needs,
+      origin,
+      authorizing,
+      answering: createAnswering({ issuer, pages: needs.pages }),
+      findHintedUser: createHintedUser({ keys: needs.keys, issuer }),
+    }),
+    createJwks({ keys: needs.keys, origin }),
+  ];
+  const apiEndpoints = [
+    createTokenEndpoint({
+      api,
+      authenticate,
+      grants: [
+        createAuthorizationCodeGrant({ ...needs, issueIdToken }),
+        createRefreshTokenGrant({ ...needs, issueIdToken }),
+        createClientCredentialsGrant(needs),
+      ],
+    }),
+    createUserinfo({ ...needs, api, origin }),
+    createRevocation({ ...needs, api, authenticate }),
+    createIntrospection({ ...needs, api, issuer, authenticate }),
+  ];
+  const discovery = createDiscovery({ issuer, endpoints: [...originEndpoints, ...apiEndpoints] });
+
+  const errorPage: ErrorAnswer = (error, context) => {
+    const page = needs.pages.errorPage({ ...answerOf(error), reference: context.get('reference') });
+    return context.body(page.body, page.status as 400, page.headers);
+  };
+  const originDoor = newDoor(errorPage);
+  for (const endpoint of [discovery, ...originEndpoints]) endpoint.mount(originDoor);
+  const apiDoor = newDoor('oauth');
+  for (const endpoint of apiEndpoints) endpoint.mount(apiDoor);
+
+  return { originDoor, apiDoor, signIn: createSignIn({ ...needs, authorizing }) };
+}

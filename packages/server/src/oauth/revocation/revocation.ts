@@ -1,0 +1,40 @@
+import { tokenEndpointAuthMethods } from '@tessera/protocol';
+import type { AuthenticateClient } from '#clients';
+import { oauthError } from '#errors';
+import type { DoorContext } from '#http';
+import type { Tokens } from '#tokens';
+import { mountForAnyOrigin, type Endpoint } from '../endpoint.ts';
+import { readEndpointForm } from '../token/token.ts';
+
+/**
+ * RFC 7009. A token's prefix tells its kind, so `token_type_hint` is not needed. An unknown token is 200; a store
+ * that failed is 503, never 200.
+ */
+export function createRevocation(needs: {
+  api: string;
+  authenticate: AuthenticateClient;
+  tokens: Pick<Tokens, 'revoke'>;
+}): Endpoint {
+  async function answer(context: DoorContext): Promise<Response> {
+    const form = await readEndpointForm(context);
+    const client = await needs.authenticate({ authorization: context.req.header('authorization'), form });
+    const token = form.get('token');
+    if (token === undefined) throw oauthError('invalid_request', "Parameter 'token'. Required");
+    const outcome = await needs.tokens.revoke(token, client.id, {
+      teamId: client.teamId,
+      reference: context.get('reference'),
+    });
+    if (outcome === 'foreign') {
+      throw oauthError('invalid_request', "Parameter 'token'. It was issued to another client");
+    }
+    return context.body(null, 200, { 'cache-control': 'no-store' });
+  }
+
+  return {
+    metadata: {
+      revocation_endpoint: `${needs.api}/login/oauth/token/revoke`,
+      revocation_endpoint_auth_methods_supported: tokenEndpointAuthMethods,
+    },
+    mount: (door) => mountForAnyOrigin(door, '/login/oauth/token/revoke', { POST: answer }),
+  };
+}

@@ -1,0 +1,30 @@
+import { formatScope, type GrantType } from '@tessera/protocol';
+import type { App } from '#apps';
+import type { IssuedTokens } from '#tokens';
+
+/** A request at the token endpoint whose client has been authenticated and may use this grant. */
+export type TokenRequest = {
+  client: App;
+  form: ReadonlyMap<string, string>;
+  reference: string;
+};
+
+export type GrantedTokens = IssuedTokens & { idToken?: string };
+
+/** What differs between the grants: from a validated request to tokens, or an OAuthError. */
+export type Grant = {
+  readonly grantType: GrantType;
+  issue(request: TokenRequest): Promise<GrantedTokens>;
+};
+
+/** RFC 6749 5.1, OpenID Connect Core 3.1.3.3. */
+export function tokenAnswer(tokens: GrantedTokens): Record<string, unknown> {
+  return {
+    access_token: tokens.accessToken,
+    token_type: 'Bearer',
+    expires_in: tokens.expiresIn,
+    ...(tokens.refreshToken === undefined ? {} : { refresh_token: tokens.refreshToken }),
+    ...(tokens.idToken === undefined ? {} : { id_token: tokens.idToken }),
+    scope: formatScope(tokens.scopes),
+  };
+}

@@ -1,0 +1,126 @@
+import { matchesRedirectUri, verifyS256 } from '@tessera/protocol';
+import type { App } from '#apps';
+import type { Codes } from '#codes';
+import type { Database } from '#database';
+import { oauthError } from '#errors';
+import type { IssueIdToken, TokenFamily, Tokens } from '#tokens';
+import { authorizationCodePurpose, type AuthorizationCode } from '../../authorization/authorization-code.ts';
+import type { AttemptSteps, FindUser } from '../../shapes.ts';
+import type { Grant } from '../grant.ts';
+
+export type AuthorizationCodeNeeds = {
+  database: Pick<Database, 'tryWrite' | 'write'>;
+  codes: Pick<Codes, 'find' | 'redeem'>;
+  tokens: Tokens;
+  issueIdToken: IssueIdToken;
+  findUser: FindUser;
+  attempts: AttemptSteps;
+};
+
+/**
+ * RFC 6749, 4.1.3. Whatever is wrong with a request leaves the code as it is: only the right client with the right
+ * verifier can use it up, in the one unit that also makes its tokens. A second time ends those tokens.
+ */
+export function createAuthorizationCodeGrant(needs: AuthorizationCodeNeeds): Grant {
+  const { database, codes, tokens, attempts } = needs;
+
+  async function validate(
+    code: AuthorizationCode,
+    client: App,
+    form: ReadonlyMap<string, string>,
+  ): Promise<void> {
+    const redirectUri = form.get('redirect_uri');
+    if (redirectUri === undefined) throw oauthError('invalid_request', "Parameter 'redirect_uri'. Required");
+    if (redirectUri !== code.redirectUri) {
+      throw oauthError(
+        'invalid_grant',
+        "Parameter 'redirect_uri'. It is not the one that the authorization request was sent with",
+      );
+    }
+    const codeVerifier = form.get('code_verifier');
+    if (code.codeChallenge === undefined) {
+      // Accepting it would let a stripped challenge go unnoticed (RFC 9700, 4.8.2).
+      if (codeVerifier === undefined) return;
+      throw oauthError(
+        'invalid_grant',
+        "Parameter 'code_verifier'. The authorization request was sent without a code_challenge",
+      );
+    }
+    if (codeVerifier === undefined) throw oauthError('invalid_grant', "Parameter 'code_verifier'. Required");
+    if (!(await verifyS256(codeVerifier, code.codeChallenge))) {
+      throw oauthError('invalid_grant', "Parameter 'code_verifier'. It does not fit the code_challenge");
+    }
+    // Checked again: it may have been taken off the app's list within the minute.
+    if (!client.redirectUris.some((registered) => matchesRedirectUri(registered, redirectUri))) {
+      throw oauthError('invalid_grant', "Parameter 'redirect_uri'. It is not registered any more");
+    }
+  }
+
+  return {
+    grantType: 'authorization_code',
+    async issue({ client, form, reference }) {
+      const secret = form.get('code');
+      if (secret === undefined) throw oauthError('invalid_request', "Parameter 'code'. Required");
+      const context = { teamId: client.teamId, reference };
+      const found = await codes.find<AuthorizationCode>(authorizationCodePurpose, secret);
+      // Another client's attempt must not burn the code, nor learn that there is one.
+      if (found === undefined || found.payload.family.clientId !== client.id) {
+        throw oauthError('invalid_grant', 'The code is unknown, or was issued to another client');
+      }
+      const { payload: code } = found;
+      const { family } = code;
+      const reused = async () => {
+        await tokens.endAfterCodeReuse(family, context);
+        return oauthError('invalid_grant', 'The code was used before: all tokens it gave are revoked');
+      };
+      if (found.state === 'used') throw await reused();
+      if (found.state === 'expired')
+        throw oauthError('invalid_grant', 'The code has expired: it lives 60 seconds');
+
+      try {
+        await validate(code, client, form);
+        const user = await needs.findUser(family.userId);
+        if (user === undefined || user.disabledAt !== undefined) {
+          throw oauthError('invalid_grant', 'The account is disabled');
+        }
+        const { statements, ...issued } = tokens.prepareFamily(family, context);
+        // Signed before the commit: a key that cannot sign must not cost the person their code.
+        const idToken = await issueIdTokenFor(family, user, issued.accessToken);
+        const outcome = await database.tryWrite([
+          codes.redeem(authorizationCodePurpose, secret),
+          ...statements,
+          attempts.step(code.reference, { step: 'tokens', outcome: 'ok' }),
+        ]);
+        if (outcome.committed) return { ...issued, ...(idToken === undefined ? {} : { idToken }) };
+      } catch (error) {
+        if (error instanceof Error && 'description' in error) {
+          const detail = String(error.description);
+          await database.write([
+            attempts.step(code.reference, { step: 'tokens', outcome: 'failed', detail }),
+          ]);
+        }
+        throw error;
+      }
+      // Lost a race: used by another request, or expired between the two statements.
+      const now = await codes.find(authorizationCodePurpose, secret);
+      throw now?.state === 'used'
+        ? await reused()
+        : oauthError('invalid_grant', 'The code has expired: it lives 60 seconds');
+
+      function issueIdTokenFor(
+        of: TokenFamily,
+        user: Parameters<IssueIdToken>[0]['user'],
+        accessToken: string,
+      ) {
+        if (!of.scopes.includes('openid')) return undefined;
+        return needs.issueIdToken({
+          family: of,
+          user,
+          algorithm: client.idTokenSignedResponseAlg,
+          accessToken,
+          nonce: code.nonce,
+        });
+      }
+    },
+  };
+}

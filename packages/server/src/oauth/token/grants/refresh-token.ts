@@ -1,0 +1,51 @@
+import { isWithin, parseScope } from '@tessera/protocol';
+import { oauthError } from '#errors';
+import type { IssueIdToken, Tokens } from '#tokens';
+import type { FindUser } from '../../shapes.ts';
+import type { Grant } from '../grant.ts';
+
+/** RFC 6749, 6: rotated at every use; scopes may only narrow. A wrong client changes nothing. */
+export function createRefreshTokenGrant(needs: {
+  tokens: Tokens;
+  issueIdToken: IssueIdToken;
+  findUser: FindUser;
+}): Grant {
+  return {
+    grantType: 'refresh_token',
+    async issue({ client, form, reference }) {
+      const presented = form.get('refresh_token');
+      if (presented === undefined) throw oauthError('invalid_request', "Parameter 'refresh_token'. Required");
+      const found = await needs.tokens.findRefreshToken(presented);
+      if (found === undefined || found.family.clientId !== client.id) {
+        throw oauthError('invalid_grant', 'The refresh token is unknown, or was issued to another client');
+      }
+      const { family } = found;
+      const asked = parseScope(form.get('scope') ?? '');
+      if (asked === undefined) throw oauthError('invalid_scope', "Parameter 'scope'. Malformed");
+      if (!isWithin(asked, family.scopes)) {
+        throw oauthError(
+          'invalid_scope',
+          `Parameter 'scope'. Scopes may only narrow: granted were '${family.scopes.join(' ')}'`,
+        );
+      }
+      const scopes = asked.length === 0 ? family.scopes : asked;
+      const user = await needs.findUser(family.userId);
+      if (user === undefined || user.disabledAt !== undefined) {
+        throw oauthError('invalid_grant', 'The account is disabled');
+      }
+      const issued = await needs.tokens.rotate(presented, found, scopes, {
+        teamId: client.teamId,
+        reference,
+      });
+      if (!scopes.includes('openid')) return issued;
+      // Without a nonce (OpenID Connect Core, 12.2): it belongs to the one authorization request.
+      const idToken = await needs.issueIdToken({
+        family: { ...family, scopes },
+        user,
+        algorithm: client.idTokenSignedResponseAlg,
+        accessToken: issued.accessToken,
+      });
+      return { ...issued, idToken };
+    },
+  };
+}

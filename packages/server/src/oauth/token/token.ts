@@ -1,0 +1,63 @@
+import { isGrantType, tokenEndpointAuthMethods, type GrantType } from '@tessera/protocol';
+import { grantTypesOf } from '#apps';
+import type { AuthenticateClient } from '#clients';
+import { oauthError } from '#errors';
+import { readForm, type DoorContext } from '#http';
+import { mountForAnyOrigin, type Endpoint } from '../endpoint.ts';
+import { tokenAnswer, type Grant } from './grant.ts';
+
+export type TokenNeeds = { api: string; authenticate: AuthenticateClient; grants: readonly Grant[] };
+
+/** The token endpoint (RFC 6749, 3.2): parse, authenticate the client, authorize, issue, answer; for every grant. */
+export function createTokenEndpoint({ api, authenticate, grants }: TokenNeeds): Endpoint {
+  const byType = new Map<GrantType, Grant>(grants.map((grant) => [grant.grantType, grant]));
+
+  async function answer(context: DoorContext): Promise<Response> {
+    const form = await readEndpointForm(context);
+    const grantType = form.get('grant_type');
+    if (grantType === undefined) throw oauthError('invalid_request', "Parameter 'grant_type'. Required");
+    const grant = isGrantType(grantType) ? byType.get(grantType) : undefined;
+    if (grant === undefined) {
+      const known = [...byType.keys()].map((name) => `'${name}'`).join(' | ');
+      throw oauthError(
+        'unsupported_grant_type',
+        `Parameter 'grant_type'. Invalid enum value. Expected ${known}, received '${grantType.slice(0, 100)}'`,
+      );
+    }
+    if (form.has('resource')) {
+      throw oauthError(
+        'invalid_target',
+        "Parameter 'resource'. No resource server is registered for this client",
+      );
+    }
+    const client = await authenticate({ authorization: context.req.header('authorization'), form });
+    if (!grantTypesOf(client).includes(grant.grantType)) {
+      throw oauthError(
+        'unauthorized_client',
+        `This client may not use the grant '${grant.grantType}': it has no secret to prove itself with`,
+      );
+    }
+    const tokens = await grant.issue({ client, form, reference: context.get('reference') });
+    return context.json(tokenAnswer(tokens), 200, { 'cache-control': 'no-store', pragma: 'no-cache' });
+  }
+
+  return {
+    metadata: {
+      token_endpoint: `${api}/login/oauth/token`,
+      token_endpoint_auth_methods_supported: tokenEndpointAuthMethods,
+      grant_types_supported: grants.map((grant) => grant.grantType),
+    },
+    mount: (door) => mountForAnyOrigin(door, '/login/oauth/token', { POST: answer }),
+  };
+}
+
+/** The form of an endpoint that clients call: secrets in an address end in logs, so nothing is read from there. */
+export async function readEndpointForm(context: DoorContext): Promise<ReadonlyMap<string, string>> {
+  if (context.req.url.includes('?')) {
+    throw oauthError(
+      'invalid_request',
+      'Parameters in the URL are refused. Expected all of them in the form body',
+    );
+  }
+  return readForm(context);
+}
