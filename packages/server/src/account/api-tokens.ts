@@ -34,6 +34,7 @@ export type AccountApiTokens = {
     teamId: string | undefined;
     name: string;
     permissions: 'role' | Permission[];
+    projectIds: string[];
     builds: { projectId: string; environment: string }[];
     lifetimeSeconds: number;
     reference: string;
@@ -73,7 +74,7 @@ export function createApiTokensDoor(needs: {
     if (membership === undefined)
       throw publicError('not_found', { description: `You are in no team '${slug}'.` });
     const { team, role } = membership;
-    return { team: { ...team, role }, projects: role === 'owner' ? await projects.list(team.id) : [] };
+    return { team: { ...team, role }, projects: await projects.list(team.id) };
   }
 
   function formPage(browser: LoggedIn, scope: TokenScope, form: TokenForm, problems: TokenFormProblems = {}) {
@@ -146,6 +147,7 @@ export function createApiTokensDoor(needs: {
       teamId: scope.team?.id,
       name: form.name,
       permissions: form.permissions,
+      projectIds: form.projectIds,
       builds: form.builds,
       lifetimeSeconds: form.lifetimeDays * daySeconds,
       reference: context.get('reference'),

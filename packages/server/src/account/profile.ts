@@ -68,13 +68,14 @@ export function createProfileDoor(needs: {
     const { browser, fields } = await desk.browsers.readForm(context, 'sessions');
     if (!isLoggedIn(browser)) return desk.goTo(context, '/login');
     const { user, session } = browser;
-    const id = fields.get('session');
+    const id = fields.get('session') ?? '';
+    const isAll = fields.has('others');
     await database.write([
-      id === undefined ? sessions.endOthers(user.id, session.id) : sessions.endOwn(user.id, id),
+      isAll ? sessions.endOthers(user.id, session.id) : sessions.endOwn(user.id, id),
       audit.record({
         actor: user.id,
-        action: id === undefined ? 'session.end-others' : 'session.end',
-        object: id ?? user.id,
+        action: isAll ? 'session.end-others' : 'session.end',
+        object: isAll ? user.id : id,
         reference: context.get('reference'),
       }),
     ]);
@@ -150,8 +151,8 @@ function sessionList(desk: Desk, browser: LoggedIn, list: readonly Session[]): M
     </ul>
     ${
       list.length > 2
-        ? html`<form method="post" action="${action}">
-            ${hiddenFields({ csrf })}${button({ id: 'end-others', label: words.profile.endOthers, kind: 'danger' })}
+        ? html`<form id="end-others" method="post" action="${action}">
+            ${hiddenFields({ csrf, others: '1' })}${button({ id: 'end-others-submit', label: words.profile.endOthers, kind: 'danger' })}
           </form>`
         : ''
     }`;

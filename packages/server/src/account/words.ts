@@ -104,6 +104,8 @@ export const words = {
     asRole: (role: string) => `All that you may do as ${role}`,
     asRoleEverywhere: 'All that your role allows in each of your teams',
     chosen: 'Only what is ticked here',
+    onlyProjects: 'Only in these projects (none ticked: in all of them)',
+    projectsMissing: 'Tick the projects: deployments are allowed for named projects only.',
     builds: 'Identity tokens for builds',
     buildsAbout: 'Lets a build server get identity tokens that name these projects and environments.',
     submit: 'Make the token',
