@@ -54,19 +54,22 @@ export function createTokenStore(database: Database) {
   const { now } = database;
 
   const insertFamily = database.statement<NewFamilyRow>()((value) =>
-    query.insertInto('tokenFamilies').values({
-      id: value('id'),
-      clientId: value('clientId'),
-      userId: value('userId'),
-      sid: value('sid'),
-      scopes: value('scopes'),
-      authenticatedAt: value('authenticatedAt'),
-      amr: value('amr'),
-      redirectHost: value('redirectHost'),
-      createdAt: now,
-      lastUsedAt: now,
-      expiresAt: sql<number>`${now} + ${sql.lit(familyLifetimeMilliseconds)}`,
-    }),
+    query
+      .insertInto('tokenFamilies')
+      .values({
+        id: value('id'),
+        clientId: value('clientId'),
+        userId: value('userId'),
+        sid: value('sid'),
+        scopes: value('scopes'),
+        authenticatedAt: value('authenticatedAt'),
+        amr: value('amr'),
+        redirectHost: value('redirectHost'),
+        createdAt: now,
+        lastUsedAt: now,
+        expiresAt: sql<number>`${now} + ${sql.lit(familyLifetimeMilliseconds)}`,
+      })
+      .onConflict((conflict) => conflict.doNothing()),
   );
   const touchFamily = database.statement<{ id: string }>()((value) =>
     query
@@ -225,8 +228,9 @@ export function createTokenStore(database: Database) {
   );
 
   return {
-    insertFamily: (family: TokenFamily): Bound<unknown> =>
-      insertFamily({ ...family, scopes: family.scopes.join(' '), amr: family.amr.join(' ') }),
+    /** Refused when the family is there: a code makes one. */
+    insertFamily: (family: TokenFamily): Expected =>
+      exactly(1, insertFamily({ ...family, scopes: family.scopes.join(' '), amr: family.amr.join(' ') })),
     /** Orders all that happens to a family, by its row's lock; refused when the family has ended. */
     touchFamily: (id: string): Expected => exactly(1, touchFamily({ id })),
     revokeFamily: (id: string, reason: RevocationReason): Bound<unknown> => revokeFamily({ id, reason }),
