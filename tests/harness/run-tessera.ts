@@ -1,7 +1,7 @@
 import { createShiftedClock, type Clock } from '../../packages/server/src/clock/index.ts';
 import { createTessera } from '../../packages/server/src/compose.ts';
-import { parseConfig } from '../../packages/server/src/config/index.ts';
-import { openDatabase } from '../../packages/server/src/database/index.ts';
+import { parseConfig, readMasterKey } from '../../packages/server/src/config/index.ts';
+import type { openDatabase } from '../../packages/server/src/database/index.ts';
 import { createSilentLogger, type Logger } from '../../packages/server/src/logger/index.ts';
 
 export type RunOptions = { clock?: Clock; logger?: Logger; openDatabase?: typeof openDatabase };
@@ -15,12 +15,15 @@ export async function runTessera(
   if ('problems' in parsed) {
     throw new Error(parsed.problems.map(({ name, problem }) => `${name} ${problem}`).join('\n'));
   }
+  const masterKey = readMasterKey(parsed.config.masterKey);
+  if (!(masterKey instanceof Uint8Array)) throw new Error(`${masterKey.name} ${masterKey.problem}`);
   const tessera = await createTessera({
     config: parsed.config,
+    masterKey,
     clock,
     logger,
     ...(open === undefined ? {} : { openDatabase: open }),
   });
-  const { setUpLink } = await tessera.listen();
-  return { setUpLink, close: () => tessera.close() };
+  const { setupLink } = await tessera.listen();
+  return { setUpLink: setupLink, close: () => tessera.close() };
 }
