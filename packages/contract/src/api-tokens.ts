@@ -17,7 +17,7 @@ export const createApiTokenBody = z.strictObject({
   permissions: z
     .union([z.literal('role'), z.array(permissionSchema).max(permissions.length)])
     .default('role'),
-  /** The only projects that a list of permissions reaches; none: every project of the team. */
+  /** The projects for which those permissions hold that are given per project (`deployment:write:…`). */
   projectIds: z.array(z.string().min(1).max(64)).max(100).default([]),
   /** Where it may mint tokens of builds: an owner's gift. */
   builds: z.array(buildSchema).max(100).default([]),

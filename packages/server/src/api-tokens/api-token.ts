@@ -11,7 +11,7 @@ export type ApiToken = {
   last4: string;
   /** `role`: a person's token, which may whatever the person's present role allows. */
   permissions: 'role' | readonly Permission[];
-  /** The only projects that listed permissions reach; none: every project of the team. */
+  /** The projects for which listed permissions hold that the table gives per project (`deployment:write:…`). */
   projectIds: readonly string[];
   /** Where it may mint tokens of builds, as long as its maker is an owner. */
   builds: readonly { projectId: string; environment: string }[];

@@ -1,0 +1,72 @@
+import { isId } from '@tessera/protocol';
+import type { Role, Route } from '@tessera/contract';
+import { publicError, type PublicError } from '#errors';
+import type { CalledTeam, Caller } from '#http';
+
+type Team = Omit<CalledTeam, 'role'>;
+
+export type CalledTeamNeeds = {
+  findTeam: (id: string) => Promise<Team | undefined>;
+  findTeamBySlug: (slug: string) => Promise<Team | undefined>;
+  findMembership: (teamId: string, userId: string) => Promise<{ role: Role } | undefined>;
+  listTeamsOfUser: (userId: string) => Promise<readonly { team: Team; role: Role }[]>;
+};
+
+/**
+ * Finds the team that a call names, with the caller's role there. For somebody outside there is no difference between
+ * a team that exists and one that does not: both are Not Found, in the same words.
+ */
+export function createCalledTeamReader(needs: CalledTeamNeeds) {
+  const { findTeam, findTeamBySlug, findMembership, listTeamsOfUser } = needs;
+
+  return async (
+    route: Route,
+    caller: Caller,
+    params: Record<string, unknown>,
+    query: Record<string, unknown>,
+  ): Promise<CalledTeam | undefined> => {
+    if (route.team === 'none') return undefined;
+    if (route.team === 'path') return getTeam(String(params['id']), caller);
+    // `@vercel/oidc` sends a slug as `teamId`; names never begin like an id, so either may stand in either.
+    const named = [query['teamId'], query['slug']].filter((name) => typeof name === 'string');
+    const [name, other] = named;
+    if (name === undefined) return getOnlyTeam(caller);
+    const team = await getTeam(name, caller);
+    if (other !== undefined && other !== team.slug && other !== team.id) {
+      throw publicError('bad_request', {
+        description: `'teamId' and 'slug' name two teams: "${name}" and "${other}".`,
+      });
+    }
+    return team;
+  };
+
+  async function getTeam(idOrSlug: string, caller: Caller): Promise<CalledTeam> {
+    const team = isId('team', idOrSlug) ? await findTeam(idOrSlug) : await findTeamBySlug(idOrSlug);
+    if (team === undefined || !isWithin(caller, team.id)) throw unknownTeam(idOrSlug);
+    const membership = await findMembership(team.id, caller.userId);
+    if (membership === undefined) throw unknownTeam(idOrSlug);
+    return { ...team, role: membership.role };
+  }
+
+  async function getOnlyTeam(caller: Caller): Promise<CalledTeam> {
+    if (caller.teamId !== undefined) return getTeam(caller.teamId, caller);
+    const teams = caller.kind === 'api-token' ? await listTeamsOfUser(caller.userId) : [];
+    const [only] = teams;
+    if (only !== undefined && teams.length === 1) return { ...only.team, role: only.role };
+    throw publicError('team_required', {
+      description:
+        teams.length === 0
+          ? 'The call is about a team, and names none.'
+          : `The call is about a team, and names none. You are in ${teams.length}.`,
+    });
+  }
+}
+
+/** A token of one team is nobody in every other; an app's token without a team is for the person's profile alone. */
+function isWithin(caller: Caller, teamId: string): boolean {
+  return caller.teamId === undefined ? caller.kind === 'api-token' : caller.teamId === teamId;
+}
+
+function unknownTeam(name: string): PublicError {
+  return publicError('not_found', { description: `There is no team "${name}" that you are in.` });
+}

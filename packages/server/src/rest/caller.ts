@@ -1,0 +1,119 @@
+import type { Permission } from '@tessera/contract';
+import { publicError, type PublicError } from '#errors';
+import type { Caller, DoorContext } from '#http';
+
+/** A caller, and what the guard alone needs to know of the token. */
+export type Authority = {
+  caller: Caller;
+  /** Projects for which permissions hold that are given per project. */
+  projectIds: readonly string[];
+  /** Until then the login behind the token counts as a fresh one. */
+  freshUntil: number;
+};
+
+export type PresentedApiToken = {
+  id: string;
+  userId: string;
+  teamId: string | undefined;
+  permissions: 'role' | readonly Permission[];
+  projectIds: readonly string[];
+  builds: readonly { projectId: string; environment: string }[];
+  freshUntil: number;
+};
+
+/** An access token of an app, with the permissions that app and consent have in common. */
+export type PresentedAccessToken = {
+  /** The app's id. */
+  clientId: string;
+  userId: string;
+  /** The team that the person granted for; undefined: none, so the token is for the person's own profile alone. */
+  teamId: string | undefined;
+  permissions: ReadonlySet<Permission>;
+  /** Until then the login behind the token counts as a fresh one. */
+  freshUntil: number;
+};
+
+export type CallerNeeds = {
+  authenticateApiToken: (token: string) => Promise<PresentedApiToken | undefined>;
+  findAccessToken?: ((token: string) => Promise<PresentedAccessToken | undefined>) | undefined;
+  findUser: (id: string) => Promise<{ id: string; disabledAt: number | undefined } | undefined>;
+  /** The base URL of the api role, as the realm of the challenge. */
+  api: string;
+};
+
+// RFC 6750 section 2.1: b64token.
+const bearer = /^Bearer +([A-Za-z0-9\-._~+/]+=*) *$/i;
+
+/** Says who calls, by the bearer token in the Authorization header alone. Throws `unauthorized` (401). */
+export function createCallerReader({ authenticateApiToken, findAccessToken, findUser, api }: CallerNeeds) {
+  return async (context: DoorContext): Promise<Authority> => {
+    const header = context.req.header('authorization');
+    if (header === undefined || header === '') {
+      throw unauthorized(api, 'The call carries no token.', undefined);
+    }
+    const token = bearer.exec(header)?.[1];
+    if (token === undefined) {
+      throw unauthorized(
+        api,
+        'The Authorization header does not have the form "Bearer …".',
+        'invalid_request',
+      );
+    }
+    const authority = (await readApiToken(token)) ?? (await readAccessToken(token));
+    if (authority === undefined) {
+      throw unauthorized(api, 'The token is unknown, expired or revoked.', 'invalid_token');
+    }
+    const user = await findUser(authority.caller.userId);
+    if (user === undefined || user.disabledAt !== undefined) {
+      throw unauthorized(
+        api,
+        'The person that the token belongs to cannot log in any more.',
+        'invalid_token',
+      );
+    }
+    return authority;
+  };
+
+  async function readApiToken(token: string): Promise<Authority | undefined> {
+    const found = await authenticateApiToken(token);
+    if (found === undefined) return undefined;
+    const { id, userId, teamId, permissions, builds, projectIds, freshUntil } = found;
+    return {
+      caller: {
+        kind: 'api-token',
+        id,
+        userId,
+        teamId,
+        permissions: permissions === 'role' ? 'role' : new Set(permissions),
+        builds,
+      },
+      projectIds,
+      // A list is what programs are given to keep: no login stands behind it.
+      freshUntil: permissions === 'role' ? freshUntil : 0,
+    };
+  }
+
+  async function readAccessToken(token: string): Promise<Authority | undefined> {
+    const found = await findAccessToken?.(token);
+    if (found === undefined) return undefined;
+    const { clientId, userId, teamId, permissions, freshUntil } = found;
+    return {
+      caller: { kind: 'access-token', id: clientId, userId, teamId, permissions, builds: [] },
+      projectIds: [],
+      freshUntil,
+    };
+  }
+}
+
+/** RFC 6750 section 3: a challenge names an error only when a token was presented. */
+function unauthorized(
+  api: string,
+  description: string,
+  error: 'invalid_request' | 'invalid_token' | undefined,
+): PublicError {
+  const challenge =
+    error === undefined
+      ? `Bearer realm="${api}"`
+      : `Bearer realm="${api}", error="${error}", error_description="${description.replaceAll('"', "'").replaceAll(/[^\x20-\x7e]/g, '.')}"`;
+  return publicError('unauthorized', { description, headers: { 'www-authenticate': challenge } });
+}
