@@ -9,7 +9,9 @@ import { createTessera } from './compose.ts';
 /** Exit status of a configuration that cannot be used (sysexits EX_CONFIG). */
 const unusableConfiguration = 78;
 
-const program = new Command('tessera').description('The identity layer of a deployment platform').showHelpAfterError();
+const program = new Command('tessera')
+  .description('The identity layer of a deployment platform')
+  .showHelpAfterError();
 
 program
   .command('serve')
@@ -19,8 +21,7 @@ program
     const logger = createLogger(config.logLevel);
     try {
       const tessera = await createTessera({ config, masterKey, clock: createSystemClock(), logger });
-      await tessera.listen();
-      const setupLink = await tessera.setupLink();
+      const { setupLink } = await tessera.listen();
       if (setupLink !== undefined) print(`set-up link: ${setupLink}`);
       print(`listening: ${config.urls.origin}`);
       stopOnSignal(() => tessera.close());
@@ -62,7 +63,9 @@ function describeStartFailure(error: unknown, config: Config): string {
   if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
     return `${config.listen.host}:${config.listen.port} is taken by another program; choose another in TESSERA_LISTEN.`;
   }
-  return error instanceof Error ? `Tessera did not start: ${error.message}\n${describeCause(error)}` : 'Tessera did not start.';
+  return error instanceof Error
+    ? `Tessera did not start: ${error.message}\n${describeCause(error)}`
+    : 'Tessera did not start.';
 }
 
 function describeCause(error: Error): string {

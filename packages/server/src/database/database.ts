@@ -31,6 +31,8 @@ export type Database = {
   tryWrite(unit: Unit): Promise<Outcome>;
   /** Runs the migrations: inside one exclusive transaction on SQLite, under Kysely's own lock on PostgreSQL. */
   migrateWith<Result>(run: (schema: Kysely<unknown>) => Promise<Result>): Promise<Result>;
+  /** Whether a question gets an answer now. */
+  isAnswering(): Promise<boolean>;
   close(): Promise<void>;
 };
 

@@ -112,6 +112,11 @@ export function openPostgres(connectionString: string, clock: Clock): Database {
       const outcome = await tryWrite(unit);
       if (!outcome.committed) throw new UnitRefused(outcome.refusedAt, textAt(unit, outcome.refusedAt));
     },
+    isAnswering: () =>
+      pool.query('select 1').then(
+        () => true,
+        () => false,
+      ),
     migrateWith: (run) => run(schema),
     async close() {
       await schema.destroy();

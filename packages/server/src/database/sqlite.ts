@@ -164,6 +164,11 @@ export function openSqlite(path: string, clock: Clock): Database {
       const outcome = await tryWrite(unit);
       if (!outcome.committed) throw new UnitRefused(outcome.refusedAt, textAt(unit, outcome.refusedAt));
     },
+    isAnswering: () =>
+      read(() => connection.prepare('select count(*) from sqlite_schema').get()).then(
+        () => true,
+        () => false,
+      ),
     migrateWith: (run) => schema.transaction().execute(run),
     async close() {
       await schema.destroy();

@@ -1,5 +1,6 @@
+import type { IncomingMessage } from 'node:http';
 import type { ZodType } from 'zod';
-import { oauthError, publicError } from '#errors';
+import { oauthError, PublicError, publicError } from '#errors';
 import type { DoorContext } from './door.ts';
 
 export const bodyLimitBytes = 64 * 1024;
@@ -76,24 +77,34 @@ export async function readJson<Value>(context: DoorContext, schema: ZodType<Valu
 
 /** The body as text, at most 64 KiB, whatever `Content-Length` says. */
 async function readText(context: DoorContext): Promise<string> {
-  const { body } = context.req.raw;
-  if (body === null) return '';
   if (Number(context.req.header('content-length') ?? 0) > bodyLimitBytes) throw tooLarge();
-  const chunks: Uint8Array[] = [];
-  let size = 0;
   try {
-    for await (const chunk of body) {
-      size += chunk.length;
-      if (size > bodyLimitBytes) throw tooLarge();
-      chunks.push(chunk);
-    }
-    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
+    const body = await readBytes(context.env.incoming);
+    return new TextDecoder('utf-8', { fatal: true }).decode(body);
   } catch (error) {
-    if (error instanceof TypeError) {
-      throw publicError('bad_request', { description: 'The body is cut short or not UTF-8.', cause: error });
-    }
-    throw error;
+    if (error instanceof PublicError) throw error;
+    throw publicError('bad_request', { description: 'The body is cut short or not UTF-8.', cause: error });
   }
+}
+
+/** From Node's own stream: a web stream around it costs more than all the rest of reading a form. */
+function readBytes(incoming: IncomingMessage): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    incoming.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > bodyLimitBytes) {
+        incoming.pause();
+        reject(tooLarge());
+        return;
+      }
+      chunks.push(chunk);
+    });
+    incoming.once('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
+    incoming.once('error', reject);
+    incoming.once('close', () => reject(new Error('the connection was closed')));
+  });
 }
 
 function tooLarge() {

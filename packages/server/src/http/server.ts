@@ -65,7 +65,7 @@ export async function listen(needs: ListenNeeds): Promise<Listener> {
       return application.fetch(request, { incoming: message, facts });
     },
     {
-      overrideGlobalObjects: false,
+      overrideGlobalObjects: true,
       errorHandler: () => refusal(publicError('bad_request')),
     },
   );

@@ -36,6 +36,7 @@ export type ProjectsNeeds = {
 export type Projects = ReturnType<typeof createProjects>;
 
 const attempts = 5;
+const everyProject = 1_000_000;
 const inheritedSessionLifetimeSeconds = 12 * 3_600;
 
 export function createProjects({ database, clock, audit, endOf = [] }: ProjectsNeeds) {
@@ -50,6 +51,14 @@ export function createProjects({ database, clock, audit, endOf = [] }: ProjectsN
     find: (teamId: string, idOrName: string): Promise<Project | undefined> => find(teamId, idOrName),
     list: (teamId: string, page: ProjectPage = { limit: 100 }): Promise<Project[]> =>
       store.list(teamId, page),
+
+    /** The names of the projects whose Passport setting names the connector. */
+    async listNamesWithConnector(teamId: string, connectorId: string): Promise<string[]> {
+      const protectedOnes = await store.list(teamId, { passport: 'enabled', limit: everyProject });
+      return protectedOnes
+        .filter(({ passport }) => passport?.connectorId === connectorId)
+        .map(({ name }) => name);
+    },
 
     /** A new project; it inherits the team's Passport default. Throws `name_taken`. */
     async create(team: OwningTeam, name: string, by: By): Promise<Project> {

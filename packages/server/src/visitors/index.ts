@@ -2,6 +2,7 @@
 // and ended by their team. Owns their table. Owns no cookie and no token: the gateway makes and reads those.
 export { createVisitors } from './visitor-session-store.ts';
 export type { Visitors } from './visitor-session-store.ts';
+export { createVisitorRest } from './visitor-session-rest.ts';
 export { visitorMigrations } from './visitor-session-migrations.ts';
 export type {
   NewVisitorSession,

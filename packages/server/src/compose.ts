@@ -1,0 +1,299 @@
+import { wireNames } from '@tessera/protocol';
+import { createAccount, pageErrors } from '#account';
+import { apiTokenMigrations, createApiTokens } from '#api-tokens';
+import { appMigrations, createAppRest, createApps } from '#apps';
+import { attemptMigrations, createAttemptRest, createAttempts } from '#attempts';
+import { auditMigrations, createAudit } from '#audit';
+import { createClients } from '#clients';
+import type { Clock } from '#clock';
+import { codeMigrations, createCodes } from '#codes';
+import type { Config } from '#config';
+import { createConnectDoor } from '#connect';
+import { connectorMigrations, createConnectorRest, createConnectors } from '#connectors';
+import { consentMigrations, createConsents } from '#consents';
+import { createCredentials, createSetupLinks, credentialMigrations } from '#credentials';
+import { migrate, openDatabase, type Database, type DatabaseAddress } from '#database';
+import { createDeploymentRest, createDeployments, deploymentMigrations } from '#deployments';
+import { createGuardedFetch } from '#fetch';
+import { createGateway } from '#gateway';
+import {
+  createClientAddress,
+  createHostTable,
+  createOperationsDoor,
+  listen,
+  problemAnswer,
+  type Listener,
+} from '#http';
+import { createOidcDoor, createPassportDoor } from '#issuers';
+import { createKeys, keyMigrations } from '#keys';
+import type { Logger } from '#logger';
+import { createOAuth } from '#oauth';
+import { createPages } from '#pages';
+import { createPasswords } from '#passwords';
+import { createProjectRest, createProjects, projectJoin, projectMigrations } from '#projects';
+import { createConnectorCheck, createProviderRest, createProviders } from '#providers';
+import { createRemoteKeys } from '#remote-keys';
+import { createRequests, requestMigrations } from '#requests';
+import { createAuditLogRest, createOpenApiRest, createRestDoor, createUserRest } from '#rest';
+import { createSealing } from '#sealing';
+import { createSessions, sessionMigrations } from '#sessions';
+import { createTeamRest, createTeams, teamJoin, teamMigrations } from '#teams';
+import { createTokens, tokenMigrations } from '#tokens';
+import { createUsers, userMigrations } from '#users';
+import { createVisitorRest, createVisitors, visitorMigrations } from '#visitors';
+import { createWorkloadRest, createWorkloads } from '#workloads';
+
+export type TesseraNeeds = {
+  config: Config;
+  masterKey: Uint8Array;
+  clock: Clock;
+  logger: Logger;
+  /** A test that shows what a broken database would do hands in its own. */
+  openDatabase?: (address: DatabaseAddress, clock: Clock) => Database;
+};
+
+export type Tessera = {
+  /** Answers requests. `setupLink` makes the first administrator; undefined once there is one. */
+  listen(): Promise<{ origin: string; setupLink: string | undefined }>;
+  /** Lets running requests end, then closes listeners and database. */
+  close(): Promise<void>;
+};
+
+// The operations listener answers whatever host it is asked for: the address alone says what it is.
+const operationsUrl = 'http://operations';
+
+/** One series over all rooms, ordered by name. */
+const migrations = [
+  codeMigrations,
+  auditMigrations,
+  keyMigrations,
+  userMigrations,
+  sessionMigrations,
+  credentialMigrations,
+  teamMigrations,
+  projectMigrations,
+  deploymentMigrations,
+  apiTokenMigrations,
+  appMigrations,
+  consentMigrations,
+  requestMigrations,
+  connectorMigrations,
+  visitorMigrations,
+  attemptMigrations,
+  tokenMigrations,
+].flat();
+
+/** Builds every room once, from the ground up, and mounts their doors: the plan of the house. */
+export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
+  const { config, clock, logger } = needs;
+  const { urls } = config;
+  const wire = wireNames(config.wirePrefix);
+
+  // Ground and building
+  const database = (needs.openDatabase ?? openDatabase)(config.database, clock);
+  await migrate(database, migrations);
+  const sealing = createSealing(needs.masterKey);
+  const passwords = createPasswords();
+  const pages = createPages({ origin: urls.origin });
+  const fetch = createGuardedFetch({ allowPrivateHosts: config.allowPrivateHosts });
+  const remoteKeys = createRemoteKeys({ fetch, clock });
+
+  // Services
+  const codes = createCodes({ database });
+  const audit = createAudit({ database, clock });
+  const keys = createKeys({ database, sealing, clock, logger });
+  await keys.start();
+
+  // Records
+  const users = createUsers({ database, clock });
+  const sessions = createSessions({ database, clock });
+  const teams = createTeams({ database, clock, audit });
+  const apps = createApps({ database, clock, audit, wire });
+  const consents = createConsents({ database, clock });
+  const requests = createRequests({ database });
+  const attempts = createAttempts({ database, clock });
+  const visitors = createVisitors({ database, clock });
+  const roleUrls = Object.values(urls).map((url) => new URL(url));
+  const deployments = createDeployments({
+    database,
+    clock,
+    audit,
+    joins: { project: projectJoin, team: teamJoin },
+    hostSpace: {
+      domain: config.deployments?.domain,
+      roleHosts: roleUrls.map(({ hostname }) => hostname),
+      development: config.development,
+    },
+    upstreamAllow: config.upstreamAllow,
+    ownHosts: roleUrls.map(({ host }) => host),
+  });
+  const projects = createProjects({ database, clock, audit, endOf: [deployments.endOfProject] });
+  const apiTokens = createApiTokens({
+    database,
+    clock,
+    audit,
+    findMembership: teams.findMembership,
+    findProject: projects.find,
+  });
+  const connectors = createConnectors({
+    database,
+    clock,
+    audit,
+    sealing,
+    check: createConnectorCheck({ fetch, remoteKeys }),
+    usedBy: projects.listNamesWithConnector,
+  });
+
+  // Abilities
+  const credentials = createCredentials({ database, clock, sealing, passwords, users });
+  const setupLinks = createSetupLinks({ codes, origin: urls.origin });
+  const clients = createClients({ apps });
+  const tokens = createTokens({ database, audit, wire });
+  const workloads = createWorkloads({ database, clock, audit, keys, urls });
+  const speaking = { fetch, remoteKeys, connectors, clock, redirectUri: `${urls.connect}/callback` };
+  const providers = createProviders(speaking);
+
+  // Doors
+  const account = createAccount({
+    ...urls,
+    clock,
+    database,
+    audit,
+    sealing,
+    pages,
+    users,
+    sessions,
+    credentials,
+    setupLinks,
+    teams,
+    projects,
+    apiTokens,
+  });
+  const oauth = createOAuth({
+    urls,
+    database,
+    clock,
+    audit,
+    codes,
+    keys,
+    apps,
+    consents,
+    requests,
+    tokens,
+    authenticateClient: clients.authenticate,
+    attempts,
+    pages,
+    findUser: users.find,
+    findTeam: teams.find,
+    findMembership: teams.findMembership,
+    findBrowser: account.browser,
+  });
+  const address = config.deployments ?? { protocol: 'https:', port: '' };
+  const connect = createConnectDoor({
+    database,
+    codes,
+    attempts,
+    connectors,
+    providers,
+    sealing,
+    logger,
+    findPassport: async (teamId, projectId) => (await projects.find(teamId, projectId))?.passport,
+    connectUrl: urls.connect,
+    deployments: address,
+    finishPath: wire.finishPath,
+  });
+  const findConnector = connectors.findOfTeam;
+  const rest = createRestDoor({
+    clock,
+    api: urls.api,
+    authenticateApiToken: apiTokens.authenticate,
+    findUser: users.find,
+    findTeam: teams.find,
+    findTeamBySlug: teams.findBySlug,
+    findMembership: teams.findMembership,
+    listTeamsOfUser: teams.listForUser,
+    doors: [
+      createUserRest({ findUser: users.find }),
+      createTeamRest({ teams, database, audit, users, findConnector, invitation: setupLinks.invitation }),
+      createProjectRest({ projects, findTeam: teams.find, findConnector, ownUrls: Object.values(urls) }),
+      createDeploymentRest({ deployments, findProject: projects.find, address }),
+      createConnectorRest({ connectors, redirectUri: speaking.redirectUri }),
+      createProviderRest(speaking),
+      createAppRest({ apps, endTokens: tokens.endAllOfClient }),
+      createWorkloadRest({
+        workloads,
+        findTeam: teams.find,
+        findProject: projects.find,
+        findDeployment: deployments.find,
+      }),
+      createAttemptRest({ attempts }),
+      createVisitorRest({ visitors, database, audit }),
+      createAuditLogRest({ audit }),
+      createOpenApiRest({ api: urls.api, version: '0.1.0' }),
+    ].flat(),
+  });
+  const issuing = { keys, clock, urls, findTeam: teams.findBySlug };
+
+  const hosts = createHostTable([
+    {
+      base: urls.origin,
+      doors: [oauth.originDoor, ...account.doors(oauth.signIn)],
+      errors: pageErrors(pages),
+    },
+    { base: urls.api, doors: [oauth.apiDoor, rest], errors: problemAnswer },
+    { base: urls.oidc, doors: [createOidcDoor(issuing)], errors: problemAnswer },
+    { base: urls.passport, doors: [createPassportDoor(issuing)], errors: problemAnswer },
+    { base: urls.connect, doors: [connect], errors: pageErrors(pages) },
+  ]);
+  const operations = createHostTable([
+    {
+      base: operationsUrl,
+      doors: [createOperationsDoor({ isReady: database.isAnswering })],
+      errors: problemAnswer,
+    },
+  ]).find(new URL(operationsUrl).host);
+
+  const listeners: Listener[] = [];
+  const gateway = createGateway({
+    database,
+    clock,
+    logger,
+    audit,
+    codes,
+    keys,
+    attempts,
+    visitors,
+    workloads,
+    deployments,
+    wire,
+    urls,
+    address,
+    upstreamAllow: config.upstreamAllow,
+    ownPorts: () => listeners.map(({ port }) => port),
+  });
+  const listening = {
+    clientAddress: createClientAddress(config.trustProxy),
+    gateway,
+    requestIdHeader: wire.requestIdHeader,
+    logger,
+  };
+  return {
+    async listen() {
+      listeners.push(await listen({ ...listening, ...config.listen, findApplication: hosts.find }));
+      listeners.push(
+        await listen({ ...listening, ...config.operationsListen, findApplication: () => operations }),
+      );
+      if (await users.hasAny()) return { origin: urls.origin, setupLink: undefined };
+      const { url, statement } = setupLinks.administrator();
+      await database.write([statement]);
+      return { origin: urls.origin, setupLink: url };
+    },
+
+    async close() {
+      await Promise.all(listeners.map((listener) => listener.close()));
+      await gateway.close();
+      await fetch.close();
+      await database.close();
+    },
+  };
+}
