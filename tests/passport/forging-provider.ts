@@ -10,6 +10,8 @@ export type Forgery = {
   /** The discovery document, before it is sent. */
   discovery: (document: Record<string, unknown>) => unknown;
   discoveryStatus: number;
+  /** The provider's clock, as its answers tell it. */
+  date: Date | undefined;
   keys: (keys: JWK[]) => unknown;
   /** The claims of the ID token. */
   claims: (claims: Record<string, unknown>) => Record<string, unknown>;
@@ -45,6 +47,7 @@ export async function startForgingProvider(): Promise<ForgingProvider> {
   const forge: Forgery = {
     discovery: (document) => document,
     discoveryStatus: 200,
+    date: undefined,
     keys: (keys) => ({ keys }),
     claims: (claims) => claims,
     sign: (claims) => signWith(pair.privateKey, { alg: 'ES256', kid: 'key-1' }, claims),
@@ -55,7 +58,10 @@ export async function startForgingProvider(): Promise<ForgingProvider> {
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const send = (body: unknown, status = 200, type = 'application/json') =>
       response
-        .writeHead(status, { 'content-type': type })
+        .writeHead(status, {
+          'content-type': type,
+          ...(forge.date ? { date: forge.date.toUTCString() } : {}),
+        })
         .end(typeof body === 'string' ? body : JSON.stringify(body));
     switch (request.url) {
       case '/.well-known/openid-configuration':

@@ -9,6 +9,7 @@ import { ProviderFailure, signatureAlgorithms, type Connector } from '#connector
 import { findUsableKeys } from './connector-check.ts';
 import { discover, type Discovery } from './discovery.ts';
 import { readFailure } from './failure-reading.ts';
+import { providerNow } from './id-token.ts';
 import { createSpeech, type ProvidersNeeds } from './providers.ts';
 
 type Report = output<typeof testConnectorAnswer>;
@@ -46,7 +47,7 @@ export async function testConnection(needs: ProvidersNeeds, connector: Connector
   if (discovery) {
     await run('endpoints', async () => validateUnchanged(connector, discovery));
     await run('algorithms', async () => validateAlgorithms(connector, discovery));
-    await run('clock', async () => validateClock(needs.clock.now(), discovery.providerTime));
+    await run('clock', async () => validateClock(providerNow(needs.clock), discovery.providerTime));
   } else {
     for (const step of ['endpoints', 'algorithms', 'clock'])
       skip(step, 'There is no discovery document to compare with.');

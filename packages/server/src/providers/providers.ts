@@ -4,7 +4,6 @@ import {
   authorizationCodeGrantRequest,
   ClientSecretBasic,
   ClientSecretPost,
-  clockSkew,
   clockTolerance,
   customFetch,
   getValidatedIdTokenClaims,
@@ -137,11 +136,7 @@ export function createProviders(needs: ProvidersNeeds) {
 }
 
 /** How to address a connector's provider with oauth4webapi. */
-export function createSpeech({
-  fetch,
-  connectors,
-  clock,
-}: Pick<ProvidersNeeds, 'fetch' | 'connectors' | 'clock'>) {
+export function createSpeech({ fetch, connectors }: Pick<ProvidersNeeds, 'fetch' | 'connectors'>) {
   return async (connector: Connector) => {
     const server: AuthorizationServer = {
       issuer: connector.issuer,
@@ -154,7 +149,6 @@ export function createSpeech({
     };
     const client: Client = {
       client_id: connector.clientId,
-      [clockSkew]: clock.offset() / 1000,
       [clockTolerance]: 30,
     };
     const options = {
