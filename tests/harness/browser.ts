@@ -1,5 +1,14 @@
 import { spawn } from 'node:child_process';
-import { chmodSync, existsSync, lstatSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +19,8 @@ import { chromium, type Browser } from 'playwright-core';
  * It resolves `*.localhost` to this machine by itself and calls nobody in the background.
  */
 export async function openBrowser(): Promise<Browser> {
-  const executablePath = process.env['CHROMIUM_PATH'] ?? (await unpackChromium());
+  const ownPath = process.env['CHROMIUM_PATH'];
+  const executablePath = ownPath ?? (await unpackChromium());
   const isRoot = process.getuid?.() === 0;
   return chromium.launch({
     executablePath,
@@ -31,8 +41,25 @@ export async function openBrowser(): Promise<Browser> {
       '--no-zygote',
       '--proxy-server=direct://',
     ],
-    env: { ...process.env, FONTCONFIG_PATH: join(executablePath, '..', 'fonts') },
+    env: {
+      ...process.env,
+      ...(ownPath === undefined && { FONTCONFIG_FILE: configureFonts(executablePath) }),
+    },
   });
+}
+
+/**
+ * The package's own configuration looks for its fonts where it is unpacked by default. Without a single font this
+ * Chromium ends at the first password field or list of options.
+ */
+function configureFonts(executablePath: string): string {
+  const folder = join(executablePath, '..');
+  const file = join(folder, 'tessera-fonts.conf');
+  writeFileSync(
+    file,
+    `<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig><dir>${join(folder, 'fonts')}</dir><cachedir>${join(folder, 'font-cache')}</cachedir></fontconfig>`,
+  );
+  return file;
 }
 
 /**
