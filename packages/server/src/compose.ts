@@ -61,6 +61,7 @@ export type Tessera = {
 
 // The operations listener answers whatever host it is asked for: the address alone says what it is.
 const operationsUrl = 'http://operations';
+const elsewhereUrl = 'http://elsewhere';
 
 /** One series over all rooms, ordered by name. */
 const migrations = [
@@ -234,7 +235,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   });
   const issuing = { keys, clock, urls, findTeam: teams.findBySlug };
 
-  const hosts = createHostTable([
+  const identityDoors = [
     {
       base: urls.origin,
       doors: [oauth.originDoor, ...account.doors(oauth.signIn)],
@@ -244,7 +245,13 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     { base: urls.oidc, doors: [createOidcDoor(issuing)], errors: problemAnswer },
     { base: urls.passport, doors: [createPassportDoor(issuing)], errors: problemAnswer },
     { base: urls.connect, doors: [connect], errors: pageErrors(pages) },
-  ]);
+  ];
+  const hosts = createHostTable(config.roles.includes('identity') ? identityDoors : []);
+  // A process that is no gateway knows no other host.
+  const elsewhere = createHostTable([{ base: elsewhereUrl, doors: [], errors: problemAnswer }]).find(
+    new URL(elsewhereUrl).host,
+  );
+  const otherHosts = config.roles.includes('gateway') ? undefined : elsewhere;
   const operations = createHostTable([
     {
       base: operationsUrl,
@@ -279,7 +286,13 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   };
   return {
     async listen() {
-      listeners.push(await listen({ ...listening, ...config.listen, findApplication: hosts.find }));
+      listeners.push(
+        await listen({
+          ...listening,
+          ...config.listen,
+          findApplication: (host) => hosts.find(host) ?? otherHosts,
+        }),
+      );
       listeners.push(
         await listen({ ...listening, ...config.operationsListen, findApplication: () => operations }),
       );

@@ -139,6 +139,10 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     });
   }
 
+  if (text('TESSERA_SMTP_URL') !== undefined) {
+    warnings.push({ name: 'TESSERA_SMTP_URL', problem: 'is checked, but nothing sends mail yet' });
+  }
+
   const config: Config = {
     urls,
     deployments:
