@@ -281,7 +281,10 @@ describe('the rest arrives as it was sent', () => {
     expect(seen(last(), 'referer')).toEqual([`http://${open}/q?a=1&b=%2F%20+&c&=d&a=2`]);
     await world.ask(open, '/p?_vercel_share=s3cret');
     expect(last()?.url).toBe('/p');
-    await sendRaw(world.port, `GET /p? HTTP/1.1\r\nHost: ${world.hostHeader(open)}\r\nConnection: close\r\n\r\n`);
+    await sendRaw(
+      world.port,
+      `GET /p? HTTP/1.1\r\nHost: ${world.hostHeader(open)}\r\nConnection: close\r\n\r\n`,
+    );
     expect(last()?.url).toBe('/p?');
   });
 });
@@ -304,9 +307,7 @@ describe('what an upstream answers', () => {
     const answer = await asVisitor('/cookies');
     expect(answer.headers['cache-control']).toBe('private, max-age=60');
     expect(answer.headers['cdn-cache-control']).toBeUndefined();
-    expect(
-      (await asVisitor('/')).headers['cache-control'],
-    ).toBe('private');
+    expect((await asVisitor('/')).headers['cache-control']).toBe('private');
     const anybody = await world.ask(open, '/cookies');
     expect(anybody.headers['cache-control']).toBe('public, max-age=60, s-maxage=600');
   });

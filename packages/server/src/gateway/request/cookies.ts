@@ -49,7 +49,7 @@ export function parseCookies(headers: readonly string[], names: OwnNames): Reque
   const own = new Map<string, string[]>();
   const others: string[] = [];
   for (const piece of pieces) {
-    const trimmed = piece.replace(/^[ \t]+|[ \t]+$/g, '');
+    const trimmed = piece.startsWith(' ') ? piece.slice(1) : piece;
     const equals = trimmed.indexOf('=');
     const name = equals === -1 ? trimmed : trimmed.slice(0, equals);
     const value = equals === -1 ? '' : trimmed.slice(equals + 1);
