@@ -36,7 +36,7 @@ export type ApiTokensNeeds = {
 export type ApiTokens = ReturnType<typeof createApiTokens>;
 
 /** What every API token begins with. */
-export const apiTokenPrefix = 'tess_';
+const apiTokenPrefix = 'tess_';
 
 const lastUsedStepMilliseconds = 60_000;
 

@@ -2,10 +2,4 @@
 // the person behind it may do now is judged by the guard (rest).
 export type { ApiToken } from './api-token.ts';
 export { apiTokenMigrations } from './api-token-migrations.ts';
-export {
-  apiTokenPrefix,
-  createApiTokens,
-  type ApiTokens,
-  type ApiTokensNeeds,
-  type NewApiToken,
-} from './api-tokens.ts';
+export { createApiTokens, type ApiTokens, type ApiTokensNeeds, type NewApiToken } from './api-tokens.ts';

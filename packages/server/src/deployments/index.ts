@@ -11,5 +11,5 @@ export {
   type DeploymentsNeeds,
   type NewDeployment,
 } from './deployments.ts';
-export { hostProblem, type HostSpace } from './host.ts';
-export { upstreamProblem, type UpstreamAllow } from './upstream.ts';
+export type { HostSpace } from './host.ts';
+export type { UpstreamAllow } from './upstream.ts';
