@@ -12,7 +12,7 @@ export async function setUpPerson(link: string, person: NewPerson): Promise<Pers
   const page = await visitor.visit(link);
   const { email, name, password } = person;
   // An invitation is for one address, which its form need not ask for.
-  const asksForEmail = 'email' in findForm(page.text, 'set-up', page.url).fields;
+  const asksForEmail = findForm(page.text, 'set-up', page.url).names.has('email');
   await expectPage(
     visitor,
     await visitor.submit(

@@ -4,6 +4,8 @@ export type HtmlForm = {
   method: 'GET' | 'POST';
   /** Its fields with the values they have before anybody types. */
   fields: Record<string, string>;
+  /** All names that it can send, boxes that are not ticked among them. */
+  names: ReadonlySet<string>;
 };
 
 /** Finds a form of one of our pages by its id. The pages are ours and well formed, so a pattern is enough. */
@@ -11,10 +13,12 @@ export function findForm(html: string, id: string, base: URL): HtmlForm {
   for (const [, attributes = '', content = ''] of html.matchAll(/<form\b([^>]*)>([\s\S]*?)<\/form>/gi)) {
     if (readAttribute(attributes, 'id') !== id) continue;
     const fields: Record<string, string> = {};
+    const names = new Set<string>();
     for (const [, input = ''] of content.matchAll(/<input\b([^>]*)>/gi)) {
       const name = readAttribute(input, 'name');
       const type = readAttribute(input, 'type');
       if (name === undefined || type === 'submit' || type === 'button') continue;
+      names.add(name);
       if ((type === 'checkbox' || type === 'radio') && !/\bchecked\b/.test(input)) continue;
       fields[name] = readAttribute(input, 'value') ?? (type === 'checkbox' ? 'on' : '');
     }
@@ -22,12 +26,15 @@ export function findForm(html: string, id: string, base: URL): HtmlForm {
       const name = readAttribute(select, 'name');
       const chosen =
         /<option\b([^>]*\bselected\b[^>]*)>/i.exec(options) ?? /<option\b([^>]*)>/i.exec(options);
-      if (name !== undefined && chosen) fields[name] = readAttribute(chosen[1] ?? '', 'value') ?? '';
+      if (name === undefined) continue;
+      names.add(name);
+      if (chosen) fields[name] = readAttribute(chosen[1] ?? '', 'value') ?? '';
     }
     return {
       action: new URL(readAttribute(attributes, 'action') || base.href, base),
       method: readAttribute(attributes, 'method')?.toUpperCase() === 'POST' ? 'POST' : 'GET',
       fields,
+      names,
     };
   }
   throw new Error(`${base.href} has no form #${id}: ${textOf(html).slice(0, 500)}`);

@@ -64,7 +64,7 @@ export function createVisitor(cookies: CookieJar = createCookieJar()): Visitor {
     async submit(page, formId, values = {}, buttonId) {
       const form = findForm(page.text, formId, page.url);
       for (const name of Object.keys(values)) {
-        if (!(name in form.fields))
+        if (!form.names.has(name))
           throw new Error(`form #${formId} of ${page.url.href} has no field ${name}`);
       }
       const button = buttonId === undefined ? {} : findButton(page.text, buttonId);
