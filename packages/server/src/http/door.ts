@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Hono, type Context } from 'hono';
 import { oauthAnswer, problemAnswer } from './error-answers.ts';
 
@@ -11,7 +11,12 @@ export type RequestFacts = {
 };
 
 export type DoorEnv = {
-  Bindings: { incoming: IncomingMessage; facts: RequestFacts };
+  Bindings: {
+    /** Node's own request and answer; absent where an application is called without a listener. */
+    incoming?: IncomingMessage;
+    outgoing?: ServerResponse;
+    facts: RequestFacts;
+  };
   Variables: RequestFacts & {
     /** What a door answered with an error, for the log line of the request. */
     failure?: unknown;

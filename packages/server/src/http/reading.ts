@@ -79,7 +79,8 @@ export async function readJson<Value>(context: DoorContext, schema: ZodType<Valu
 async function readText(context: DoorContext): Promise<string> {
   if (Number(context.req.header('content-length') ?? 0) > bodyLimitBytes) throw tooLarge();
   try {
-    const body = await readBytes(context.env.incoming);
+    const { incoming } = context.env;
+    const body = incoming === undefined ? await context.req.arrayBuffer() : await readBytes(incoming);
     return new TextDecoder('utf-8', { fatal: true }).decode(body);
   } catch (error) {
     if (error instanceof PublicError) throw error;

@@ -9,7 +9,9 @@ import { answerOf } from './error-answers.ts';
 import type { Application } from './host-table.ts';
 import { createReference } from './reference.ts';
 
-const headerLimitBytes = 16 * 1024;
+// Room for what the doors themselves refuse with a page: a sibling's cookies must not lock a visitor out with a bare
+// 431 that no page can mend.
+const headerLimitBytes = 64 * 1024;
 const addressLimitCharacters = 8 * 1024;
 const headersTimeoutMilliseconds = 10_000;
 const drainMilliseconds = 10_000;
@@ -57,14 +59,19 @@ export async function listen(needs: ListenNeeds): Promise<Listener> {
   };
 
   const answerDoors = getRequestListener(
-    async (request, { incoming }) => {
+    async (request, { incoming, outgoing }) => {
       const message = incoming as IncomingMessage;
       const facts = factsOf.get(message) ?? begin(message);
       const application = findApplication(message.headers.host ?? '');
       if (application === undefined) throw new Error('a request for another host came to our own doors');
-      return application.fetch(request, { incoming: message, facts });
+      return application.fetch(request, {
+        incoming: message,
+        outgoing: outgoing as ServerResponse,
+        facts,
+      });
     },
     {
+      // Its light Response keeps an answer as text; a web one costs a third of a small request.
       overrideGlobalObjects: true,
       errorHandler: () => refusal(publicError('bad_request')),
     },
