@@ -102,6 +102,12 @@ describeOnBothDatabases('API tokens', (openDatabase) => {
     });
   });
 
+  it('makes none of a team for a viewer there', async () => {
+    const { make } = await world('viewer');
+    await expect(make({ teamId: 'team_acme' })).rejects.toMatchObject({ code: 'forbidden' });
+    await make();
+  });
+
   it('gives nothing that its maker does not hold', async () => {
     const { make } = await world('developer');
     const teamId = 'team_acme';

@@ -136,6 +136,11 @@ export function createApiTokens(needs: ApiTokensNeeds) {
     }
     const membership = await findMembership(teamId, userId);
     if (membership === undefined) throw publicError('not_found');
+    if (permissionTable['api-token:write'][membership.role] === 'no') {
+      throw publicError('forbidden', {
+        description: `Your role "${membership.role}" in this team makes no tokens for it.`,
+      });
+    }
     if (permissions === 'role') {
       if (projectIds.length > 0) {
         throw publicError('bad_request', {
