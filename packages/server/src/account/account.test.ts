@@ -58,7 +58,7 @@ function createBrowser(fetch: (request: Request) => Promise<Response>) {
     const form = new RegExp(`<form[^>]*id="${id}"[\\s\\S]*?</form>`).exec(page)?.[0] ?? '';
     const action = /action="([^"]+)"/.exec(form)?.[1]?.replaceAll('&amp;', '&') ?? '';
     const hidden = [...form.matchAll(/type="hidden" name="([^"]+)" value="([^"]*)"/g)].map(
-      ([, name = '', value = '']) => [name, value] as const,
+      ([, name = '', value = '']): [string, string] => [name, value],
     );
     return send(action, {
       method: 'POST',

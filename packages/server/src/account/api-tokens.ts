@@ -116,7 +116,7 @@ export function createApiTokensDoor(needs: {
             <p class="quiet">${words.tokens.about}</p>
           </div>
           ${card(newTokenLinks(desk, memberships), words.tokens.create)}
-          ${card(tokenList(desk, browser, tokens, teamName, api), words.tokens.title)}`,
+          ${card(tokenList(desk, browser, tokens, teamName, api), words.tokens.list)}`,
       }),
     );
   });

@@ -7,9 +7,10 @@ import {
   secureCookieName,
   type DoorContext,
 } from '#http';
+import type { Bound, Expected } from '#database';
 import { publicError } from '#errors';
 import { equalInConstantTime, hashSecret, type Sealing } from '#sealing';
-import type { OpenedSession, Session, Sessions } from '#sessions';
+import type { Session, Sessions } from '#sessions';
 import type { User, Users } from '#users';
 
 /** The browser behind a request and who is logged in there. */
@@ -42,7 +43,7 @@ export type Browsers = {
   logIn(
     context: DoorContext,
     login: { userId: string; amr: string[] },
-  ): Promise<{ session: Session; statements: OpenedSession['statement'][]; remember(): void }>;
+  ): Promise<{ session: Session; statements: (Bound<unknown> | Expected)[]; remember(): void }>;
   /** Lets the browser forget its session. */
   forget(context: DoorContext): void;
 };

@@ -33,7 +33,7 @@ export function createPeopleDoor(needs: {
       status: email.problem === undefined ? 200 : 422,
       body: html`<h1>${words.people.title}</h1>
         ${card(inviteForm(desk, browser, email), words.people.invite, words.people.inviteAbout)}
-        ${card(peopleList(list), words.people.title, words.people.about)}`,
+        ${card(peopleList(list), words.people.list, words.people.about)}`,
     });
   }
 

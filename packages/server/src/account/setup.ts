@@ -49,6 +49,7 @@ export function createSetupDoor(needs: {
     const isFirst = purpose.kind === 'administrator';
     const title = isFirst ? words.setup.administratorTitle : words.setup.invitationTitle;
     const isRefused = Object.values(problems).some(Boolean);
+    const focused = (['name', 'email', 'password'] as const).find((name) => problems[name]) ?? 'name';
     return desk.pages.page({
       title,
       status: isRefused ? 422 : 200,
@@ -65,7 +66,7 @@ export function createSetupDoor(needs: {
             autocomplete: 'name',
             maxlength: 100,
             problem: problems.name,
-            autofocus: true,
+            autofocus: focused === 'name',
           })}
           ${field({
             name: 'email',
@@ -74,6 +75,7 @@ export function createSetupDoor(needs: {
             value: filled.email,
             autocomplete: 'username',
             problem: problems.email,
+            autofocus: focused === 'email',
             ...(isFirst ? {} : { readonly: true, hint: words.setup.emailFixed }),
           })}
           ${field({
@@ -83,6 +85,7 @@ export function createSetupDoor(needs: {
             autocomplete: 'new-password',
             hint: words.setup.passwordHint,
             problem: problems.password,
+            autofocus: focused === 'password',
           })}
           ${button({ id: 'set-up-submit', label: words.setup.submit })}
         </form>

@@ -88,6 +88,7 @@ export const words = {
   },
   tokens: {
     title: 'API tokens',
+    list: 'Your tokens',
     about: 'For scripts and the command line. A token acts as you, as far as you let it.',
     none: 'You have no API token. Make one to call the API:',
     sample: (api: string) => `curl -H "Authorization: Bearer $TOKEN" ${api}/v2/user`,
@@ -126,6 +127,7 @@ export const words = {
   },
   people: {
     title: 'People',
+    list: 'Everybody here',
     about: 'Everybody with an account on this instance.',
     administrator: 'Administrator',
     disabled: 'Disabled',

@@ -27,7 +27,9 @@ export type Field = {
 /** A labelled input with its hint and its problem. */
 export function field(given: Field): Markup {
   const id = given.id ?? given.name;
-  const described = [given.hint && `${id}-hint`, given.problem && `${id}-problem`].filter(Boolean).join(' ');
+  // The problem says all that the hint says, and more.
+  const hint = given.problem ? undefined : given.hint;
+  const described = given.problem ? `${id}-problem` : hint && `${id}-hint`;
   return html`<div class="field">
     <label for="${id}"
       >${given.label}${given.required === false ? html` <span class="quiet">(${words.optional})</span>` : ''}</label
@@ -39,7 +41,7 @@ export function field(given: Field): Markup {
       ${attribute('value', given.type === 'password' ? undefined : given.value)}
       ${attribute('autocomplete', given.autocomplete)}
       ${attribute('maxlength', given.maxlength)}
-      ${attribute('aria-describedby', described || undefined)}
+      ${attribute('aria-describedby', described)}
       ${attribute('class', given.mono ? 'mono' : undefined)}
       ${given.problem ? html`aria-invalid="true"` : ''}
       ${given.required === false ? '' : html`required`}
@@ -47,7 +49,7 @@ export function field(given: Field): Markup {
       ${given.autofocus ? html`autofocus` : ''}
       ${given.type === 'email' || given.mono ? html`autocapitalize="none" spellcheck="false"` : ''}
     />
-    ${given.hint ? html`<p class="hint" id="${id}-hint">${given.hint}</p>` : ''}
+    ${hint ? html`<p class="hint" id="${id}-hint">${hint}</p>` : ''}
     ${given.problem ? html`<p class="problem" id="${id}-problem">${icon('danger')}${given.problem}</p>` : ''}
   </div>`;
 }

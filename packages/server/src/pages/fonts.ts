@@ -36,7 +36,7 @@ const ranges: Record<string, string> = {
  * Geist's ascent, descent and mean width over Arial's; Geist Mono is as wide as Courier New already.
  */
 const fallbackFaces = `
-@font-face{font-family:'Geist fallback';src:local('Arial'),local('Liberation Sans'),local('Helvetica Neue');size-adjust:104.5%;ascent-override:96.2%;descent-override:28.2%;line-gap-override:0%}
+@font-face{font-family:'Geist fallback';src:local('Arial'),local('Liberation Sans'),local('Helvetica Neue');size-adjust:102.3%;ascent-override:98.3%;descent-override:28.8%;line-gap-override:0%}
 @font-face{font-family:'Geist Mono fallback';src:local('Menlo'),local('Courier New'),local('Liberation Mono'),local('DejaVu Sans Mono');size-adjust:100%;ascent-override:100.5%;descent-override:29.5%;line-gap-override:0%}
 `;
 

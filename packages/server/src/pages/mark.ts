@@ -2,8 +2,8 @@ import { html, raw } from 'hono/html';
 import type { Markup } from './markup.ts';
 
 // A tessera was split between host and guest: two halves whose edges fit each other alone.
-const upperHalf = 'M3 6a3 3 0 0 1 3-3h12a3 3 0 0 1 3 3v4.2l-4.5 3-4.5-3-4.5 3-4.5-3Z';
-const lowerHalf = 'M21 13.8V18a3 3 0 0 1-3 3H6a3 3 0 0 1-3-3v-4.2l4.5 3 4.5-3 4.5 3Z';
+const upperHalf = 'M3 6a3 3 0 0 1 3-3h12a3 3 0 0 1 3 3v1.5h-8V13H3Z';
+const lowerHalf = 'M21 10v8a3 3 0 0 1-3 3H6a3 3 0 0 1-3-3v-2.5h12.5V10Z';
 
 /** The sign of the house. It says nothing that the name beside it does not say. */
 export function mark(): Markup {
