@@ -83,7 +83,7 @@ export type Endpoints = Pick<ProviderMetadata, (typeof endpointNames)[number]>;
 export function validateEndpoints(
   issuer: string,
   endpoints: Endpoints,
-  metadata: ProviderMetadata | undefined,
+  metadata: Endpoints | undefined,
 ): void {
   const { origin } = new URL(issuer);
   for (const name of endpointNames) {
@@ -101,8 +101,7 @@ export function validateEndpoints(
 }
 
 /** The algorithms that ID tokens may have, by what the provider offers. @throws ProviderFailure at `algorithms` */
-export function chooseAlgorithms(metadata: ProviderMetadata | undefined): readonly string[] {
-  if (!metadata) return signatureAlgorithms;
+export function chooseAlgorithms(metadata: ProviderMetadata): readonly string[] {
   const usable = metadata.idTokenSigningAlgValuesSupported.filter((algorithm) =>
     signatureAlgorithms.includes(algorithm),
   );

@@ -158,6 +158,17 @@ describeOnBothDatabases('connectors', (openDatabase) => {
     expect(await connectors.openSecret(made.id)).toBeUndefined();
   });
 
+  it('keeps what it knew of a provider whose discovery is down for the moment', async () => {
+    let down = false;
+    const { connectors } = await open(() => (down ? noDiscovery() : Promise.resolve(metadata)));
+    const made = await connectors.create('team_a', input(), change);
+    down = true;
+    const renamed = await connectors.update('team_a', made.id, { name: 'Okta 2' }, change);
+    expect(renamed).toEqual({ ...made, name: 'Okta 2', updatedAt: renamed.updatedAt });
+    const foreign = { tokenEndpoint: 'https://evil.example/token', clientSecret: 'x' };
+    expect(await refusal(connectors.update('team_a', made.id, foreign, change))).toBe('endpoints');
+  });
+
   it('lets one of two changes win that began from the same record', async () => {
     const waiting: (() => void)[] = [];
     let together = false;

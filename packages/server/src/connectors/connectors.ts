@@ -1,15 +1,21 @@
-import type { createConnectorBody, updateConnectorBody } from '@tessera/contract';
 import { createId } from '@tessera/protocol';
-import type { output } from 'zod';
 import type { Audit } from '#audit';
 import type { Clock } from '#clock';
 import { exactly, type Database } from '#database';
 import { publicError } from '#errors';
 import type { Sealing } from '#sealing';
+import {
+  chooseAuthMethod,
+  mergeUpdate,
+  refuseMovedSecret,
+  validateKind,
+  type CreateInput,
+  type UpdateInput,
+} from './connector-input.ts';
 import { createConnectorStore } from './connector-store.ts';
 import {
   chooseAlgorithms,
-  reservedClaims,
+  signatureAlgorithms,
   validateEndpoints,
   withOpenid,
   type Connector,
@@ -17,9 +23,6 @@ import {
   type ProviderMetadata,
 } from './connector.ts';
 import { ProviderFailure } from './provider-failure.ts';
-
-type CreateInput = output<typeof createConnectorBody>;
-type UpdateInput = output<typeof updateConnectorBody>;
 
 /** What saving needs of a conversation with the provider; all throw `ProviderFailure`. */
 export type ConnectorCheck = {
@@ -50,9 +53,13 @@ export function createConnectors(needs: {
   const { database, clock, audit, sealing, check } = needs;
   const store = createConnectorStore(database);
 
-  /** Finds out what the input leaves open, and holds all of it against the rules. */
+  /**
+   * Finds out what the input leaves open, and holds all of it against the rules. What was found out of the same
+   * issuer before stands in while its discovery does not answer, so that no save weakens a connector.
+   */
   async function complete(
     input: CreateInput,
+    before?: Connector,
   ): Promise<Omit<Connector, 'id' | 'teamId' | 'createdAt' | 'updatedAt'>> {
     validateKind(input);
     const typed = [input.issuer, input.authorizationEndpoint, input.tokenEndpoint, input.jwksUri];
@@ -74,8 +81,11 @@ export function createConnectors(needs: {
       userinfoEndpoint: input.userinfoEndpoint ?? metadata?.userinfoEndpoint,
       endSessionEndpoint: input.endSessionEndpoint ?? metadata?.endSessionEndpoint,
     };
-    validateEndpoints(input.issuer, endpoints, metadata);
-    const algorithms = chooseAlgorithms(metadata);
+    const known = before?.issuer === input.issuer ? before : undefined;
+    validateEndpoints(input.issuer, endpoints, metadata ?? known);
+    const algorithms = metadata
+      ? chooseAlgorithms(metadata)
+      : (known?.idTokenSigningAlgorithms ?? signatureAlgorithms);
     await check.validateKeys(endpoints.jwksUri, algorithms);
     return {
       name: input.name,
@@ -89,7 +99,7 @@ export function createConnectors(needs: {
       forwardedClaims: [...new Set(input.forwardedClaims ?? [])],
       idTokenSigningAlgorithms: algorithms,
       authorizationResponseIssParameterSupported:
-        metadata?.authorizationResponseIssParameterSupported ?? false,
+        (metadata ?? known)?.authorizationResponseIssParameterSupported ?? false,
     };
   }
 
@@ -155,7 +165,7 @@ export function createConnectors(needs: {
         input,
         secret === undefined && keptSecret !== undefined ? 'kept' : secret,
       );
-      const completed = await complete(merged);
+      const completed = await complete(merged, before);
       if (secret === undefined && keptSecret !== undefined) refuseMovedSecret(before, completed);
       const clientSecretSealed =
         typeof secret === 'string'
@@ -188,101 +198,6 @@ export function createConnectors(needs: {
       ]);
     },
   };
-}
-
-/** What this version cannot do is said, not stored. */
-function validateKind(input: CreateInput): void {
-  const refuse = (description: string, mend: string) =>
-    publicError('connector_refused', { description, mend });
-  if (input.type === 'oauth2') {
-    throw refuse(
-      'Received type "oauth2". Expected "oidc".',
-      'Providers that speak only OAuth 2.0 are not available yet. Use an OpenID Connect issuer.',
-    );
-  }
-  if (input.tokenEndpointAuthMethod === 'private_key_jwt') {
-    throw refuse(
-      'Received tokenEndpointAuthMethod "private_key_jwt". Expected client_secret_basic, client_secret_post or none.',
-      'Authentication by key is not available yet. Give a client secret.',
-    );
-  }
-  if (input.subjectClaim !== undefined && input.subjectClaim !== 'sub') {
-    throw refuse(
-      `Received subjectClaim "${input.subjectClaim}". Expected "sub".`,
-      'An OpenID Connect provider names a person by "sub"; leave subjectClaim out.',
-    );
-  }
-  const reserved = input.forwardedClaims?.filter((claim) => reservedClaims.has(claim)) ?? [];
-  if (reserved.length > 0) {
-    throw refuse(
-      `Received ${reserved.join(', ')} in forwardedClaims.`,
-      "These names mean something of their own in the visitor token (the provider's sub is there as external_sub); leave them out.",
-    );
-  }
-}
-
-function chooseAuthMethod(
-  input: CreateInput,
-  metadata: ProviderMetadata | undefined,
-): Connector['tokenEndpointAuthMethod'] {
-  const offered = metadata?.tokenEndpointAuthMethodsSupported ?? [];
-  const preferred =
-    offered.includes('client_secret_post') && !offered.includes('client_secret_basic')
-      ? 'client_secret_post'
-      : 'client_secret_basic';
-  const method = input.tokenEndpointAuthMethod ?? preferred;
-  if (method === 'private_key_jwt' || (method === 'none') === (input.clientSecret !== undefined)) {
-    throw publicError('connector_refused', {
-      description:
-        method === 'none'
-          ? 'Received a clientSecret with tokenEndpointAuthMethod "none".'
-          : `Received no clientSecret. Expected one for tokenEndpointAuthMethod "${method}".`,
-      mend: 'Give the client secret from the identity provider; for a public client say tokenEndpointAuthMethod "none" and give none.',
-    });
-  }
-  return method;
-}
-
-/** The kept fields and the new ones as one input. A new issuer takes its own endpoints. */
-function mergeUpdate(
-  before: Connector,
-  input: UpdateInput,
-  clientSecret: string | null | undefined,
-): CreateInput {
-  const moved = input.issuer !== undefined && input.issuer !== before.issuer;
-  const kept = moved ? undefined : before;
-  const authMethod = input.tokenEndpointAuthMethod ?? kept?.tokenEndpointAuthMethod;
-  return {
-    name: input.name ?? before.name,
-    type: before.type,
-    issuer: input.issuer ?? before.issuer,
-    clientId: input.clientId ?? before.clientId,
-    clientSecret: clientSecret ?? undefined,
-    tokenEndpointAuthMethod: authMethod,
-    authorizationEndpoint: input.authorizationEndpoint ?? kept?.authorizationEndpoint,
-    tokenEndpoint: input.tokenEndpoint ?? kept?.tokenEndpoint,
-    jwksUri: input.jwksUri === undefined ? kept?.jwksUri : (input.jwksUri ?? undefined),
-    userinfoEndpoint:
-      input.userinfoEndpoint === undefined ? kept?.userinfoEndpoint : (input.userinfoEndpoint ?? undefined),
-    endSessionEndpoint:
-      input.endSessionEndpoint === undefined
-        ? kept?.endSessionEndpoint
-        : (input.endSessionEndpoint ?? undefined),
-    subjectClaim: input.subjectClaim,
-    scopes: input.scopes ?? [...before.scopes],
-    forwardedClaims: input.forwardedClaims ?? [...before.forwardedClaims],
-  };
-}
-
-/**
- * The secret is write-only, so it must not be drawn out by sending it elsewhere: who changes where it goes knows it.
- */
-function refuseMovedSecret(before: Connector, after: Pick<Connector, 'issuer' | 'tokenEndpoint'>): void {
-  if (before.issuer === after.issuer && before.tokenEndpoint === after.tokenEndpoint) return;
-  throw publicError('connector_refused', {
-    description: 'Received another issuer or token endpoint without the client secret.',
-    mend: 'Give clientSecret again: the stored one is only ever sent to the address it was given for.',
-  });
 }
 
 function required(endpoint: string | undefined): string {

@@ -1,0 +1,105 @@
+import type { createConnectorBody, updateConnectorBody } from '@tessera/contract';
+import type { output } from 'zod';
+import { publicError } from '#errors';
+import { reservedClaims, type Connector, type ProviderMetadata } from './connector.ts';
+
+export type CreateInput = output<typeof createConnectorBody>;
+export type UpdateInput = output<typeof updateConnectorBody>;
+
+/** What this version cannot do is said, not stored. */
+export function validateKind(input: CreateInput): void {
+  const refuse = (description: string, mend: string) =>
+    publicError('connector_refused', { description, mend });
+  if (input.type === 'oauth2') {
+    throw refuse(
+      'Received type "oauth2". Expected "oidc".',
+      'Providers that speak only OAuth 2.0 are not available yet. Use an OpenID Connect issuer.',
+    );
+  }
+  if (input.tokenEndpointAuthMethod === 'private_key_jwt') {
+    throw refuse(
+      'Received tokenEndpointAuthMethod "private_key_jwt". Expected client_secret_basic, client_secret_post or none.',
+      'Authentication by key is not available yet. Give a client secret.',
+    );
+  }
+  if (input.subjectClaim !== undefined && input.subjectClaim !== 'sub') {
+    throw refuse(
+      `Received subjectClaim "${input.subjectClaim}". Expected "sub".`,
+      'An OpenID Connect provider names a person by "sub"; leave subjectClaim out.',
+    );
+  }
+  const reserved = input.forwardedClaims?.filter((claim) => reservedClaims.has(claim)) ?? [];
+  if (reserved.length > 0) {
+    throw refuse(
+      `Received ${reserved.join(', ')} in forwardedClaims.`,
+      "These names mean something of their own in the visitor token (the provider's sub is there as external_sub); leave them out.",
+    );
+  }
+}
+
+export function chooseAuthMethod(
+  input: CreateInput,
+  metadata: ProviderMetadata | undefined,
+): Connector['tokenEndpointAuthMethod'] {
+  const offered = metadata?.tokenEndpointAuthMethodsSupported ?? [];
+  const preferred =
+    offered.includes('client_secret_post') && !offered.includes('client_secret_basic')
+      ? 'client_secret_post'
+      : 'client_secret_basic';
+  const method = input.tokenEndpointAuthMethod ?? preferred;
+  if (method === 'private_key_jwt' || (method === 'none') === (input.clientSecret !== undefined)) {
+    throw publicError('connector_refused', {
+      description:
+        method === 'none'
+          ? 'Received a clientSecret with tokenEndpointAuthMethod "none".'
+          : `Received no clientSecret. Expected one for tokenEndpointAuthMethod "${method}".`,
+      mend: 'Give the client secret from the identity provider; for a public client say tokenEndpointAuthMethod "none" and give none.',
+    });
+  }
+  return method;
+}
+
+/** The kept fields and the new ones as one input. A new issuer takes its own endpoints. */
+export function mergeUpdate(
+  before: Connector,
+  input: UpdateInput,
+  clientSecret: string | null | undefined,
+): CreateInput {
+  const moved = input.issuer !== undefined && input.issuer !== before.issuer;
+  const kept = moved ? undefined : before;
+  const authMethod = input.tokenEndpointAuthMethod ?? kept?.tokenEndpointAuthMethod;
+  return {
+    name: input.name ?? before.name,
+    type: before.type,
+    issuer: input.issuer ?? before.issuer,
+    clientId: input.clientId ?? before.clientId,
+    clientSecret: clientSecret ?? undefined,
+    tokenEndpointAuthMethod: authMethod,
+    authorizationEndpoint: input.authorizationEndpoint ?? kept?.authorizationEndpoint,
+    tokenEndpoint: input.tokenEndpoint ?? kept?.tokenEndpoint,
+    jwksUri: input.jwksUri === undefined ? kept?.jwksUri : (input.jwksUri ?? undefined),
+    userinfoEndpoint:
+      input.userinfoEndpoint === undefined ? kept?.userinfoEndpoint : (input.userinfoEndpoint ?? undefined),
+    endSessionEndpoint:
+      input.endSessionEndpoint === undefined
+        ? kept?.endSessionEndpoint
+        : (input.endSessionEndpoint ?? undefined),
+    subjectClaim: input.subjectClaim,
+    scopes: input.scopes ?? [...before.scopes],
+    forwardedClaims: input.forwardedClaims ?? [...before.forwardedClaims],
+  };
+}
+
+/**
+ * The secret is write-only, so it must not be drawn out by sending it elsewhere: who changes where it goes knows it.
+ */
+export function refuseMovedSecret(
+  before: Connector,
+  after: Pick<Connector, 'issuer' | 'tokenEndpoint'>,
+): void {
+  if (before.issuer === after.issuer && before.tokenEndpoint === after.tokenEndpoint) return;
+  throw publicError('connector_refused', {
+    description: 'Received another issuer or token endpoint without the client secret.',
+    mend: 'Give clientSecret again: the stored one is only ever sent to the address it was given for.',
+  });
+}
