@@ -47,6 +47,7 @@ export async function startEchoUpstream(): Promise<EchoUpstream> {
     if (head.length > 0) socket.write(head);
     // Whatever comes goes back: frames are not looked into.
     socket.on('data', (chunk: Buffer) => socket.write(chunk));
+    socket.on('end', () => socket.end());
     socket.on('error', () => socket.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -64,7 +65,7 @@ export async function startEchoUpstream(): Promise<EchoUpstream> {
 }
 
 function answer(request: IncomingMessage, response: ServerResponse, entry: Echo): void {
-  const path = (request.url ?? '').split('?', 1)[0];
+  const path = (request.url ?? '').replace(/\?.*/, '');
   switch (path) {
     case '/events':
       response.writeHead(200, { 'content-type': 'text/event-stream' });

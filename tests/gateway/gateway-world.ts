@@ -266,8 +266,8 @@ function breakableDatabase(database: Database, failure: () => Error | undefined)
     };
   return {
     ...database,
-    find: guarded(database.find) as Database['find'],
-    list: guarded(database.list) as Database['list'],
+    find: guarded(database.find),
+    list: guarded(database.list),
     write: guarded(database.write),
     tryWrite: guarded(database.tryWrite),
   };

@@ -117,13 +117,32 @@ describe('a visitor of a protected deployment', () => {
     const jar = createCookieJar();
     const tabs = [];
     for (const path of ['/one', '/two', '/three']) tabs.push(await world.navigate(host, path, jar));
-    expect(jar.list(host)).toHaveLength(1);
+    // One for all, and one that the first attempt alone was given.
+    expect(jar.list(host)).toHaveLength(2);
     for (const [index, path] of ['/one', '/two', '/three'].entries()) {
       const code = await world.handOff(tabs[index]?.headers.location);
       const finished = await world.navigate(host, world.finishPath(code), jar);
       expect(finished.headers.location).toBe(`${world.originOf(host)}${path}`);
     }
     expect((await world.navigate(host, '/', jar)).status).toBe(200);
+  });
+
+  test('may open several tabs at once in a fresh browser', async () => {
+    const jar = createCookieJar();
+    const paths = ['/one', '/two', '/three'];
+    // None of them has a cookie yet, and each is given one.
+    const tabs = await Promise.all(paths.map((path) => world.ask(host, path, { headers: navigation })));
+    for (const tab of tabs) jar.store(new URL(world.originOf(host)), tab.headers['set-cookie']);
+    for (const [index, path] of paths.entries()) {
+      const code = await world.handOff(tabs[index]?.headers.location);
+      const finished = await world.navigate(host, world.finishPath(code), jar);
+      expect(finished.headers.location).toBe(`${world.originOf(host)}${path}`);
+    }
+    expect(jar.list(host).map(({ name }) => name)).toEqual([
+      '_vercel_passport_binding',
+      '_vercel_passport',
+      '_vercel_passport_companion',
+    ]);
   });
 
   test('loses the session when its time is over', async () => {
@@ -381,7 +400,7 @@ describe('a hand-off code', () => {
     for (const method of ['HEAD', 'POST', 'OPTIONS']) {
       expect((await world.ask(host, world.finishPath(code), { method, jar })).status).toBe(405);
     }
-    expect((await world.navigate(host, world.finishPath(code), jar)).headers['set-cookie']).toHaveLength(2);
+    expect((await world.navigate(host, world.finishPath(code), jar)).headers['set-cookie']).toHaveLength(3);
   });
 
   test('for a project whose connector was changed meanwhile is refused', async () => {
@@ -443,8 +462,10 @@ describe('over https', () => {
     const lines = [...(start.headers['set-cookie'] ?? []), ...(finished.headers['set-cookie'] ?? [])];
     expect(lines.map((line) => line.split('=')[0])).toEqual([
       '__Host-_vercel_passport_binding',
+      expect.stringMatching(/^__Host-_vercel_passport_binding_[\w-]{8}$/),
       '_vercel_passport',
       '__Host-_vercel_passport_companion',
+      expect.stringMatching(/^__Host-_vercel_passport_binding_[\w-]{8}$/),
     ]);
     for (const line of lines) {
       expect(line).toMatch(/; Path=\/; HttpOnly; SameSite=Lax; Secure; Max-Age=\d+$/);

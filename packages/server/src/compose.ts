@@ -303,8 +303,8 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     },
 
     async close() {
-      await Promise.all(listeners.map((listener) => listener.close()));
-      await gateway.close();
+      // Together: a listener waits for WebSockets, which only the gateway can end.
+      await Promise.all([...listeners.map((listener) => listener.close()), gateway.close()]);
       await fetch.close();
       await database.close();
     },

@@ -24,7 +24,10 @@ import { forwardUpgrade } from './upstream/upgrade.ts';
 const connectTimeoutMilliseconds = 5_000;
 
 export type Gateway = NodeDoor & {
-  /** Cuts what is open to upstreams and visitors. */
+  /**
+   * Cuts the WebSockets, which a listener would wait for, and lets running requests end: call it while the listener
+   * closes, not after.
+   */
   close(): Promise<void>;
 };
 

@@ -1,18 +1,19 @@
 import { getRoute, pageOf, type PassportSessionDocument } from '@tessera/contract';
 import type { Audit } from '#audit';
-import type { Database } from '#database';
+import { exactly, type Database } from '#database';
 import { publicError } from '#errors';
 import { restDoor, type RestDoor } from '#http';
-import type { Visitors } from './visitor-session-store.ts';
 import type { VisitorSession } from './visitor-session.ts';
+import type { Visitors } from './visitor-session-store.ts';
 
-/** REST doors of visitors' sessions: a team lists and ends them. */
+/** REST doors of a team's visitor sessions: list them, end one. */
 export function createVisitorRest(needs: {
   visitors: Visitors;
   database: Database;
   audit: Audit;
 }): readonly RestDoor[] {
   const { visitors, database, audit } = needs;
+
   return [
     restDoor(getRoute('passport-sessions.list'), async ({ team, query }) => {
       const { projectId, connectorId, externalSub, cursor, limit } = query;
@@ -27,17 +28,17 @@ export function createVisitorRest(needs: {
 
     restDoor(getRoute('passport-sessions.end'), async ({ team, params, caller, reference }) => {
       const session = await visitors.findOfTeam(team.id, params.sid);
-      if (session === undefined) {
-        throw publicError('not_found', { description: `The team has no passport session "${params.sid}".` });
-      }
-      await database.write([
-        visitors.end(session.id, 'ended-by-team'),
+      if (session === undefined) throw publicError('not_found');
+      // Ended by now, or by somebody else: what was asked for is so.
+      if (session.endedAt !== undefined) return;
+      await database.tryWrite([
+        exactly(1, visitors.end(session.id, 'ended-by-team')),
         audit.record({
           actor: caller.id,
           action: 'passport-session.end',
           object: session.id,
           teamId: team.id,
-          before: { host: session.host, externalSub: session.externalSub },
+          after: { by: 'team', externalSub: session.externalSub, host: session.host },
           reference,
         }),
       ]);
@@ -46,6 +47,7 @@ export function createVisitorRest(needs: {
 }
 
 function documentOf(session: VisitorSession): PassportSessionDocument {
+  const { email, name } = session.claims;
   return {
     sid: session.id,
     projectId: session.projectId,
@@ -54,8 +56,8 @@ function documentOf(session: VisitorSession): PassportSessionDocument {
     host: session.host,
     externalSub: session.externalSub,
     externalIss: session.externalIss,
-    email: session.claims.email ?? null,
-    name: session.claims.name ?? null,
+    email: email ?? null,
+    name: name ?? null,
     createdAt: session.createdAt,
     expiresAt: session.expiresAt,
   };

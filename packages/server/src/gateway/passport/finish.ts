@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { passportHandOffPurpose, type PassportHandOff } from '#attempts';
 import { exactly } from '#database';
 import { publicError, type ErrorCode } from '#errors';
-import { equalInConstantTime, hashSecret } from '#sealing';
+import { hashSecret } from '#sealing';
 import type { VisitorClaims } from '#visitors';
 import { GatewayError, isNavigation } from '../answers.ts';
 import type { GatewayNeeds, Site } from '../needs.ts';
@@ -41,7 +41,7 @@ export async function finishSignIn(
   if (code === undefined || found === undefined)
     throw new GatewayError(publicError('hand_off_unknown'), home);
   const handOff = found.payload;
-  const ofThisBrowser = isBound(at.cookies, handOff);
+  const ofThisBrowser = needs.ownCookies.isBound(at.cookies, handOff.companionHash);
   const page = pageOf(at.host, ofThisBrowser && handOff.host === at.host.name ? handOff.path : '/');
   if (found.state !== 'live') return beginAnew(request, page, handOff.reference);
 
@@ -89,7 +89,10 @@ export async function finishSignIn(
     }),
   ]);
   if (!outcome.committed) return beginAnew(request, page, handOff.reference);
-  return { location: page, cookies };
+  return {
+    location: page,
+    cookies: [...cookies, ...needs.ownCookies.endAttempt(at.cookies, handOff.companionHash)],
+  };
 }
 
 /** Back to the page, if somebody is there to go: a program would only follow in circles. */
@@ -147,10 +150,6 @@ function findFault(
     return refuse('The protection of this deployment was changed while you signed in.');
   }
   return undefined;
-}
-
-function isBound({ binding }: RequestCookies, handOff: PassportHandOff): boolean {
-  return binding.is === 'one' && equalInConstantTime(hashSecret(binding.value), handOff.companionHash);
 }
 
 /** One `code` of the form that we make. */

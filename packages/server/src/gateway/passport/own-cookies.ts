@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { cookieHeader } from '#http';
-import { splitSessionToken, type RequestCookies } from '../request/cookies.ts';
+import { equalInConstantTime, hashSecret } from '#sealing';
+import { attemptBindingCookie, splitSessionToken, type RequestCookies } from '../request/cookies.ts';
 import type { OwnNames } from '../request/own-names.ts';
 
 /** How long a person may take at the identity provider. */
@@ -16,13 +17,31 @@ export function createOwnCookies(names: OwnNames, secure: boolean) {
   return {
     /**
      * The cookie that ties a sign-in to this browser: the one that it has, or a new one. One for all attempts at a
-     * host, so that they neither pile up nor disturb each other.
+     * host, so that they neither pile up nor disturb each other. Tabs that open at once in a fresh browser each get a
+     * new one, and the last wins: so a new one also comes under a name of its own, which its attempt finds again.
      */
-    bindAttempt(cookies: RequestCookies): { secret: string; header: string } {
+    bindAttempt(cookies: RequestCookies): { hash: string; headers: string[] } {
       const { binding } = cookies;
       const kept = binding.is === 'one' && /^[\w-]{43}$/.test(binding.value) ? binding.value : undefined;
       const secret = kept ?? randomBytes(32).toString('base64url');
-      return { secret, header: set(names.bindingCookie, secret, bindingSeconds) };
+      const hash = hashSecret(secret);
+      const headers = [set(names.bindingCookie, secret, bindingSeconds)];
+      if (kept === undefined) headers.push(set(attemptBindingCookie(names, hash), secret, bindingSeconds));
+      return { hash, headers };
+    },
+
+    /** Whether this browser has the cookie of the attempt with this hash. */
+    isBound(cookies: RequestCookies, hash: string): boolean {
+      return [cookies.binding, cookies.attemptBinding(hash)].some(
+        (cookie) => cookie.is === 'one' && equalInConstantTime(hashSecret(cookie.value), hash),
+      );
+    },
+
+    /** Deletes what only this attempt needed. */
+    endAttempt(cookies: RequestCookies, hash: string): string[] {
+      return cookies.attemptBinding(hash).is === 'absent'
+        ? []
+        : [set(attemptBindingCookie(names, hash), '', 0)];
     },
 
     /** The session's cookies, without what is left of another one's. Undefined when the token is too large. */

@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { passportStartLifetimeMilliseconds, passportStartPurpose, type PassportStart } from '#attempts';
 import { publicError } from '#errors';
-import { hashSecret } from '#sealing';
 import { GatewayError, isNavigation } from '../answers.ts';
 import type { GatewayNeeds, Site } from '../needs.ts';
 import type { RequestCookies } from '../request/cookies.ts';
@@ -41,7 +40,7 @@ export async function startSignIn(
       { signInUrl: `${host.origin}${page}` },
     );
   }
-  const { secret, header } = needs.ownCookies.bindAttempt(at.cookies);
+  const { hash, headers } = needs.ownCookies.bindAttempt(at.cookies);
   const { reference, statement: attempt } = needs.attempts.begin({
     kind: 'passport',
     teamId: site.team.id,
@@ -58,7 +57,7 @@ export async function startSignIn(
       projectId: site.project.id,
       teamId: site.team.id,
       connectorId: at.connectorId,
-      bindingHash: hashSecret(secret),
+      bindingHash: hash,
       reference,
     },
     passportStartLifetimeMilliseconds,
@@ -69,5 +68,5 @@ export async function startSignIn(
     detail: `Asked for ${host.name}. ${at.because}`,
   });
   await needs.database.write([attempt, step, start]);
-  return { location: `${needs.urls.connect}/start?code=${code}`, cookies: [header] };
+  return { location: `${needs.urls.connect}/start?code=${code}`, cookies: headers };
 }

@@ -11,6 +11,8 @@ export type RequestCookies = {
   readonly session: OwnCookie;
   readonly companion: OwnCookie;
   readonly binding: OwnCookie;
+  /** The binding cookie of one attempt: of tabs that began before the browser had the one for all. */
+  attemptBinding(bindingHash: string): OwnCookie;
   /** Names of the session cookie and its parts that were sent: the ones to delete when a new one is set. */
   readonly sessionNames: readonly string[];
   /** The `Cookie` header for the upstream: all others, byte for byte; undefined when none is left. */
@@ -26,6 +28,7 @@ const nothing: RequestCookies = {
   session: { is: 'absent' },
   companion: { is: 'absent' },
   binding: { is: 'absent' },
+  attemptBinding: () => ({ is: 'absent' }),
   sessionNames: [],
   forwarded: undefined,
 };
@@ -61,9 +64,15 @@ export function parseCookies(headers: readonly string[], names: OwnNames): Reque
     session: joinParts(own, names.sessionCookie),
     companion: single(own.get(names.companionCookie)),
     binding: single(own.get(names.bindingCookie)),
+    attemptBinding: (bindingHash) => single(own.get(attemptBindingCookie(names, bindingHash))),
     sessionNames: [...own.keys()].filter((name) => isSessionName(name, names.sessionCookie)),
     forwarded: kept === '' ? undefined : kept,
   };
+}
+
+/** The name of the binding cookie of one attempt, told from others by the beginning of its hash. */
+export function attemptBindingCookie(names: OwnNames, bindingHash: string): string {
+  return `${names.bindingCookie}_${bindingHash.slice(0, 8)}`;
 }
 
 /** Old parsers also separate cookies by commas: a value must not carry one of our names behind one. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
-import type { Dispatcher } from 'undici';
+import { errors, type Dispatcher } from 'undici';
 import { publicError, type PublicError } from '#errors';
 import { AddressNotAllowed } from './connector.ts';
 import type { Pools } from './pools.ts';
@@ -141,7 +141,10 @@ export function upstreamError(error: unknown): PublicError {
   const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
   if (error instanceof AddressNotAllowed) return publicError('upstream_not_allowed', { cause: error });
   if (/TIMEOUT|ETIMEDOUT/.test(code)) return publicError('upstream_timeout', { cause: error });
-  if (/^HPE_|UND_ERR_(?:HEADERS_OVERFLOW|RES_|INVALID)|^ERR_(?:HTTP|INVALID)/.test(code)) {
+  if (
+    error instanceof errors.HTTPParserError ||
+    /^HPE_|UND_ERR_(?:HEADERS_OVERFLOW|RES_|INVALID)|^ERR_(?:HTTP|INVALID)/.test(code)
+  ) {
     return publicError('upstream_failed', { cause: error });
   }
   return publicError('upstream_unreachable', { cause: error });

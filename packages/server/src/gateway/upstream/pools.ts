@@ -5,11 +5,13 @@ import type { Connector } from './connector.ts';
 export type Pools = {
   /** Connections to one upstream for one team, kept alive between requests. */
   find(origin: string, teamSlug: string): Pool;
+  /** Lets running requests end, and cuts what is left after 10 s. */
   close(): Promise<void>;
 };
 
 const mostUpstreams = 2_000;
 const connectionsPerUpstream = 512;
+const drainMilliseconds = 10_000;
 const answerTimeoutMilliseconds = 120_000;
 
 /** Per team, because teams may be allowed different addresses: a connection is never another team's. */
@@ -45,7 +47,11 @@ export function createPools(connector: Connector): Pools {
     },
     async close() {
       const open = [...pools.values()];
-      await Promise.all([...open.map((pool) => pool.destroy()), ...closing]);
+      const cut = setTimeout(() => {
+        for (const pool of open) void pool.destroy();
+      }, drainMilliseconds);
+      await Promise.all([...open.map((pool) => pool.close()), ...closing]);
+      clearTimeout(cut);
     },
   };
 }

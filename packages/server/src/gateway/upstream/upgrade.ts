@@ -7,6 +7,7 @@ import type { ResponseHeaderRules } from './response-headers.ts';
 export type UpgradeNeeds = { connector: Connector; responseHeaders: ResponseHeaderRules };
 
 const answerTimeoutMilliseconds = 30_000;
+const halfOpenMilliseconds = 10_000;
 
 /**
  * Opens a WebSocket (RFC 6455 section 4) at the upstream and splices the two sockets: what flows then is nobody's
@@ -100,5 +101,7 @@ function splice(one: Duplex, other: Duplex): void {
   ] as const) {
     socket.on('error', () => peer.destroy());
     socket.on('close', () => peer.destroy());
+    // A WebSocket is closed by both: whoever keeps a half of it open has forgotten it.
+    socket.on('end', () => setTimeout(() => peer.destroy(), halfOpenMilliseconds).unref());
   }
 }
