@@ -100,7 +100,7 @@ describe.each(databaseKinds)('the documents of the issuers on %s', (kind) => {
       for (const host of ['evil.example', `evil.example:${world.tessera.environment.port}`]) {
         const elsewhere = await send(url, { headers: { ...forged, host } });
         expect(elsewhere.status).toBe(404);
-        expect(elsewhere.text).not.toContain('evil.example');
+        expect(elsewhere.text).not.toMatch(/jwks|"keys"|issuer/);
       }
     }
   });

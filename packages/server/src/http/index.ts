@@ -9,6 +9,7 @@ export { answerOf } from './error-answers.ts';
 export type { Answer } from './error-answers.ts';
 export { createHostTable } from './host-table.ts';
 export type { Mount } from './host-table.ts';
+export { publicDocument } from './public-document.ts';
 export { readForm, readJson, readQuery } from './reading.ts';
 export { createOperationsDoor } from './operations-door.ts';
 export { createReference } from './reference.ts';

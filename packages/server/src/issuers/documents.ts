@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { PublicKey } from '#keys';
 
 /** Claims that a workload token may have: whoever writes a trust policy can see here what to hold on to. */
@@ -73,18 +72,4 @@ export function discoveryDocument(issuer: string, keys: readonly PublicKey[], cl
 /** JWK Set (RFC 7517 section 5). */
 export function keySetDocument(keys: readonly PublicKey[]) {
   return { keys };
-}
-
-/** A strong validator of exactly these bytes (RFC 9110 section 8.8.3). */
-export function entityTag(body: string): string {
-  return `"${createHash('sha256').update(body).digest('base64url').slice(0, 27)}"`;
-}
-
-/** Whether the copy that the client has is still the one we would send (RFC 9110 section 13.1.2). */
-export function isNotModified(ifNoneMatch: string | undefined, tag: string): boolean {
-  if (ifNoneMatch === undefined) return false;
-  return ifNoneMatch
-    .split(',')
-    .map((candidate) => candidate.trim().replace(/^W\//, ''))
-    .some((candidate) => candidate === '*' || candidate === tag);
 }

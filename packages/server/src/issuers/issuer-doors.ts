@@ -1,16 +1,8 @@
-import type { Context } from 'hono';
 import type { Clock } from '#clock';
 import { publicError } from '#errors';
-import { newDoor, type Door } from '#http';
+import { newDoor, publicDocument, type Door } from '#http';
 import type { KeyPurpose, Keys } from '#keys';
-import {
-  discoveryDocument,
-  entityTag,
-  isNotModified,
-  keySetDocument,
-  passportClaims,
-  workloadClaims,
-} from './documents.ts';
+import { discoveryDocument, keySetDocument, passportClaims, workloadClaims } from './documents.ts';
 import { createKnownTeams } from './known-teams.ts';
 
 export type IssuersNeeds = {
@@ -35,16 +27,20 @@ export function createOidcDoor(needs: IssuersNeeds): Door {
   const keySet = async (purposes: readonly KeyPurpose[]) =>
     keySetDocument(await needs.keys.published(purposes));
 
-  door.get('/.well-known/openid-configuration', async (c) => answer(c, await discovery(needs.urls.oidc)));
+  door.get('/.well-known/openid-configuration', async (c) =>
+    publicDocument(c, await discovery(needs.urls.oidc), cacheSeconds),
+  );
   // `@vercel/passport` looks for the Passport keys here.
-  door.get('/.well-known/jwks', async (c) => answer(c, await keySet(['workload', 'passport'])));
+  door.get('/.well-known/jwks', async (c) =>
+    publicDocument(c, await keySet(['workload', 'passport']), cacheSeconds),
+  );
   door.get('/:slug/.well-known/openid-configuration', async (c) => {
     const slug = await requireTeam(teams, c.req.param('slug'));
-    return answer(c, await discovery(`${needs.urls.oidc}/${slug}`));
+    return publicDocument(c, await discovery(`${needs.urls.oidc}/${slug}`), cacheSeconds);
   });
   door.get('/:slug/.well-known/jwks', async (c) => {
     await requireTeam(teams, c.req.param('slug'));
-    return answer(c, await keySet(['workload']));
+    return publicDocument(c, await keySet(['workload']), cacheSeconds);
   });
   return door;
 }
@@ -58,11 +54,15 @@ export function createPassportDoor(needs: IssuersNeeds): Door {
   door.get('/:slug/.well-known/openid-configuration', async (c) => {
     const slug = await requireTeam(teams, c.req.param('slug'));
     const keys = await needs.keys.published(['passport']);
-    return answer(c, discoveryDocument(`${needs.urls.passport}/${slug}`, keys, passportClaims));
+    return publicDocument(
+      c,
+      discoveryDocument(`${needs.urls.passport}/${slug}`, keys, passportClaims),
+      cacheSeconds,
+    );
   });
   door.get('/:slug/.well-known/jwks', async (c) => {
     await requireTeam(teams, c.req.param('slug'));
-    return answer(c, keySetDocument(await needs.keys.published(['passport'])));
+    return publicDocument(c, keySetDocument(await needs.keys.published(['passport'])), cacheSeconds);
   });
   return door;
 }
@@ -89,13 +89,4 @@ function openToAll(door: Door): void {
       'Access-Control-Max-Age': '86400',
     }),
   );
-}
-
-function answer(c: Context, document: object): Response {
-  const body = JSON.stringify(document);
-  const tag = entityTag(body);
-  c.header('Cache-Control', `public, max-age=${cacheSeconds}`);
-  c.header('ETag', tag);
-  if (isNotModified(c.req.header('if-none-match'), tag)) return c.body(null, 304);
-  return c.body(body, 200, { 'Content-Type': 'application/json' });
 }

@@ -1,5 +1,8 @@
 import { identityScopes, idTokenSigningAlgorithms } from '@tessera/protocol';
+import { publicDocument } from '#http';
 import { mountForAnyOrigin, type Endpoint } from '../endpoint.ts';
+
+const cacheSeconds = 300;
 
 /**
  * The metadata document, at the paths of OpenID Connect Discovery 4 and of RFC 8414 3: one document, put together
@@ -19,7 +22,7 @@ export function createDiscovery(needs: { issuer: string; endpoints: readonly End
     mount(door) {
       for (const path of ['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server']) {
         mountForAnyOrigin(door, path, {
-          GET: async (context) => context.json(document, 200, { 'cache-control': 'public, max-age=300' }),
+          GET: async (context) => publicDocument(context, document, cacheSeconds),
         });
       }
     },

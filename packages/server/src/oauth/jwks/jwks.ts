@@ -1,5 +1,8 @@
+import { publicDocument } from '#http';
 import type { Keys } from '#keys';
 import { mountForAnyOrigin, type Endpoint } from '../endpoint.ts';
+
+const cacheSeconds = 300;
 
 /** The public keys of ID tokens (RFC 7517, 5); served from the last good copy while the database is down. */
 export function createJwks(needs: { keys: Pick<Keys, 'published'>; origin: string }): Endpoint {
@@ -8,9 +11,7 @@ export function createJwks(needs: { keys: Pick<Keys, 'published'>; origin: strin
     mount(door) {
       mountForAnyOrigin(door, '/.well-known/jwks', {
         GET: async (context) =>
-          context.json({ keys: await needs.keys.published(['id-token']) }, 200, {
-            'cache-control': 'public, max-age=300, stale-while-revalidate=3600',
-          }),
+          publicDocument(context, { keys: await needs.keys.published(['id-token']) }, cacheSeconds),
       });
     },
   };
