@@ -51,6 +51,9 @@ export type Browsers = {
 const browserLifetimeSeconds = 400 * 24 * 60 * 60;
 const sessionCookieLifetimeSeconds = 30 * 24 * 60 * 60;
 
+/** Forms that are bound to the browser alone: a login in another tab must not spoil them. */
+const beforeLogin: ReadonlySet<string> = new Set(['login', 'set-up']);
+
 export function createBrowsers(needs: {
   origin: string;
   sealing: Sealing;
@@ -83,11 +86,10 @@ export function createBrowsers(needs: {
       id: hashSecret(secret),
       session,
       user: session && person,
-      csrfToken: (purpose = '') =>
-        sealing.mac(
-          'csrf',
-          JSON.stringify([secret, session?.id ?? null, session?.authenticatedAt ?? null, purpose]),
-        ),
+      csrfToken: (purpose = '') => {
+        const login = session && !beforeLogin.has(purpose) ? [session.id, session.authenticatedAt] : null;
+        return sealing.mac('csrf', JSON.stringify([secret, login, purpose]));
+      },
     };
   }
 

@@ -1,7 +1,8 @@
-import type { StatusCode } from 'hono/utils/http-status';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { answerOf, type DoorContext, type ErrorAnswer } from '#http';
 import type { ErrorFacts, Page, Pages } from '#pages';
 import type { Browser, Browsers, LoggedIn } from './browsers.ts';
+import { words } from './words.ts';
 
 /** What every page of the account is made at: addresses, cookies and the way to answer. */
 export type Desk = {
@@ -44,7 +45,7 @@ export function isLoggedIn(browser: Browser): browser is LoggedIn {
 
 /** Answers with a page; cookies that were set on the way stay. */
 export function showPage(context: DoorContext, page: Page): Response {
-  return context.body(page.body, page.status as StatusCode, page.headers);
+  return context.body(page.body, page.status as ContentfulStatusCode, page.headers);
 }
 
 /** Errors of the origin's doors as pages, with the request's reference. */
@@ -59,9 +60,20 @@ export function pageErrors(pages: Pages): ErrorAnswer {
       mend,
       headers,
       reference: context.get('reference'),
+      ...(code === 'form_expired' && { next: pageOfForm(context) }),
     };
     return showPage(context, pages.errorPage(facts));
   };
+}
+
+/** Pages whose forms are sent to their own address, so that the address shows the form again. */
+const ownForms = ['/login', '/setup', '/oauth/consent', '/account/teams', '/account/tokens/new'];
+
+function pageOfForm(context: DoorContext): { href: string; label: string } {
+  const { pathname, search } = new URL(context.req.url);
+  const isOwn = ownForms.some((path) => pathname.endsWith(path));
+  const account = pathname.slice(0, Math.max(0, pathname.lastIndexOf('/account'))) + '/account';
+  return { href: isOwn ? pathname + search : account, label: words.account.reload };
 }
 
 /** OAuth errors have a code and no title: `invalid_request` becomes `Invalid request`. */

@@ -60,13 +60,8 @@ export function createLoginDoor(needs: {
           ${aim.request ? html`<p class="quiet">${words.login.toContinue} <strong>${aim.request.app.name}</strong></p>` : ''}
           ${aim.confirm ? html`<p class="quiet">${words.login.confirmAbout}</p>` : ''}
           ${attempt.problem ?? ''}
-          <form id="login" method="post" action="${desk.at('/login')}">
-            ${hiddenFields({
-              csrf: browser.csrfToken('login'),
-              request: aim.requestId,
-              return: aim.returnPath,
-              confirm: aim.confirm ? '1' : undefined,
-            })}
+          <form id="login" method="post" action="${desk.at(pathOf(aim))}">
+            ${hiddenFields({ csrf: browser.csrfToken('login') })}
             ${field({
               name: 'email',
               label: words.login.email,
@@ -98,7 +93,7 @@ export function createLoginDoor(needs: {
 
   door.post('/login', async (context) => {
     const { browser, fields } = await desk.browsers.readForm(context, 'login');
-    const aim = await aimOf(fields, browser);
+    const aim = await aimOf(readQuery(context), browser);
     const email = fields.get('email');
     const password = fields.get('password');
     const again = (problem: Markup, status: number, headers: Record<string, string> = {}): Response =>
@@ -158,6 +153,15 @@ export function createLoginDoor(needs: {
   }
 
   return door;
+}
+
+/** The address of the page, and of its form: what it is for stands in the query, so that a reload keeps it. */
+function pathOf({ requestId, returnPath, confirm }: Aim): string {
+  const query = new URLSearchParams();
+  if (requestId !== undefined) query.set('request', requestId);
+  if (returnPath !== undefined) query.set('return', returnPath);
+  if (confirm) query.set('confirm', '1');
+  return query.size === 0 ? '/login' : `/login?${query.toString()}`;
 }
 
 /** Where an authorization request goes on after each answer of the person. */

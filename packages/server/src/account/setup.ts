@@ -57,8 +57,8 @@ export function createSetupDoor(needs: {
         <h1>${title}</h1>
         <p class="quiet">${isFirst ? words.setup.administratorAbout : words.setup.invitationAbout}</p>
         ${isRefused ? notice('danger', words.setup.refusedTitle) : ''}
-        <form id="set-up" method="post" action="${desk.at('/setup')}">
-          ${hiddenFields({ csrf: browser.csrfToken('set-up'), token })}
+        <form id="set-up" method="post" action="${desk.at('/setup')}?token=${encodeURIComponent(token)}">
+          ${hiddenFields({ csrf: browser.csrfToken('set-up') })}
           ${field({
             name: 'name',
             label: words.setup.name,
@@ -103,7 +103,7 @@ export function createSetupDoor(needs: {
 
   door.post('/setup', async (context) => {
     const { browser, fields } = await desk.browsers.readForm(context, 'set-up');
-    const token = fields.get('token') ?? '';
+    const token = readQuery(context).get('token') ?? '';
     const purpose = await purposeOf(token);
     const filled = {
       name: fields.get('name') ?? '',

@@ -51,7 +51,7 @@ export const words = {
     tabs: { profile: 'You', teams: 'Teams', tokens: 'API tokens', people: 'People' },
     navigation: 'Account',
     signOut: 'Log out',
-    saved: 'Saved',
+    reload: 'Load the page again',
   },
   profile: {
     title: 'You',
