@@ -9,7 +9,7 @@ type PartOf<R, Part extends 'params' | 'query' | 'body'> = R extends {
   ? Record<string, never> extends z.input<Schema>
     ? { [P in Part]?: z.input<Schema> }
     : { [P in Part]: z.input<Schema> }
-  : unknown;
+  : Record<never, never>;
 type Inputs = {
   [Name in RouteName]: PartOf<RouteOf<Name>, 'params'> &
     PartOf<RouteOf<Name>, 'query'> &

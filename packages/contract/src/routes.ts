@@ -3,6 +3,7 @@ import * as apps from './apps.ts';
 import * as auditLog from './audit-log.ts';
 import * as connectors from './connectors.ts';
 import * as deployments from './deployments.ts';
+import { teamQuery } from './names.ts';
 import * as sessions from './passport-sessions.ts';
 import * as projects from './projects.ts';
 import type { Route } from './route.ts';
@@ -16,7 +17,8 @@ function listOf<const Routes extends readonly Route[]>(...routes: Routes): Route
   return routes;
 }
 
-const noQuery = z.strictObject({});
+// Scripts that name their team in every call need not know which calls have it in the path.
+const onlyTeamQuery = z.strictObject(teamQuery);
 
 /** Every call of the REST API. A call that is not here does not exist; one without an implementation does not start. */
 export const routes = listOf(
@@ -27,7 +29,6 @@ export const routes = listOf(
     summary: 'Read this document',
     permission: 'none',
     team: 'none',
-    query: noQuery,
     status: 200,
     answer: z.record(z.string(), z.unknown()),
   },
@@ -38,7 +39,7 @@ export const routes = listOf(
     summary: 'Read who the token belongs to',
     permission: 'user:read',
     team: 'none',
-    query: noQuery,
+    query: onlyTeamQuery,
     status: 200,
     answer: users.userAnswer,
   },
@@ -49,7 +50,7 @@ export const routes = listOf(
     summary: 'Found a team and become its owner',
     permission: 'user:write',
     team: 'none',
-    query: noQuery,
+    query: onlyTeamQuery,
     body: teams.createTeamBody,
     status: 201,
     answer: teams.teamSchema,
@@ -73,7 +74,7 @@ export const routes = listOf(
     permission: 'team:read',
     team: 'path',
     params: teams.teamParams,
-    query: noQuery,
+    query: onlyTeamQuery,
     status: 200,
     answer: teams.teamSchema,
   },
@@ -92,7 +93,7 @@ export const routes = listOf(
     },
     team: 'path',
     params: teams.teamParams,
-    query: noQuery,
+    query: onlyTeamQuery,
     body: teams.updateTeamBody,
     status: 200,
     answer: teams.teamSchema,
@@ -117,7 +118,7 @@ export const routes = listOf(
     permission: 'member:write',
     team: 'path',
     params: teams.teamParams,
-    query: noQuery,
+    query: onlyTeamQuery,
     body: teams.addMemberBody,
     status: 201,
     answer: teams.addMemberAnswer,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { nameSchema, timeSchema, titleSchema } from './names.ts';
+import { nameSchema, teamQuery, timeSchema, titleSchema } from './names.ts';
 import { pageQuery, paginationSchema } from './pagination.ts';
 import { roles } from './permissions.ts';
 import { deploymentTypeAnswerSchema, deploymentTypeSchema } from './projects.ts';
@@ -35,7 +35,7 @@ export const updateTeamBody = z.strictObject({
   defaultPassport: defaultPassportSchema.nullable().optional(),
 });
 export const teamParams = z.strictObject({ id: z.string().min(1).max(100) });
-export const listTeamsQuery = z.strictObject(pageQuery);
+export const listTeamsQuery = z.strictObject({ ...teamQuery, ...pageQuery });
 export const listTeamsAnswer = z.strictObject({ teams: z.array(teamSchema), pagination: paginationSchema });
 
 export const memberSchema = z.strictObject({
@@ -54,7 +54,7 @@ export const addMemberAnswer = memberSchema.extend({
   createdAt: timeSchema.nullable(),
   invitation: z.strictObject({ url: z.string() }).nullable(),
 });
-export const listMembersQuery = z.strictObject(pageQuery);
+export const listMembersQuery = z.strictObject({ ...teamQuery, ...pageQuery });
 export const listMembersAnswer = z.strictObject({
   members: z.array(memberSchema),
   pagination: paginationSchema,

@@ -26,15 +26,17 @@ export function createCalledTeamReader(needs: CalledTeamNeeds) {
     query: Record<string, unknown>,
   ): Promise<CalledTeam | undefined> => {
     if (route.team === 'none') return undefined;
-    if (route.team === 'path') return getTeam(String(params['id']), caller);
     // `@vercel/oidc` sends a slug as `teamId`; names never begin like an id, so either may stand in either.
-    const named = [query['teamId'], query['slug']].filter((name) => typeof name === 'string');
-    const [name, other] = named;
+    const inPath = route.team === 'path' ? params['id'] : undefined;
+    const [name, ...others] = [inPath, query['teamId'], query['slug']].filter(
+      (named) => typeof named === 'string',
+    );
     if (name === undefined) return getOnlyTeam(caller);
     const team = await getTeam(name, caller);
-    if (other !== undefined && other !== team.slug && other !== team.id) {
+    const other = others.find((named) => named !== team.slug && named !== team.id);
+    if (other !== undefined) {
       throw publicError('bad_request', {
-        description: `'teamId' and 'slug' name two teams: "${name}" and "${other}".`,
+        description: `The call names two teams: "${name}" and "${other}".`,
       });
     }
     return team;

@@ -191,8 +191,9 @@ function api({
   return async (path: string, init: RequestInit = {}, bearer: string | undefined = 'good') => {
     const headers = new Headers(init.headers);
     if (bearer !== '') headers.set('authorization', `Bearer ${bearer}`);
-    if (typeof init.body === 'string' && !headers.has('content-type')) {
-      headers.set('content-type', 'application/json');
+    if (typeof init.body === 'string') {
+      headers.set('content-length', String(Buffer.byteLength(init.body)));
+      if (!headers.has('content-type')) headers.set('content-type', 'application/json');
     }
     const request = new Request(`http://localhost:4000/api${path}`, { ...init, headers });
     const facts = { reference: 'req_test', clientAddress: '127.0.0.1' };
@@ -362,7 +363,11 @@ describe('the team', () => {
     for (const query of ['teamId=acme', 'slug=acme', `slug=${acme.id}`, `teamId=${acme.id}&slug=acme`]) {
       expect((await api()(`/v9/projects?${query}`)).status).toBe(200);
     }
-    expect((await api()(`/v9/projects?teamId=acme&slug=other`)).status).toBe(400);
+    expect((await api()(`/v2/teams/acme?teamId=${acme.id}`)).status).toBe(200);
+    expect((await api()('/v2/user?teamId=acme')).status).toBe(200);
+    expect((await api()('/v9/projects?teamId=acme&slug=other')).status).toBe(400);
+    expect((await api()('/v2/teams/acme?teamId=other')).status).toBe(400);
+    expect((await api()('/v2/teams/other?teamId=acme')).status).toBe(404);
     expect((await api()('/v9/projects?slug=acme&slug=other')).status).toBe(400);
   });
 });
@@ -429,7 +434,7 @@ describe('bad input', () => {
       api({ environment: 'development' })('/v1/projects/site/token', { method: 'POST', ...init });
     expect((await mint({})).status).toBe(200);
     expect((await mint({ body: '{}' })).status).toBe(200);
-    expect((await mint({ body: '{"unknown":1}', headers: { 'content-length': '13' } })).status).toBe(400);
+    expect((await mint({ body: '{"unknown":1}' })).status).toBe(400);
   });
 });
 
