@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { setUpPerson } from '../harness/front-door.ts';
 import { findForm, findText } from '../harness/html.ts';
 import { send, sendForm, type Answer } from '../harness/send.ts';
 import { createApp } from '../harness/sign-in-world.ts';
@@ -283,10 +284,26 @@ describeSignIn('the authorization endpoint', (place) => {
 
   test('lets only members of the team in, where the app says so', async () => {
     const { call, team, app } = place.world;
+    const elsewhere = await call('teams.create', {
+      body: { slug: `elsewhere-${Date.now()}`, name: 'Elsewhere' },
+    });
+    const { invitation } = await call('members.add', {
+      params: { id: elsewhere.id },
+      body: { email: `eve-${Date.now()}@elsewhere.example`, role: 'viewer' },
+    });
+    const stranger = await setUpPerson(invitation?.url ?? '', {
+      email: '',
+      password: 'another long passphrase, of 7 words',
+      name: 'Eve',
+    });
     const params = { params: { id: app.clientId }, query: { teamId: team.id } };
     await call('apps.update', { ...params, body: { signInAccess: 'team' } });
     expect((await place.world.issueCode()).code).toBeTypeOf('string');
+    expect(answerOf(await stranger.visitor.open(requestWith().url))).toMatchObject({
+      error: 'access_denied',
+    });
     await call('apps.update', { ...params, body: { signInAccess: 'anyone' } });
+    expect((await stranger.visitor.open(requestWith().url)).location().pathname).toBe('/oauth/consent');
   });
 
   test('answers a POST from another site by a stored request (security-8)', async () => {
@@ -312,6 +329,8 @@ describeSignIn('the authorization endpoint', (place) => {
     expect(page.text).toMatch(/name="code" value="[\w-]{43}"/);
     expect(page.text).toContain(`name="iss" value="${place.tessera.urls.origin}"`);
     expect(page.headers['content-security-policy']).toContain("form-action 'self' http://localhost:9");
+    expect(page.headers['content-security-policy']).toMatch(/script-src 'sha256-[^']+'/);
+    expect(page.text).toContain('<script>document.forms[0].submit()</script>');
     const refused = await createVisitor().open(
       requestWith({ response_mode: 'form_post', prompt: 'none' }).url,
     );

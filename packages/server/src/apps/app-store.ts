@@ -1,4 +1,9 @@
-import type { IdTokenSigningAlgorithm, IdentityScope, TokenEndpointAuthMethod } from '@tessera/protocol';
+import {
+  isId,
+  type IdTokenSigningAlgorithm,
+  type IdentityScope,
+  type TokenEndpointAuthMethod,
+} from '@tessera/protocol';
 import { sql } from 'kysely';
 import { exactly, type Bound, type Database, type Expected } from '#database';
 import { appNameKey, type App, type AppSecret } from './app.ts';
@@ -182,6 +187,8 @@ export function createAppStore(database: Database) {
 
   return {
     async find(id: string): Promise<App | undefined> {
+      // Ids come from the wire: a NUL among them is an error to PostgreSQL, not an id that is not there.
+      if (!isId('cl', id)) return undefined;
       const row = await database.find(findById({ id }));
       return row && appOf(row);
     },
@@ -228,6 +235,7 @@ export function createAppStore(database: Database) {
       }));
     },
     async listLiveSecrets(appId: string): Promise<LiveSecret[]> {
+      if (!isId('cl', appId)) return [];
       return (await database.list(listLiveSecrets({ appId }))).map((row) => ({
         id: row.id,
         hash: row.hash,

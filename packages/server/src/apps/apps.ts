@@ -1,4 +1,4 @@
-import { createId, createOpaqueToken, randomBase62, type WireNames } from '@tessera/protocol';
+import { createId, createOpaqueToken, isId, randomBase62, type WireNames } from '@tessera/protocol';
 import type { Audit } from '#audit';
 import type { Clock } from '#clock';
 import type { Bound, Database } from '#database';
@@ -177,6 +177,8 @@ export function createApps({ database, clock, audit, wire }: AppsNeeds): Apps {
     },
 
     async deleteSecret(app, secretId, actor) {
+      const unknown = () => publicError('not_found', { description: `App ${app.id} has no such secret.` });
+      if (!isId('sec', secretId)) throw unknown();
       const outcome = await database.tryWrite([
         store.deleteSecret(app.id, secretId),
         audit.record({
@@ -188,9 +190,7 @@ export function createApps({ database, clock, audit, wire }: AppsNeeds): Apps {
           reference: actor.reference,
         }),
       ]);
-      if (!outcome.committed) {
-        throw publicError('not_found', { description: `App ${app.id} has no secret ${secretId}.` });
-      }
+      if (!outcome.committed) throw unknown();
     },
 
     async noteSecretUse(secret) {

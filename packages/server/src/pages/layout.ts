@@ -21,6 +21,8 @@ export type Layout = {
   formAction?: readonly string[];
   /** A page with a button that copies. */
   copies?: boolean;
+  /** The page's form is sent as soon as the page is there (and has a button for when scripts are off). */
+  submitsItself?: boolean;
   headers?: Record<string, string>;
 };
 
@@ -29,7 +31,7 @@ export type Styling =
   | { kind: 'linked'; stylePath: string; iconPath: string }
   | { kind: 'inline'; style: string };
 
-const copyScriptHash = cspHash(copyScript);
+const submitScript = 'document.forms[0].submit()';
 
 export function renderPage(layout: Layout, styling: Styling): Page {
   const body = textOf(document(layout, styling));
@@ -57,15 +59,22 @@ export function cspHash(content: string): string {
   return `'sha256-${createHash('sha256').update(content).digest('base64')}'`;
 }
 
+/** At most one small script a page, allowed by its hash alone. */
+function scriptOf(layout: Layout): string | undefined {
+  if (layout.submitsItself) return submitScript;
+  return layout.copies ? copyScript : undefined;
+}
+
 function contentSecurityPolicy(layout: Layout, styling: Styling): string {
   const linked = styling.kind === 'linked';
+  const script = scriptOf(layout);
   const directives = [
     "default-src 'none'",
     `style-src ${linked ? "'self'" : cspHash(styling.style)}`,
     // The inline page's icon is an empty data address: else browsers ask the host for one.
     `img-src ${linked ? "'self'" : 'data:'}`,
     `font-src ${linked ? "'self'" : "'none'"}`,
-    `script-src ${layout.copies ? copyScriptHash : "'none'"}`,
+    `script-src ${script === undefined ? "'none'" : cspHash(script)}`,
     `form-action ${["'self'", ...(layout.formAction ?? [])].join(' ')}`,
     "frame-ancestors 'none'",
     "base-uri 'none'",
@@ -76,6 +85,7 @@ function contentSecurityPolicy(layout: Layout, styling: Styling): string {
 
 function document(layout: Layout, styling: Styling): Markup {
   const width = layout.width ?? 'focused';
+  const script = scriptOf(layout);
   return html`<!doctype html>
     <html lang="${words.language}">
       <head>
@@ -93,7 +103,7 @@ function document(layout: Layout, styling: Styling): Markup {
           ${layout.header ?? ''}
         </header>
         <main id="content">${layout.body}</main>
-        ${layout.copies ? raw(`<script>${copyScript}</script>`) : ''}
+        ${script === undefined ? '' : raw(`<script>${script}</script>`)}
       </body>
     </html>`;
 }

@@ -1,4 +1,4 @@
-import { createId, formatScope } from '@tessera/protocol';
+import { createId, formatScope, isId } from '@tessera/protocol';
 import { sql } from 'kysely';
 import { exactly, type Bound, type Database, type Expected } from '#database';
 import type { AuthorizationParameters, AuthorizationRequest } from './request.ts';
@@ -101,6 +101,7 @@ export function createRequests({ database }: { database: Database }) {
 
     /** A request that is neither finished nor expired. Whether this browser may see it is the asker's business. */
     async find(id: string): Promise<AuthorizationRequest | undefined> {
+      if (!isId('req', id)) return undefined;
       const row = await database.find(findLive({ id }));
       if (row === undefined) return undefined;
       return {

@@ -33,6 +33,7 @@ export function createAnswering(needs: { issuer: string; pages: Pick<Pages, 'pag
     const { origin, protocol, host } = new URL(redirectUri);
     const page = needs.pages.page({
       title: 'Back to the app',
+      submitsItself: true,
       // A private scheme has no origin.
       formAction: [origin === 'null' ? protocol : origin],
       body: html`<form class="card" method="post" action="${redirectUri}">

@@ -51,7 +51,7 @@ export function parseRedirectUri(sent: Sent, app: App, isOwner: boolean): string
 
 function redirectUriError(redirectUri: string, app: App, isOwner: boolean): PublicError {
   const nearMiss = diagnoseRedirectUri(app.redirectUris, redirectUri);
-  const received = `The redirect URI is not registered for the app "${app.name}". Received: ${redirectUri.slice(0, 500)}`;
+  const received = `The redirect URI is not registered for the app "${app.name}". Received: ${shown(redirectUri, 500)}`;
   const differs =
     nearMiss === undefined ? '' : ` It differs from a registered one in its ${nearMiss.difference}.`;
   // What is registered is the owners' business: a stranger could learn of hosts that nobody was told of.
@@ -220,6 +220,7 @@ function tooLong(name: string, most: number): OAuthError {
   return oauthError('invalid_request', `Parameter '${name}'. ${name} must be at most ${most} characters`);
 }
 
-function shown(value: string): string {
-  return value.slice(0, longestShown);
+/** What was received, short and printable: it goes into pages, logs and redirects. */
+function shown(value: string, most = longestShown): string {
+  return value.slice(0, most).replaceAll(/[^\x20-\x7e]/g, '?');
 }
