@@ -99,6 +99,11 @@ export async function listen(needs: ListenNeeds): Promise<Listener> {
       send(response, refusal(publicError('uri_too_long')), facts);
       return;
     }
+    const fault = framingFault(request);
+    if (fault !== undefined) {
+      send(response, refusal(publicError('bad_request', { description: fault })), facts);
+      return;
+    }
     if (findApplication(request.headers.host ?? '') === undefined) {
       gateway.request(request, response, facts);
       return;
@@ -157,4 +162,16 @@ function send(response: ServerResponse, refused: Response, { reference }: Reques
     response.writeHead(refused.status, Object.fromEntries(refused.headers));
     response.end(JSON.stringify({ ...(body as object), reference }));
   });
+}
+
+/** What Node's parser lets pass although two readers could understand it differently (RFC 9112 section 3.2). */
+function framingFault(request: IncomingMessage): string | undefined {
+  if (request.httpVersionMajor !== 1) return 'The request line has no version of HTTP/1.';
+  const { rawHeaders } = request;
+  let hosts = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index];
+    if (name?.length === 4 && name.toLowerCase() === 'host') hosts++;
+  }
+  return hosts > 1 ? 'The request names more than one host.' : undefined;
 }
