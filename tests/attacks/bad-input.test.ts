@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { routes } from '../../packages/contract/src/index.ts';
-import { createApiToken } from '../harness/front-door.ts';
 import { createPassportWorld, type PassportWorld } from '../harness/passport-world.ts';
 import { send, type Answer } from '../harness/send.ts';
 import { createApp, type ConfidentialApp } from '../harness/sign-in-world.ts';
@@ -35,7 +34,7 @@ describe('bad input', () => {
     tessera = await startTessera('sqlite');
     world = await createPassportWorld(tessera.urls, tessera.setUpLink);
     app = await createApp(world.call, world.team.id);
-    apiToken = await createApiToken(tessera.urls.origin, world.admin, { name: 'sweep' });
+    apiToken = world.apiToken;
     targets = listTargets(tessera, world);
   });
   afterAll(async () => {

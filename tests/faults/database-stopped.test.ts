@@ -127,7 +127,7 @@ describe.each(stoppable)('$title', ({ create }) => {
 
   test('REST answers 503 with Retry-After as a problem document', async () => {
     const answer = await send(`${tessera.urls.api}/v2/user`, {
-      headers: { authorization: `Bearer ${apiTokenLike}` },
+      headers: { authorization: `Bearer ${world.apiToken}` },
     });
     expectUnavailable(answer);
     expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/);
@@ -159,9 +159,6 @@ describe.each(stoppable)('$title', ({ create }) => {
     expect((await createVisitor().open(url)).status).toBe(303);
   });
 });
-
-/** Has the form of a token, so that the database has to be asked. */
-const apiTokenLike = `vct_${'0'.repeat(49)}`;
 
 function expectUnavailable(answer: Answer): void {
   expect(answer.status, `${answer.url.href}: ${answer.text.slice(0, 300)}`).toBe(503);

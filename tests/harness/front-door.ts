@@ -41,7 +41,13 @@ export function logIn(
 export async function createApiToken(
   origin: string,
   { visitor }: Person,
-  token: { name: string; teamSlug?: string; builds?: readonly { projectId: string; environment: string }[] },
+  token: {
+    name: string;
+    teamSlug?: string;
+    builds?: readonly { projectId: string; environment: string }[];
+    /** Nothing but its builds, instead of all that the person may do. */
+    buildsOnly?: boolean;
+  },
 ): Promise<string> {
   const query = token.teamSlug === undefined ? '' : `?team=${encodeURIComponent(token.teamSlug)}`;
   const page = await visitor.visit(`${origin}/account/tokens/new${query}`);
@@ -52,6 +58,7 @@ export async function createApiToken(
       'create-api-token',
       {
         name: token.name,
+        ...(token.buildsOnly ? { reach: 'chosen' } : {}),
         ...Object.fromEntries(
           (token.builds ?? []).map(({ projectId, environment }) => [
             `build:${projectId}:${environment}`,

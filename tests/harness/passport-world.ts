@@ -19,6 +19,7 @@ export type ProtectedDeployment = {
 
 export type PassportWorld = {
   admin: Person;
+  apiToken: string;
   /** Of the administrator, who owns all teams here. */
   call: Client;
   team: { id: string; slug: string };
@@ -100,6 +101,7 @@ export async function createPassportWorld(
 
   return {
     admin,
+    apiToken,
     call,
     team: { id: team.id, slug: team.slug },
     connectorId,
