@@ -80,7 +80,7 @@ describe('what somebody captured of a visitor', () => {
     const cookie = cookiesFor(world.deployment);
     const own = cookie.split('; ').find((pair) => pair.startsWith(`${sessionCookie}=`)) ?? '';
     for (const several of [`${cookie}; ${own}`, `${sessionCookie}=tossed; ${cookie}`]) {
-      expect((await opens(world.deployment.url, { cookie: several })).status).toBe(400);
+      expect((await opens(world.deployment.url, { cookie: several })).status).toBe(401);
     }
   });
 

@@ -281,6 +281,12 @@ describe('requests that two servers would read differently', () => {
     },
   );
 
+  test('a request line without a version', async () => {
+    const answer = await sendRaw(world.port, `GET /\r\nHost: ${world.hostHeader(open)}\r\n\r\n`);
+    expect(answer.status).toBe(400);
+    expect(world.upstream.received).toEqual([]);
+  });
+
   test('the HTTP/2 preface', async () => {
     const answer = await sendRaw(world.port, 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
     expect([0, 400, 505]).toContain(answer.status);
@@ -295,19 +301,15 @@ describe('cookies that are not ours', () => {
     const session = good.get('_vercel_passport') ?? '';
     const companion = good.get('_vercel_passport_companion') ?? '';
     const random = mulberry32(20_261_122);
-    const seenStatuses = new Set<number>();
     const ask = async (cookie: string) => {
       const answer = await world.ask(host, '/', { headers: { accept: 'application/json', cookie } });
-      seenStatuses.add(answer.status);
-      expect([400, 401, 431], JSON.stringify(cookie)).toContain(answer.status);
+      expect(answer.status, JSON.stringify(cookie)).toBe(401);
     };
     for (let round = 0; round < 60; round++) {
       const batch = Array.from({ length: 50 }, () => malform(session, companion, random));
       await Promise.all(batch.map(ask));
     }
     expect(world.upstream.received).toEqual([]);
-    expect(seenStatuses).toContain(400);
-    expect(seenStatuses).toContain(401);
     // And the unspoilt pair still counts.
     expect((await world.navigate(host, '/', jar)).status).toBe(200);
   });

@@ -269,6 +269,8 @@ describe('a captured cookie', () => {
       expect(answer.headers['x-vercel-error']).toBe('COOKIES_AMBIGUOUS');
       expect(answer.headers['clear-site-data']).toBe('"cookies"');
       expect(answer.text).toContain('two sign-in cookies');
+      const program = await world.ask(host, '/', { headers: { accept: 'application/json', cookie } });
+      expect(program.status).toBe(401);
     }
     const apart = await world.ask(host, '/', {
       headers: [...Object.entries(navigation).flat(), 'cookie', sent, 'Cookie', '_vercel_passport=tossed'],

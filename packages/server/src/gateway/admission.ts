@@ -31,7 +31,14 @@ export function parseRequest(
   needs: Pick<GatewayNeeds, 'address'> & { names: OwnNames },
   request: IncomingMessage,
 ): ParsedRequest {
-  const { rawHeaders, method, url = '' } = request;
+  const { rawHeaders, method, httpVersionMajor, url = '' } = request;
+  // Node also takes a request line without a version, as in HTTP/0.9.
+  if (httpVersionMajor !== 1) {
+    throw publicError('request_ambiguous', {
+      description: 'A request in another version than HTTP/1.0 or HTTP/1.1 was received.',
+      headers: { connection: 'close' },
+    });
+  }
   const host = parseHost(rawHeaders, needs.address);
   if (method === 'TRACE' || method === 'CONNECT' || method === 'TRACK') {
     throw publicError('request_not_forwarded', { description: `${method} is not forwarded.` });

@@ -4,13 +4,13 @@ import type { Duplex } from 'node:stream';
 import { publicError } from '#errors';
 import type { NodeDoor, RequestFacts } from '#http';
 import { admit, parseRequest, type Admission } from './admission.ts';
-import { createAnswers } from './answers.ts';
+import { createAnswers, isNavigation } from './answers.ts';
 import type { GatewayNeeds } from './needs.ts';
 import { createOpenConnections } from './open-connections.ts';
 import { finishSignIn } from './passport/finish.ts';
 import { createOwnCookies } from './passport/own-cookies.ts';
 import { signOut } from './passport/sign-out.ts';
-import { startSignIn } from './passport/start.ts';
+import { signInRequired, startSignIn } from './passport/start.ts';
 import { createPassportTokens } from './passport/tokens.ts';
 import { createRequestHeaderRules } from './request/headers.ts';
 import { createOwnNames } from './request/own-names.ts';
@@ -82,6 +82,8 @@ export function createGateway(needs: GatewayNeeds): Gateway {
         const { session, companion } = admission.cookies;
         const description = rules.at(-1)?.answer.because ?? '';
         if (session.is === 'several' || companion.is === 'several') {
+          // A program has no session then. A browser would come back from a sign-in with as many cookies as before.
+          if (!isNavigation(request)) throw signInRequired(admission.host, '/', description);
           throw publicError('cookies_ambiguous', {
             description,
             headers: { 'clear-site-data': '"cookies"' },

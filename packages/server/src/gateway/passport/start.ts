@@ -32,13 +32,7 @@ export async function startSignIn(
   const path = at.path.length > longestPath ? '/' : at.path;
   if (!isNavigation(request)) {
     const page = request.method === 'GET' || request.method === 'HEAD' ? path : '/';
-    throw new GatewayError(
-      publicError('sign_in_required', {
-        description: `This deployment is protected. ${at.because}`,
-        headers: { 'www-authenticate': `Passport realm="${host.name}"` },
-      }),
-      { signInUrl: `${host.origin}${page}` },
-    );
+    throw signInRequired(host, page, at.because);
   }
   const { hash, headers } = needs.ownCookies.bindAttempt(at.cookies);
   const { reference, statement: attempt } = needs.attempts.begin({
@@ -69,4 +63,15 @@ export async function startSignIn(
   });
   await needs.database.write([attempt, step, start]);
   return { location: `${needs.urls.connect}/start?code=${code}`, cookies: headers };
+}
+
+/** For what is not a navigation: 401 with the address at which a person would sign in. */
+export function signInRequired(host: RequestHost, page: string, because: string): GatewayError {
+  return new GatewayError(
+    publicError('sign_in_required', {
+      description: `This deployment is protected. ${because}`,
+      headers: { 'www-authenticate': `Passport realm="${host.name}"` },
+    }),
+    { signInUrl: `${host.origin}${page}` },
+  );
 }
