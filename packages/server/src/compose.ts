@@ -28,7 +28,7 @@ import { createOidcDoor, createPassportDoor } from '#issuers';
 import { createKeys, keyMigrations } from '#keys';
 import type { Logger } from '#logger';
 import { createOAuth } from '#oauth';
-import { createPages } from '#pages';
+import { createPages, errorPage } from '#pages';
 import { createPasswords } from '#passwords';
 import { createProjectRest, createProjects, projectJoin, projectMigrations } from '#projects';
 import { createConnectorCheck, createProviderRest, createProviders } from '#providers';
@@ -244,7 +244,8 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     { base: urls.api, doors: [oauth.apiDoor, rest], errors: problemAnswer },
     { base: urls.oidc, doors: [createOidcDoor(issuing)], errors: problemAnswer },
     { base: urls.passport, doors: [createPassportDoor(issuing)], errors: problemAnswer },
-    { base: urls.connect, doors: [connect], errors: pageErrors(pages) },
+    // It may be a host of its own, where the origin's style sheet is not: its pages carry their style.
+    { base: urls.connect, doors: [connect], errors: pageErrors({ errorPage }) },
   ];
   const hosts = createHostTable(config.roles.includes('identity') ? identityDoors : []);
   // A process that is no gateway knows no other host.
