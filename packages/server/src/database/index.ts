@@ -4,6 +4,6 @@ export { openDatabase } from './database.ts';
 export type { Database, DatabaseAddress } from './database.ts';
 export { migrate } from './migrate.ts';
 export type { Migration } from './migrate.ts';
-export { createStatement, exactly } from './statement.ts';
+export { exactly } from './statement.ts';
 export type { Bound, Expected, Outcome, Unit } from './statement.ts';
 export { UnitRefused } from './statement.ts';
