@@ -98,8 +98,8 @@ describe.each(databaseKinds)('odd input over REST on %s', (kind) => {
       password: 'correct horse battery staple 7',
     });
     token = await createApiToken(tessera.urls.origin, ada, { name: 'scripts' });
-    expect((await ask('POST', '/v1/teams', { slug: 'acme' })).status).toBe(201);
-    expect((await ask('POST', '/v1/projects', { name: 'site' })).status).toBe(201);
+    await ask('POST', '/v1/teams', { slug: 'acme' });
+    await ask('POST', '/v1/projects', { name: 'site' });
   });
   afterAll(() => tessera.close());
 
@@ -119,10 +119,13 @@ describe.each(databaseKinds)('odd input over REST on %s', (kind) => {
     calls: readonly [method: string, path: string, body?: unknown][],
   ): Promise<string[]> {
     const failed: string[] = [];
-    for (const [method, path, body] of calls) {
-      const answer = await ask(method, path, body);
-      if (answer.status < 500) continue;
-      failed.push(`${method} ${path} ${JSON.stringify(body)?.slice(0, 200)} → ${answer.text}`);
+    const rest = [...calls];
+    while (rest.length > 0) {
+      const batch = rest.splice(0, 25);
+      const answers = await Promise.all(batch.map((call) => ask(...call)));
+      for (const [index, { status }] of answers.entries()) {
+        if (status >= 500) failed.push(`${JSON.stringify(batch[index])?.slice(0, 200)} → ${status}`);
+      }
     }
     return failed;
   }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import { DatabaseError, Pool, types, type PoolClient } from 'pg';
 import type { Clock } from '#clock';
-import { DatabaseUnavailable } from '#errors';
+import { DatabaseUnavailable, publicError } from '#errors';
 import type { Database } from './database.ts';
 import {
   createStatement,
@@ -154,6 +154,13 @@ function isBrokenConnection(error: unknown): boolean {
 }
 
 function asUnavailable(error: unknown): unknown {
+  // 22021: a NUL in a text that no door has refused, such as a user name in an Authorization header.
+  if (error instanceof DatabaseError && error.code === '22021') {
+    return publicError('bad_request', {
+      description: 'A text in the request contains a NUL character.',
+      cause: error,
+    });
+  }
   // Whatever is not an answer of the server itself is a failure to reach it.
   if (error instanceof DatabaseError && !isServerTrouble(error)) return error;
   return new DatabaseUnavailable('PostgreSQL does not answer', { cause: error });

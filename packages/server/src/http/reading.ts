@@ -36,6 +36,9 @@ function readParameters(text: string): ReadonlyMap<string, string> {
   for (const [name, value] of new URLSearchParams(text)) {
     if (++count > parameterLimit)
       throw oauthError('invalid_request', `More than ${parameterLimit} parameters`);
+    if (!isStorable(name) || !isStorable(value)) {
+      throw oauthError('invalid_request', 'A parameter contains a NUL character or is not Unicode text');
+    }
     if (parameters.has(name))
       throw oauthError('invalid_request', `Parameter '${name}' is sent more than once`);
     parameters.set(name, value);
@@ -64,6 +67,11 @@ export async function readJson<Value>(context: DoorContext, schema: ZodType<Valu
   }
   if (isDeeper(json, depthLimit)) {
     throw publicError('bad_request', { description: `The body nests deeper than ${depthLimit} levels.` });
+  }
+  if (!isStorable(json)) {
+    throw publicError('bad_request', {
+      description: 'A text in the body contains a NUL character or half of a surrogate pair.',
+    });
   }
   const result = schema.safeParse(json);
   if (result.success) return result.data;
@@ -122,4 +130,14 @@ function mediaType(context: DoorContext): string {
 function isDeeper(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
   return levels === 0 || Object.values(value).some((member) => isDeeper(member, levels - 1));
+}
+
+/**
+ * Whether every text in a value can be stored and read again as it was: PostgreSQL knows no NUL, and half of a
+ * surrogate pair becomes another character on its way.
+ */
+export function isStorable(value: unknown): boolean {
+  if (typeof value === 'string') return value.isWellFormed() && !value.includes('\0');
+  if (typeof value !== 'object' || value === null) return true;
+  return Object.entries(value).every(([name, member]) => isStorable(name) && isStorable(member));
 }

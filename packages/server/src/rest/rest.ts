@@ -4,6 +4,7 @@ import type { Clock } from '#clock';
 import { UnitRefused } from '#database';
 import { OAuthError, publicError } from '#errors';
 import {
+  isStorable,
   newDoor,
   readJson,
   readQuery,
@@ -99,6 +100,11 @@ function readParameters(context: DoorContext): Record<string, string> {
 
 function parsePart(schema: ZodType | undefined, value: unknown, part: string): Record<string, unknown> {
   if (schema === undefined) return {};
+  if (!isStorable(value)) {
+    throw publicError('bad_request', {
+      description: `${part} contains a NUL character or is not Unicode text.`,
+    });
+  }
   const result = schema.safeParse(value);
   if (result.success) return result.data as Record<string, unknown>;
   const faults = result.error.issues.map(({ path, message }) =>
