@@ -25,7 +25,7 @@ export async function startEchoUpstream(): Promise<EchoUpstream> {
       body: '',
     };
     received.push(entry);
-    answer(request, response, entry);
+    answer(request, response, entry, received);
   });
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
@@ -64,7 +64,12 @@ export async function startEchoUpstream(): Promise<EchoUpstream> {
   };
 }
 
-function answer(request: IncomingMessage, response: ServerResponse, entry: Echo): void {
+function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  entry: Echo,
+  received: readonly Echo[],
+): void {
   const path = (request.url ?? '').replace(/\?.*/, '');
   switch (path) {
     case '/events':
@@ -123,6 +128,11 @@ function answer(request: IncomingMessage, response: ServerResponse, entry: Echo)
       response.writeHead(200, { 'content-length': 1000 });
       response.write('half');
       setTimeout(() => request.socket.destroy(), 50);
+      return;
+    case '/once-closed':
+      // Like a connection that was idle for too long.
+      if (received.filter(({ url }) => url === entry.url).length === 1) request.socket.destroy();
+      else response.end('asked again');
       return;
     case '/broken':
       request.socket.end('this is not HTTP\r\n\r\n');

@@ -221,6 +221,12 @@ describe('an upstream that fails', () => {
     expect(page.text).not.toContain('127.0.0.1');
   });
 
+  test('closes a connection as it is used again: what asks is asked again, what changes something is not', async () => {
+    expect((await world.ask(open, '/once-closed?1')).text).toBe('asked again');
+    expect((await world.ask(open, '/once-closed?2', { method: 'POST', body: 'x' })).status).toBe(502);
+    expect((await world.ask(open, '/once-closed?3', { method: 'DELETE' })).status).toBe(502);
+  });
+
   test('breaks off: the answer is cut and not ended', async () => {
     await expect(world.ask(open, '/cut')).rejects.toThrow(/aborted|hang up|ECONNRESET/);
   });

@@ -32,6 +32,9 @@ export function forward(
   const pool = needs.pools.find(forwarded.upstream, forwarded.teamSlug);
   const { protocol, hostname } = new URL(forwarded.upstream);
   const body = forwarded.hasBody ? bodyOf(request) : null;
+  // An upstream may close an idle connection in the moment that it is used again. What asks and sends nothing can be
+  // asked again (RFC 9110 section 9.2.2).
+  let mayAskAgain = body === null && (request.method === 'GET' || request.method === 'HEAD');
   return new Promise((resolve, reject) => {
     let controller: Dispatcher.DispatchController | undefined;
     let bodyBegun = false;
@@ -79,35 +82,50 @@ export function forward(
         response.end();
       },
       onResponseError(_controller, error) {
-        response.off('close', onClose);
         if (response.headersSent) {
+          response.off('close', onClose);
           // Too late for another answer: a cut connection is the only way to say that this one is not whole.
           response.destroy();
           resolve();
         } else if (response.destroyed) {
           resolve();
+        } else if (mayAskAgain && isBrokenConnection(error)) {
+          mayAskAgain = false;
+          dispatch();
         } else {
+          response.off('close', onClose);
           reject(upstreamError(error));
         }
       },
     };
-    try {
-      pool.dispatch(
-        {
-          path: forwarded.path,
-          method: request.method ?? 'GET',
-          headers: forwarded.headers,
-          body,
-          // The certificate is that of the upstream's own name, whatever `Host` says.
-          ...(protocol === 'https:' ? { servername: hostname } : {}),
-        },
-        handler,
-      );
-    } catch (error) {
-      response.off('close', onClose);
-      reject(upstreamError(error));
-    }
+    const dispatch = () => {
+      try {
+        pool.dispatch(
+          {
+            path: forwarded.path,
+            method: request.method ?? 'GET',
+            headers: forwarded.headers,
+            body,
+            // The certificate is that of the upstream's own name, whatever `Host` says.
+            ...(protocol === 'https:' ? { servername: hostname } : {}),
+          },
+          handler,
+        );
+      } catch (error) {
+        response.off('close', onClose);
+        reject(upstreamError(error));
+      }
+    };
+    dispatch();
   });
+}
+
+function isBrokenConnection(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    'code' in error &&
+    /^(?:UND_ERR_SOCKET|ECONNRESET|EPIPE)$/.test(String(error.code))
+  );
 }
 
 /**
