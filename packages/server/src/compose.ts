@@ -247,19 +247,22 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     // It may be a host of its own, where the origin's style sheet is not: its pages carry their style.
     { base: urls.connect, doors: [connect], errors: pageErrors({ errorPage }) },
   ];
-  const hosts = createHostTable(config.roles.includes('identity') ? identityDoors : []);
+  const hosts = createHostTable(config.roles.includes('identity') ? identityDoors : [], logger);
   // A process that is no gateway knows no other host.
-  const elsewhere = createHostTable([{ base: elsewhereUrl, doors: [], errors: problemAnswer }]).find(
+  const elsewhere = createHostTable([{ base: elsewhereUrl, doors: [], errors: problemAnswer }], logger).find(
     new URL(elsewhereUrl).host,
   );
   const otherHosts = config.roles.includes('gateway') ? undefined : elsewhere;
-  const operations = createHostTable([
-    {
-      base: operationsUrl,
-      doors: [createOperationsDoor({ isReady: database.isAnswering })],
-      errors: problemAnswer,
-    },
-  ]).find(new URL(operationsUrl).host);
+  const operations = createHostTable(
+    [
+      {
+        base: operationsUrl,
+        doors: [createOperationsDoor({ isReady: database.isAnswering })],
+        errors: problemAnswer,
+      },
+    ],
+    logger,
+  ).find(new URL(operationsUrl).host);
 
   const listeners: Listener[] = [];
   const gateway = createGateway({

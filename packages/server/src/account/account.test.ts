@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { createSilentLogger } from '#logger';
 import { apiTokenMigrations, createApiTokens } from '#api-tokens';
 import { auditMigrations, createAudit } from '#audit';
 import { createShiftedClock } from '#clock';
@@ -120,9 +121,10 @@ describeOnBothDatabases('the account pages', (openDatabase) => {
       approve: (id, { user }) => Promise.resolve(void decided.push(`allow ${id} ${user.email}`)),
       cancel: (id) => Promise.resolve(void decided.push(`cancel ${id}`)),
     };
-    const table = createHostTable([
-      { base: origin, doors: account.doors(signIn), errors: pageErrors(pages) },
-    ]);
+    const table = createHostTable(
+      [{ base: origin, doors: account.doors(signIn), errors: pageErrors(pages) }],
+      createSilentLogger(),
+    );
     const fetch = async (request: Request): Promise<Response> => {
       const application = table.find('id.example.com');
       if (!application) throw new Error('the host is missing');

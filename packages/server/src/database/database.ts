@@ -1,7 +1,4 @@
 import type { Compilable, Kysely, RawBuilder } from 'kysely';
-import type { Clock } from '#clock';
-import { openPostgres } from './postgres.ts';
-import { openSqlite } from './sqlite.ts';
 import type { Bound, Outcome, Unit } from './statement.ts';
 
 export type DatabaseAddress =
@@ -35,10 +32,3 @@ export type Database = {
   isAnswering(): Promise<boolean>;
   close(): Promise<void>;
 };
-
-/** Opens SQLite (WAL, `synchronous=FULL`) or a pool to PostgreSQL. Throws `DatabaseUnavailable` when SQLite's file cannot be opened. */
-export function openDatabase(address: DatabaseAddress, clock: Clock): Database {
-  return address.dialect === 'sqlite'
-    ? openSqlite(address.path, clock)
-    : openPostgres(address.connectionString, clock);
-}

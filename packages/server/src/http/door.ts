@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Hono, type Context } from 'hono';
-import { oauthAnswer, problemAnswer } from './error-answers.ts';
+import type { Context, Hono } from 'hono';
 
 /** What the listener knows of a request before any door does. */
 export type RequestFacts = {
@@ -28,17 +27,3 @@ export type Door = Hono<DoorEnv>;
 
 /** Turns an error into an answer in the shape that a door's callers expect. */
 export type ErrorAnswer = (error: unknown, context: DoorContext) => Response | Promise<Response>;
-
-/** A door: a small router whose errors are answered in one shape. Unknown paths are the host table's business. */
-export function newDoor(errors: 'oauth' | 'problem' | ErrorAnswer): Door {
-  const answerError: ErrorAnswer =
-    errors === 'oauth' ? oauthAnswer : errors === 'problem' ? problemAnswer : errors;
-  const door: Door = new Hono<DoorEnv>({ strict: true });
-  door.onError((error, context) => {
-    context.set('failure', error);
-    return answerError(error, context);
-  });
-  return door;
-}
-
-export { oauthAnswer, problemAnswer };

@@ -1,6 +1,8 @@
 import { Hono } from 'hono';
 import { publicError } from '#errors';
+import type { Logger } from '#logger';
 import type { Door, DoorEnv, ErrorAnswer } from './door.ts';
+import { answerOf } from './error-answers.ts';
 
 /** The doors of one base URL, and how an unknown path below it is answered. */
 export type Mount = { readonly base: string; readonly doors: readonly Door[]; readonly errors: ErrorAnswer };
@@ -12,15 +14,15 @@ export type Application = Hono<DoorEnv>;
  * `https://id.example.com/api`) or have one each; the configuration alone decides, never a header.
  * `find` takes a `host[:port]` and answers undefined for a host that is not ours: the gateway's business.
  */
-export function createHostTable(mounts: readonly Mount[]) {
+export function createHostTable(mounts: readonly Mount[], logger: Logger) {
   const byHost = Map.groupBy(mounts, ({ base }) => new URL(base).host);
-  const applications = new Map([...byHost].map(([host, own]) => [host, createApplication(own)]));
+  const applications = new Map([...byHost].map(([host, own]) => [host, createApplication(own, logger)]));
   return {
     find: (host: string): Application | undefined => applications.get(withoutDefaultPort(host.toLowerCase())),
   };
 }
 
-function createApplication(mounts: readonly Mount[]): Application {
+function createApplication(mounts: readonly Mount[], logger: Logger): Application {
   const application: Application = new Hono<DoorEnv>({ strict: true });
   const defaults = defaultHeaders(mounts);
   application.use(async (context, next) => {
@@ -30,6 +32,11 @@ function createApplication(mounts: readonly Mount[]): Application {
     // all the rest of this layer.
     for (const [name, value] of defaults) context.env.outgoing?.setHeader(name, value);
     await next();
+    const failure = context.get('failure');
+    if (failure === undefined) return;
+    const { ours, code } = answerOf(failure);
+    if (ours)
+      logger.error('failure', { reference: context.env.facts.reference, code, ...describeFailure(failure) });
   });
   // The deeper path first, so that an unknown path below `/api` is answered as the API answers.
   const byDepth = mounts.toSorted((one, other) => pathOf(other.base).length - pathOf(one.base).length);
@@ -75,4 +82,11 @@ function pathOf(base: string): string {
 /** `URL` drops the default port of its scheme; a client may send it. */
 function withoutDefaultPort(host: string): string {
   return host.replace(/:(?:80|443)$/, '');
+}
+
+/** What an operator needs of a failure. Its other members stay out: a database puts values of rows into them. */
+function describeFailure(failure: unknown): Record<string, unknown> {
+  if (!(failure instanceof Error)) return { failure: typeof failure };
+  const { name, message, stack, cause } = failure;
+  return { failure: name, message, stack, cause: cause instanceof Error ? cause.message : undefined };
 }

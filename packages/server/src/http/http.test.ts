@@ -85,10 +85,13 @@ beforeAll(async () => {
     requireSameOrigin(context, 'https://id.example.com');
     return context.text('ok');
   });
-  const hosts = createHostTable([
-    { base: 'https://id.example.com', doors: [origin], errors: problemAnswer },
-    { base: 'https://id.example.com/api', doors: [rest, token], errors: oauthAnswer },
-  ]);
+  const hosts = createHostTable(
+    [
+      { base: 'https://id.example.com', doors: [origin], errors: problemAnswer },
+      { base: 'https://id.example.com/api', doors: [rest, token], errors: oauthAnswer },
+    ],
+    createSilentLogger(),
+  );
   listener = await listen({
     host: '127.0.0.1',
     port: 0,

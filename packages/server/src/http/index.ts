@@ -3,12 +3,12 @@
 export { createClientAddress } from './client-address.ts';
 export { cookieHeader, readCookie, secureCookieName } from './cookies.ts';
 export type { CookieOptions } from './cookies.ts';
-export { newDoor, oauthAnswer, problemAnswer } from './door.ts';
 export type { Door, DoorContext, DoorEnv, ErrorAnswer, RequestFacts } from './door.ts';
-export { answerOf } from './error-answers.ts';
+export { answerOf, oauthAnswer, problemAnswer } from './error-answers.ts';
 export type { Answer } from './error-answers.ts';
 export { createHostTable } from './host-table.ts';
 export type { Mount } from './host-table.ts';
+export { newDoor } from './new-door.ts';
 export { publicDocument } from './public-document.ts';
 export { isStorable, readForm, readJson, readQuery } from './reading.ts';
 export { createOperationsDoor } from './operations-door.ts';

@@ -1,4 +1,5 @@
-import { newDoor, type Door } from './door.ts';
+import type { Door } from './door.ts';
+import { newDoor } from './new-door.ts';
 
 /**
  * Health, on a listener of its own that the public never reaches: `/livez` says that the process runs, `/readyz`

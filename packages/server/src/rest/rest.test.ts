@@ -9,6 +9,7 @@ import {
   type Route,
 } from '@tessera/contract';
 import { describe, expect, it, test } from 'vitest';
+import { createSilentLogger } from '#logger';
 import { createShiftedClock } from '#clock';
 import { createHostTable, problemAnswer, type RestCall, type RestDoor } from '#http';
 import type { PresentedAccessToken, PresentedApiToken } from './caller.ts';
@@ -185,9 +186,10 @@ function api({
     findMembership: async (teamId) => (teamId === acme.id ? { role } : undefined),
     listTeamsOfUser: async () => [{ team: teams[0]!, role }],
   });
-  const table = createHostTable([
-    { base: 'http://localhost:4000/api', doors: [door], errors: problemAnswer },
-  ]);
+  const table = createHostTable(
+    [{ base: 'http://localhost:4000/api', doors: [door], errors: problemAnswer }],
+    createSilentLogger(),
+  );
   return async (path: string, init: RequestInit = {}, bearer: string | undefined = 'good') => {
     const headers = new Headers(init.headers);
     if (bearer !== '') headers.set('authorization', `Bearer ${bearer}`);
