@@ -49,7 +49,7 @@ export function showPage(context: DoorContext, page: Page): Response {
 }
 
 /** Errors of the origin's doors as pages, with the request's reference. */
-export function pageErrors(pages: Pages): ErrorAnswer {
+export function pageErrors(pages: Pick<Pages, 'errorPage'>): ErrorAnswer {
   return (error, context) => {
     const { status, code, title, description, mend, headers } = answerOf(error);
     const facts: ErrorFacts = {
