@@ -13,16 +13,16 @@ import {
   type AccountApiTokens,
   type TokenProjects,
   type TokenTeams,
-} from './api-tokens.ts';
+} from './self/api-tokens.ts';
 import { createBrowsers, type Browser } from './browsers.ts';
-import { createConsentDoor, type SignIn } from './consent.ts';
+import { createConsentDoor, type SignIn } from './entrance/consent.ts';
 import { createDesk, pageErrors } from './desk.ts';
-import { createFreshness } from './freshness.ts';
-import { createLoginDoor } from './login.ts';
-import { createPeopleDoor } from './people.ts';
-import { createProfileDoor } from './profile.ts';
-import { createSetupDoor } from './setup.ts';
-import { createTeamsDoor, type AccountTeams } from './teams.ts';
+import { createFreshness } from './self/freshness.ts';
+import { createLoginDoor } from './entrance/login.ts';
+import { createPeopleDoor } from './self/people.ts';
+import { createProfileDoor } from './self/profile.ts';
+import { createSetupDoor } from './entrance/setup.ts';
+import { createTeamsDoor, type AccountTeams } from './self/teams.ts';
 
 export type AccountNeeds = {
   /** Base URLs without a trailing slash. */

@@ -3,7 +3,7 @@
 // Not the authorization request (oauth, through the shape `SignIn`), not how pages look (pages).
 export { createAccount, type Account, type AccountNeeds } from './account.ts';
 export type { Browser, LoggedIn } from './browsers.ts';
-export type { RequestView, SignIn } from './consent.ts';
-export type { AccountApiTokens, TokenOfPerson, TokenProjects } from './api-tokens.ts';
-export type { AccountTeams, TeamOfPerson } from './teams.ts';
+export type { RequestView, SignIn } from './entrance/consent.ts';
+export type { AccountApiTokens, TokenOfPerson, TokenProjects } from './self/api-tokens.ts';
+export type { AccountTeams, TeamOfPerson } from './self/teams.ts';
 export { pageErrors } from './desk.ts';

@@ -3,7 +3,6 @@
 // Not the argon2 work itself (passwords), not the session that follows (sessions), not the pages (account).
 export { createCredentials, type Credentials, type PasswordLogin } from './credentials.ts';
 export { credentialMigrations } from './credential-migrations.ts';
-export { longestPassword, shortestPassword } from './password-policy.ts';
 export {
   createSetupLinks,
   type SetupLink,

@@ -11,7 +11,6 @@ export {
   notice,
   secretOnce,
   time,
-  timeline,
   type Field,
   type Meaning,
   type Option,

@@ -3,11 +3,11 @@ import { publicError } from '#errors';
 import type { Bound } from '#database';
 import { newDoor, readQuery, type Door } from '#http';
 import { hiddenFields, icon, notice, type Markup } from '#pages';
-import type { Browser, LoggedIn } from './browsers.ts';
-import { isLoggedIn, pageErrors, type Desk } from './desk.ts';
+import type { Browser, LoggedIn } from '../browsers.ts';
+import { isLoggedIn, pageErrors, type Desk } from '../desk.ts';
 import { formActionFor, hostOf } from './destinations.ts';
 import { authorizePath } from './login.ts';
-import { words } from './words.ts';
+import { words } from '../words.ts';
 
 /** What an authorization request asks of a person. */
 export type RequestView = {

@@ -1,7 +1,7 @@
 import { html } from 'hono/html';
 import { permissionTable, type Permission, type Role } from '@tessera/contract';
 import { button, card, checkbox, choice, field, hiddenFields, notice, type Markup } from '#pages';
-import { words } from './words.ts';
+import { words } from '../words.ts';
 
 /** Where a token works: one team, or every team of the person. */
 export type TokenScope = {

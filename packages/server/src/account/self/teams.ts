@@ -3,10 +3,10 @@ import { nameProblem } from '@tessera/protocol';
 import { PublicError } from '#errors';
 import { newDoor, type Door } from '#http';
 import { button, card, field, hiddenFields, type Markup } from '#pages';
-import type { LoggedIn } from './browsers.ts';
-import { isLoggedIn, pageErrors, type Desk } from './desk.ts';
+import type { LoggedIn } from '../browsers.ts';
+import { isLoggedIn, pageErrors, type Desk } from '../desk.ts';
 import { accountPage } from './frame.ts';
-import { words } from './words.ts';
+import { words } from '../words.ts';
 
 export type TeamOfPerson = { team: { id: string; slug: string; name: string }; role: string };
 

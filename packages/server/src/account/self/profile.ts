@@ -5,11 +5,11 @@ import { newDoor, type Door } from '#http';
 import { button, card, definitionList, field, hiddenFields, time, type Markup } from '#pages';
 import type { Session, Sessions } from '#sessions';
 import { personNameProblem, type Users } from '#users';
-import type { LoggedIn } from './browsers.ts';
-import { isLoggedIn, pageErrors, type Desk } from './desk.ts';
+import type { LoggedIn } from '../browsers.ts';
+import { isLoggedIn, pageErrors, type Desk } from '../desk.ts';
 import { deviceOf } from './devices.ts';
 import { accountPage } from './frame.ts';
-import { words } from './words.ts';
+import { words } from '../words.ts';
 
 export function createProfileDoor(needs: {
   desk: Desk;

@@ -1,8 +1,8 @@
 import { html } from 'hono/html';
 import { button, hiddenFields, type Layout, type Markup, type Page } from '#pages';
-import type { LoggedIn } from './browsers.ts';
-import type { Desk } from './desk.ts';
-import { words } from './words.ts';
+import type { LoggedIn } from '../browsers.ts';
+import type { Desk } from '../desk.ts';
+import { words } from '../words.ts';
 
 export type Tab = keyof typeof words.account.tabs;
 

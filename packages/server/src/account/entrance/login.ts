@@ -5,11 +5,11 @@ import type { Credentials } from '#credentials';
 import type { Bound, Database } from '#database';
 import { newDoor, readQuery, type Door } from '#http';
 import { button, field, hiddenFields, notice, type Markup } from '#pages';
-import type { Browser } from './browsers.ts';
+import type { Browser } from '../browsers.ts';
 import type { RequestView, SignIn } from './consent.ts';
-import { pageErrors, type Desk } from './desk.ts';
+import { pageErrors, type Desk } from '../desk.ts';
 import { formActionFor, parseReturnPath } from './destinations.ts';
-import { words } from './words.ts';
+import { words } from '../words.ts';
 
 type Aim = {
   /** The authorization request that waits for this login. */

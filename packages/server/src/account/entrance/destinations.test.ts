@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { formActionFor, hostOf, parseReturnPath } from './destinations.ts';
-import { deviceOf } from './devices.ts';
 
 describe('where a form may lead', () => {
   it('follows only paths of our own', () => {
@@ -27,18 +26,5 @@ describe('where a form may lead', () => {
     expect(formActionFor('http://[::1]:3000/cb')).toEqual(['https:', 'http:']);
     expect(hostOf('http://localhost:3000/cb')).toBe('localhost:3000');
     expect(hostOf('com.example.app:/cb')).toBe('com.example.app:…');
-  });
-});
-
-describe('the name of a device', () => {
-  it('is what a person would say', () => {
-    expect(deviceOf('Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/17 Safari/605')).toBe(
-      'Safari on macOS',
-    );
-    expect(deviceOf('Mozilla/5.0 (Windows NT 10.0) Chrome/149.0 Safari/537.36 Edg/149')).toBe(
-      'Edge on Windows',
-    );
-    expect(deviceOf('curl/8.5.0')).toBe('curl/8.5.0');
-    expect(deviceOf(undefined)).toBeUndefined();
   });
 });

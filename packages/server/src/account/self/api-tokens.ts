@@ -12,11 +12,11 @@ import {
   type TokenFormProblems,
   type TokenScope,
 } from './api-token-form.ts';
-import type { LoggedIn } from './browsers.ts';
-import { isLoggedIn, pageErrors, type Desk } from './desk.ts';
+import type { LoggedIn } from '../browsers.ts';
+import { isLoggedIn, pageErrors, type Desk } from '../desk.ts';
 import { accountPage } from './frame.ts';
 import type { Freshness } from './freshness.ts';
-import { words } from './words.ts';
+import { words } from '../words.ts';
 
 export type TokenOfPerson = {
   id: string;

@@ -6,11 +6,11 @@ import { publicError } from '#errors';
 import { newDoor, type Door } from '#http';
 import { button, card, field, hiddenFields, notice, secretOnce, time, type Markup } from '#pages';
 import { emailProblem, type User, type Users } from '#users';
-import type { Browser, LoggedIn } from './browsers.ts';
-import { isLoggedIn, pageErrors, type Desk } from './desk.ts';
+import type { Browser, LoggedIn } from '../browsers.ts';
+import { isLoggedIn, pageErrors, type Desk } from '../desk.ts';
 import type { Freshness } from './freshness.ts';
 import { accountPage } from './frame.ts';
-import { words } from './words.ts';
+import { words } from '../words.ts';
 
 const shownAtMost = 500;
 

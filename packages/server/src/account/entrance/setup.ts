@@ -7,9 +7,9 @@ import { publicError } from '#errors';
 import { newDoor, readQuery, type Door, type DoorContext } from '#http';
 import { button, field, hiddenFields, notice } from '#pages';
 import { emailProblem, personNameProblem, type Users } from '#users';
-import type { Browser } from './browsers.ts';
-import { pageErrors, type Desk } from './desk.ts';
-import { words } from './words.ts';
+import type { Browser } from '../browsers.ts';
+import { pageErrors, type Desk } from '../desk.ts';
+import { words } from '../words.ts';
 
 type Filled = { name: string; email: string };
 type Problems = { name?: string | undefined; email?: string | undefined; password?: string | undefined };
