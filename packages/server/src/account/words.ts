@@ -34,7 +34,6 @@ export const words = {
     title: 'Allow this app?',
     sentenceStart: 'wants to sign you in with your account here.',
     by: 'by',
-    verified: 'Verified',
     unverifiedTitle: 'Not verified',
     unverified: (team: string) =>
       `Nobody here has checked who stands behind “${team}”. Allow it only if you know the app.`,
@@ -95,7 +94,6 @@ export const words = {
     create: 'New token',
     forTeam: (team: string) => `For ${team}`,
     forAll: 'For all your teams',
-    where: 'Where it works',
     newTitle: 'New API token',
     name: 'Name',
     nameHint: 'What it is for: “deploys from the build server”.',
@@ -123,7 +121,6 @@ export const words = {
     unused: 'not used yet',
     revoke: 'Revoke',
     revokeAbout: (name: string) => `Revoke the token ${name}`,
-    revoked: 'The token is revoked. It stopped working at once.',
   },
   people: {
     title: 'People',

@@ -80,24 +80,19 @@ export function choice(given: {
   </div>`;
 }
 
-/** A box to tick, with a line that explains it. Each has a name of its own: a form repeats none. */
-export function checkbox(given: {
-  name: string;
-  label: string;
-  code?: string;
-  hint?: string;
-  checked?: boolean;
-}): Markup {
+/** A box to tick, with the name of what it gives. Each has a name of its own: a form repeats none. */
+export function checkbox(given: { name: string; label: string; code?: string; checked?: boolean }): Markup {
+  const describedBy = given.code && `${given.name}-code`;
   return html`<div class="check">
     <input
       type="checkbox"
       id="${given.name}"
       name="${given.name}"
       ${given.checked ? html`checked` : ''}
-      ${attribute('aria-describedby', given.hint && `${given.name}-hint`)}
+      ${attribute('aria-describedby', describedBy)}
     />
-    <label for="${given.name}">${given.label}${given.code ? html` <code>${given.code}</code>` : ''}</label>
-    ${given.hint ? html`<p class="hint" id="${given.name}-hint">${given.hint}</p>` : ''}
+    <label for="${given.name}">${given.label}</label>
+    ${given.code ? html`<code id="${given.name}-code">${given.code}</code>` : ''}
   </div>`;
 }
 

@@ -116,7 +116,7 @@ function permissionChoice(scope: TokenScope, form: TokenForm, problem: string | 
         checkbox({
           name: `permission:${permission}`,
           label: permissionTable[permission].words,
-          hint: permission,
+          code: permission,
           checked: permissions !== 'role' && permissions.includes(permission),
         }),
       )}
