@@ -171,12 +171,27 @@ export function createAppStore(database: Database) {
       .orderBy('createdAt')
       .orderBy('id'),
   );
-  const listLiveSecrets = database.statement<{ appId: string }>()((value) =>
+  // App and secrets in one question: every request of a client asks it.
+  const findWithSecrets = database.statement<{ id: string }>()((value) =>
     query
-      .selectFrom('appSecrets')
-      .select(['id', 'hash', 'lastUsedAt'])
-      .where('appId', '=', value('appId'))
-      .where((live) => live.or([live('expiresAt', 'is', null), live('expiresAt', '>', database.now)])),
+      .selectFrom('apps')
+      .leftJoin('appSecrets', (join) =>
+        join
+          .onRef('appSecrets.appId', '=', 'apps.id')
+          .on((live) =>
+            live.or([
+              live('appSecrets.expiresAt', 'is', null),
+              live('appSecrets.expiresAt', '>', database.now),
+            ]),
+          ),
+      )
+      .selectAll('apps')
+      .select([
+        'appSecrets.id as secretId',
+        'appSecrets.hash as secretHash',
+        'appSecrets.lastUsedAt as secretUsedAt',
+      ])
+      .where('apps.id', '=', value('id')),
   );
   const noteUse = database.statement<{ id: string; at: number }>()((value) =>
     query
@@ -234,13 +249,17 @@ export function createAppStore(database: Database) {
         lastUsedAt: row.lastUsedAt ?? undefined,
       }));
     },
-    async listLiveSecrets(appId: string): Promise<LiveSecret[]> {
-      if (!isId('cl', appId)) return [];
-      return (await database.list(listLiveSecrets({ appId }))).map((row) => ({
-        id: row.id,
-        hash: row.hash,
-        lastUsedAt: row.lastUsedAt ?? undefined,
-      }));
+    async findWithSecrets(id: string): Promise<{ app: App; secrets: LiveSecret[] } | undefined> {
+      if (!isId('cl', id)) return undefined;
+      const rows = await database.list(findWithSecrets({ id }));
+      const [first] = rows;
+      if (first === undefined) return undefined;
+      const secrets: LiveSecret[] = [];
+      for (const { secretId, secretHash, secretUsedAt } of rows) {
+        if (secretId === null || secretHash === null) continue;
+        secrets.push({ id: secretId, hash: secretHash, lastUsedAt: secretUsedAt ?? undefined });
+      }
+      return { app: appOf(first), secrets };
     },
     noteUse: (id: string, at: number): Bound<unknown> => noteUse({ id, at }),
   };

@@ -97,9 +97,10 @@ describeOnBothDatabases('apps', (openDatabase) => {
     const { secret, clientSecret } = await apps.createSecret(app, undefined, actor);
     expect(hasValidChecksum(clientSecret, 'vcs_')).toBe(true);
     expect(secret.last4).toBe(clientSecret.slice(-4));
-    expect(await apps.listLiveSecrets(app.id)).toEqual([
-      { id: secret.id, hash: hashSecret(clientSecret), lastUsedAt: undefined },
-    ]);
+    expect(await apps.findWithSecrets(app.id)).toEqual({
+      app,
+      secrets: [{ id: secret.id, hash: hashSecret(clientSecret), lastUsedAt: undefined }],
+    });
     expect(JSON.stringify(await apps.listSecrets(app.id))).not.toContain(clientSecret);
   });
 
@@ -114,7 +115,7 @@ describeOnBothDatabases('apps', (openDatabase) => {
       reason: { code: 'too_many_secrets' },
     });
     clock.advance(61_000);
-    expect(await apps.listLiveSecrets(app.id)).toEqual([]);
+    expect(await apps.findWithSecrets(app.id)).toEqual({ app, secrets: [] });
     const { secret } = await apps.createSecret(app, undefined, actor);
     await apps.deleteSecret(app, secret.id, actor);
     await expect(apps.deleteSecret(app, secret.id, actor)).rejects.toMatchObject({ code: 'not_found' });
@@ -124,7 +125,7 @@ describeOnBothDatabases('apps', (openDatabase) => {
     const { apps, clock } = await open();
     const app = await apps.create('team_a', fields, actor);
     await apps.createSecret(app, undefined, actor);
-    const live = async () => (await apps.listLiveSecrets(app.id))[0]!;
+    const live = async () => (await apps.findWithSecrets(app.id))!.secrets[0]!;
     await apps.noteSecretUse(await live());
     const first = (await live()).lastUsedAt;
     expect(first).toBeTypeOf('number');

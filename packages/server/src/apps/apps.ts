@@ -34,8 +34,8 @@ export type Apps = {
   /** Throws `not_found`. */
   deleteSecret(app: App, secretId: string, actor: AppActor): Promise<void>;
   listSecrets(appId: string): Promise<AppSecret[]>;
-  /** The secrets that may be presented now, as hashes. */
-  listLiveSecrets(appId: string): Promise<LiveSecret[]>;
+  /** An app with the secrets that may be presented now, as hashes. */
+  findWithSecrets(id: string): Promise<{ app: App; secrets: LiveSecret[] } | undefined>;
   /** Notes that a secret was used, at most once a minute: an authentication is not to be a write. */
   noteSecretUse(secret: LiveSecret): Promise<void>;
 };
@@ -63,7 +63,7 @@ export function createApps({ database, clock, audit, wire }: AppsNeeds): Apps {
   return {
     find: store.find,
     listSecrets: store.listSecrets,
-    listLiveSecrets: store.listLiveSecrets,
+    findWithSecrets: store.findWithSecrets,
 
     async create(teamId, fields, actor) {
       const now = clock.now();

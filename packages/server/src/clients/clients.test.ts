@@ -17,7 +17,7 @@ function clientsWith(methods: TokenEndpointAuthMethod[]) {
   const { authenticate } = createClients({
     apps: {
       find: async (id) => (id === 'cl_a' ? app : undefined),
-      listLiveSecrets: async (id) => (id === 'cl_a' ? live : []),
+      findWithSecrets: async (id) => (id === 'cl_a' ? { app, secrets: live } : undefined),
       noteSecretUse: async ({ id }) => void used.push(id),
     },
   });

@@ -2,7 +2,7 @@ import type { App, Apps, LiveSecret } from '#apps';
 import { equalInConstantTime, hashSecret } from '#sealing';
 import { failedAuthentication, parseClientCredentials } from './client-credentials.ts';
 
-export type ClientsNeeds = { apps: Pick<Apps, 'find' | 'listLiveSecrets' | 'noteSecretUse'> };
+export type ClientsNeeds = { apps: Pick<Apps, 'find' | 'findWithSecrets' | 'noteSecretUse'> };
 
 /**
  * The app that a request comes from. Throws OAuthError `invalid_client`, or `invalid_request` when it authenticates
@@ -28,14 +28,14 @@ export function createClients({ apps }: ClientsNeeds): { authenticate: Authentic
         validateMethod(app, method);
         return app;
       }
-      const [app, secrets] = await Promise.all([apps.find(clientId), apps.listLiveSecrets(clientId)]);
-      const secret = findSecret(secrets, hashSecret(credentials.clientSecret));
-      if (app === undefined || secret === undefined) {
+      const found = await apps.findWithSecrets(clientId);
+      const secret = findSecret(found?.secrets ?? [], hashSecret(credentials.clientSecret));
+      if (found === undefined || secret === undefined) {
         throw failedAuthentication('The client is unknown, or its secret is wrong or expired', withHeader);
       }
-      validateMethod(app, method);
+      validateMethod(found.app, method);
       await apps.noteSecretUse(secret);
-      return app;
+      return found.app;
     },
   };
 }

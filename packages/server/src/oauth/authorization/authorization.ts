@@ -7,7 +7,7 @@ import {
 } from '@tessera/protocol';
 import type { App, Apps } from '#apps';
 import type { Bound, Database, Expected } from '#database';
-import { OAuthError, oauthError, publicError } from '#errors';
+import { OAuthError, oauthError, PublicError, publicError } from '#errors';
 import { readForm, readQuery, type Door, type DoorContext } from '#http';
 import type { AuthorizationParameters, Requests } from '#requests';
 import type { Endpoint } from '../endpoint.ts';
@@ -53,9 +53,7 @@ export function createAuthorization(needs: AuthorizationNeeds): Endpoint {
     try {
       redirectUri = parseRedirectUri(sent, app, !isPost && (await isOwner(context, app)));
     } catch (error) {
-      if (error instanceof Error && 'description' in error) {
-        await database.write([statement, failed('request', { description: String(error.description) })]);
-      }
+      if (error instanceof PublicError) await database.write([statement, failed('request', error)]);
       throw error;
     }
     const responseMode = parseResponseMode(sent);

@@ -2,11 +2,11 @@ import { matchesRedirectUri, verifyS256 } from '@tessera/protocol';
 import type { App } from '#apps';
 import type { Codes } from '#codes';
 import type { Database } from '#database';
-import { oauthError } from '#errors';
-import type { IssueIdToken, TokenFamily, Tokens } from '#tokens';
+import { OAuthError, oauthError } from '#errors';
+import type { IssueContext, IssueIdToken, Tokens } from '#tokens';
 import { authorizationCodePurpose, type AuthorizationCode } from '../../authorization/authorization-code.ts';
 import type { AttemptSteps, FindUser } from '../../shapes.ts';
-import type { Grant } from '../grant.ts';
+import type { Grant, GrantedTokens } from '../grant.ts';
 
 export type AuthorizationCodeNeeds = {
   database: Pick<Database, 'tryWrite' | 'write'>;
@@ -56,6 +56,40 @@ export function createAuthorizationCodeGrant(needs: AuthorizationCodeNeeds): Gra
     }
   }
 
+  /** Ends what the first use gave, and says so. */
+  async function refuseReuse(code: AuthorizationCode, context: IssueContext): Promise<never> {
+    await tokens.endAfterCodeReuse(code.family, context);
+    throw oauthError('invalid_grant', 'The code was used before: all tokens it gave are revoked');
+  }
+
+  /** Undefined when another request used the code up first. */
+  async function redeem(
+    secret: string,
+    code: AuthorizationCode,
+    client: App,
+    context: IssueContext,
+  ): Promise<GrantedTokens | undefined> {
+    const { family, nonce, reference } = code;
+    const user = await needs.findUser(family.userId);
+    if (user === undefined || user.disabledAt !== undefined) {
+      throw oauthError('invalid_grant', 'The account is disabled');
+    }
+    const { statements, ...issued } = tokens.prepareFamily(family, context);
+    // Signed before the commit: a key that cannot sign must not cost the person their code.
+    const { accessToken } = issued;
+    const algorithm = client.idTokenSignedResponseAlg;
+    const idToken = family.scopes.includes('openid')
+      ? await needs.issueIdToken({ family, user, algorithm, accessToken, nonce })
+      : undefined;
+    const outcome = await database.tryWrite([
+      codes.redeem(authorizationCodePurpose, secret),
+      ...statements,
+      attempts.step(reference, { step: 'tokens', outcome: 'ok' }),
+    ]);
+    if (!outcome.committed) return undefined;
+    return { ...issued, ...(idToken === undefined ? {} : { idToken }) };
+  }
+
   return {
     grantType: 'authorization_code',
     async issue({ client, form, reference }) {
@@ -67,60 +101,29 @@ export function createAuthorizationCodeGrant(needs: AuthorizationCodeNeeds): Gra
       if (found === undefined || found.payload.family.clientId !== client.id) {
         throw oauthError('invalid_grant', 'The code is unknown, or was issued to another client');
       }
-      const { payload: code } = found;
-      const { family } = code;
-      const reused = async () => {
-        await tokens.endAfterCodeReuse(family, context);
-        return oauthError('invalid_grant', 'The code was used before: all tokens it gave are revoked');
-      };
-      if (found.state === 'used') throw await reused();
-      if (found.state === 'expired')
-        throw oauthError('invalid_grant', 'The code has expired: it lives 60 seconds');
-
+      const { payload: code, state } = found;
+      if (state === 'used') return refuseReuse(code, context);
+      if (state === 'expired') throw expired();
+      let granted: GrantedTokens | undefined;
       try {
         await validate(code, client, form);
-        const user = await needs.findUser(family.userId);
-        if (user === undefined || user.disabledAt !== undefined) {
-          throw oauthError('invalid_grant', 'The account is disabled');
-        }
-        const { statements, ...issued } = tokens.prepareFamily(family, context);
-        // Signed before the commit: a key that cannot sign must not cost the person their code.
-        const idToken = await issueIdTokenFor(family, user, issued.accessToken);
-        const outcome = await database.tryWrite([
-          codes.redeem(authorizationCodePurpose, secret),
-          ...statements,
-          attempts.step(code.reference, { step: 'tokens', outcome: 'ok' }),
-        ]);
-        if (outcome.committed) return { ...issued, ...(idToken === undefined ? {} : { idToken }) };
+        granted = await redeem(secret, code, client, context);
       } catch (error) {
-        if (error instanceof Error && 'description' in error) {
-          const detail = String(error.description);
-          await database.write([
-            attempts.step(code.reference, { step: 'tokens', outcome: 'failed', detail }),
-          ]);
+        if (error instanceof OAuthError) {
+          const step = { step: 'tokens', outcome: 'failed', detail: error.description } as const;
+          await database.write([attempts.step(code.reference, step)]);
         }
         throw error;
       }
-      // Lost a race: used by another request, or expired between the two statements.
+      if (granted !== undefined) return granted;
+      // Used by another request, or expired, between the two statements.
       const now = await codes.find(authorizationCodePurpose, secret);
-      throw now?.state === 'used'
-        ? await reused()
-        : oauthError('invalid_grant', 'The code has expired: it lives 60 seconds');
-
-      function issueIdTokenFor(
-        of: TokenFamily,
-        user: Parameters<IssueIdToken>[0]['user'],
-        accessToken: string,
-      ) {
-        if (!of.scopes.includes('openid')) return undefined;
-        return needs.issueIdToken({
-          family: of,
-          user,
-          algorithm: client.idTokenSignedResponseAlg,
-          accessToken,
-          nonce: code.nonce,
-        });
-      }
+      if (now?.state === 'used') return refuseReuse(code, context);
+      throw expired();
     },
   };
+}
+
+function expired() {
+  return oauthError('invalid_grant', 'The code has expired: it lives 60 seconds');
 }
