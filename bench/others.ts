@@ -5,17 +5,12 @@ import type { Client } from './client.ts';
 
 export type RunningServer = { server: ServerProcess; url: string };
 
-function fileOf(name: string): string {
-  return new URL(`${name}/main.ts`, import.meta.url).pathname;
-}
-
 /** `oidc-provider` with its memory store. */
 export async function startOidcProvider(): Promise<RunningServer & { client: Client }> {
   const port = await findFreePort();
   const client = { id: 'bench', secret: randomBytes(32).toString('base64url') };
   const server = await startServer(
-    fileOf('oidc-provider'),
-    [`${port}`, client.id, client.secret],
+    ['bench/oidc-provider/main.ts', `${port}`, client.id, client.secret],
     {},
     (line) => line === 'listening',
   );
@@ -25,6 +20,10 @@ export async function startOidcProvider(): Promise<RunningServer & { client: Cli
 /** A bare `node:http` server that reads a form and answers JSON. */
 export async function startNodeHttp(): Promise<RunningServer> {
   const port = await findFreePort();
-  const server = await startServer(fileOf('node-http'), [`${port}`], {}, (line) => line === 'listening');
+  const server = await startServer(
+    ['bench/node-http/main.ts', `${port}`],
+    {},
+    (line) => line === 'listening',
+  );
   return { server, url: `http://localhost:${port}` };
 }

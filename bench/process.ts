@@ -2,6 +2,9 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** A server under load, in a process of its own. */
 export type ServerProcess = {
@@ -12,16 +15,16 @@ export type ServerProcess = {
 };
 
 /**
- * Runs a TypeScript file with this Node and waits for the line on standard output that says that it listens.
+ * Runs this Node with these arguments, from the root of the repository, and waits for the line on standard output that says that it listens.
  * Rejects with what it wrote to standard error when it ends before that.
  */
 export async function startServer(
-  file: string,
   parameters: readonly string[],
   variables: Readonly<Record<string, string>>,
   isReady: (line: string) => boolean,
 ): Promise<ServerProcess> {
-  const child = spawn(process.execPath, [file, ...parameters], {
+  const child = spawn(process.execPath, parameters, {
+    cwd: root,
     env: { PATH: process.env['PATH'], NODE_ENV: 'production', ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -44,7 +47,7 @@ export async function startServer(
     }
   }
   await stop();
-  throw new Error(`${file} ended before it listened:\n${complaints}`);
+  throw new Error(`node ${parameters.join(' ')} ended before it listened:\n${complaints}`);
 }
 
 /** The most memory that a process ever had (`VmHWM`), or what it has now (`VmRSS`), in MiB. Not a number off Linux. */

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createApiToken, setUpPerson } from '../tests/harness/front-door.ts';
 import { send } from '../tests/harness/send.ts';
@@ -6,7 +6,14 @@ import { createTesseraEnvironment, type BaseUrls } from '../tests/harness/tesser
 import type { Client } from './client.ts';
 import { startServer, type ServerProcess } from './process.ts';
 
-export const serverMain = new URL('../packages/server/src/main.ts', import.meta.url).pathname;
+/** What `npm start` runs: the figures are those that people get. */
+function readStartParameters(): string[] {
+  const file = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  const { scripts } = JSON.parse(file) as { scripts: { start: string } };
+  const [command, ...parameters] = scripts.start.split(' ');
+  if (command !== 'node') throw new Error(`npm start is not a call of node: ${scripts.start}`);
+  return parameters;
+}
 
 /** Ours, with a team and one app, set up through the front door as anybody would. */
 export type RunningTessera = BaseUrls & { server: ServerProcess; client: Client };
@@ -39,7 +46,7 @@ export async function startEmpty(): Promise<{ folder: string; urls: BaseUrls; se
     ...environment.variables,
     TESSERA_DATABASE_URL: `sqlite:${join(folder, 'tessera.db')}`,
   };
-  const server = await startServer(serverMain, ['serve'], variables, (line) => line.startsWith('listening'));
+  const server = await startServer(readStartParameters(), variables, (line) => line.startsWith('listening'));
   return { folder, urls, server };
 }
 

@@ -14,7 +14,11 @@ export type KnownTeams = ReturnType<typeof createKnownTeams>;
  */
 export function createKnownTeams(needs: { clock: Clock; findTeam(slug: string): Promise<unknown> }) {
   const { clock, findTeam } = needs;
-  const seenAt = new LRUCache<string, number>({ max: remembered });
+  const seenAt = new LRUCache<string, number>({
+    maxSize: remembered,
+    // Counted, not reserved: `max` would set aside all places at start.
+    sizeCalculation: () => 1,
+  });
 
   async function look(slug: string): Promise<boolean> {
     const team = await findTeam(slug);

@@ -1,8 +1,13 @@
 import { getRoute, openApiDocument } from '@tessera/contract';
 import { restDoor, type RestDoor } from '#http';
 
-/** `GET /openapi.json`: the contract as a document. */
+/** `GET /openapi.json`: the contract as a document, made when it is first asked for. */
 export function createOpenApiRest(instance: { api: string; version: string }): readonly RestDoor[] {
-  const document = openApiDocument(instance);
-  return [restDoor(getRoute('openapi.get'), async () => document)];
+  let document: ReturnType<typeof openApiDocument> | undefined;
+  return [
+    restDoor(getRoute('openapi.get'), async () => {
+      document ??= openApiDocument(instance);
+      return document;
+    }),
+  ];
 }

@@ -37,7 +37,11 @@ const remembered = 20_000;
 export function createWorkloads(needs: WorkloadsNeeds) {
   const { database, clock, audit, keys, urls } = needs;
   const ownUrls = Object.values(urls);
-  const reused = new LRUCache<string, { mintedAt: number; token: Promise<string> }>({ max: remembered });
+  const reused = new LRUCache<string, { mintedAt: number; token: Promise<string> }>({
+    maxSize: remembered,
+    // Counted, not reserved: `max` would set aside all places at start.
+    sizeCalculation: () => 1,
+  });
 
   /**
    * Mints a token and writes its audit record before handing it out. Its audience is the default one unless the
