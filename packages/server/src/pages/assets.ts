@@ -47,7 +47,9 @@ export function createAssets(base: string): Assets {
 /** The whole style without font files: what a page carries inline where it may ask for nothing. */
 export function readStyle(): string {
   const read = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8');
-  return `${read('look.css')}\n${read('pages.css')}`
+  return ['look.css', 'layout.css', 'controls.css', 'subjects.css']
+    .map(read)
+    .join('\n')
     .replaceAll(/\/\*[\s\S]*?\*\//g, '')
     .replaceAll(/\n\s*/g, '\n');
 }
