@@ -56,7 +56,14 @@ export async function send(url: string | URL, sending: Sending = {}): Promise<An
     request.once('timeout', () =>
       request.destroy(new Error(`${method} ${target.href} did not answer in time`)),
     );
-    request.once('error', reject);
+    request.once('error', (error) => {
+      // The server closed a resting connection in the moment in which it was used again: nothing was read of this.
+      if (request.reusedSocket && 'code' in error && error.code === 'ECONNRESET') {
+        resolve(send(url, sending));
+      } else {
+        reject(error);
+      }
+    });
     request.end(body);
   });
 }

@@ -15,6 +15,7 @@ export type SpawnedTessera = {
   /** Moves the time of all processes forward. */
   advance(milliseconds: number): Promise<void>;
   close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
 };
 
 const startLimitMs = 60_000;
@@ -41,21 +42,27 @@ export async function spawnTessera(
 
   try {
     for (let index = 0; index < processes; index++) {
-      const port = index === 0 ? environment.port : await findFreePort();
-      ports.push(port);
-      const child = fork(join(import.meta.dirname, 'tessera-process.ts'), {
-        env: {
-          ...withoutOurs(process.env),
-          ...environment.variables,
-          TESSERA_LISTEN: `127.0.0.1:${port}`,
-          TESSERA_OPERATIONS_LISTEN: `127.0.0.1:${await findFreePort()}`,
-          ...(careless ? { CARELESS: '1' } : {}),
-        },
-        execArgv: [],
-        stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      });
-      children.push(child);
-      const answer = await answerOf(child);
+      ports.push(index === 0 ? environment.port : await findFreePort());
+    }
+    // All at once, on a database that none of them has seen: they have to agree about its form and its keys.
+    const answers = await Promise.all(
+      ports.map(async (port) => {
+        const child = fork(join(import.meta.dirname, 'tessera-process.ts'), {
+          env: {
+            ...withoutOurs(process.env),
+            ...environment.variables,
+            TESSERA_LISTEN: `127.0.0.1:${port}`,
+            TESSERA_OPERATIONS_LISTEN: `127.0.0.1:${await findFreePort()}`,
+            ...(careless ? { CARELESS: '1' } : {}),
+          },
+          execArgv: [],
+          stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+        });
+        children.push(child);
+        return answerOf(child);
+      }),
+    );
+    for (const answer of answers) {
       if ('ready' in answer) setUpLink ??= answer.ready.setUpLink;
     }
   } catch (error) {
@@ -78,6 +85,7 @@ export async function spawnTessera(
       );
     },
     close,
+    [Symbol.asyncDispose]: close,
   };
 }
 

@@ -13,16 +13,20 @@ import {
   type Outcome,
   type Unit,
 } from './statement.ts';
+import { createTurns } from './turns.ts';
 
 const connectTimeoutMilliseconds = 1_500;
 const answerTimeoutMilliseconds = 5_000;
+const connections = 10;
+/** Fewer than there are connections: writes that wait for one row's lock must not keep the reads waiting. */
+const writesAtOnce = 8;
 const attempts = 5;
 
 /** Opens a pool. Nothing is connected yet: a database that is down shows at the first question. */
 export function openPostgres(connectionString: string, clock: Clock): Database {
   const pool = new Pool({
     connectionString,
-    max: 10,
+    max: connections,
     connectionTimeoutMillis: connectTimeoutMilliseconds,
     query_timeout: answerTimeoutMilliseconds,
     keepAlive: true,
@@ -75,10 +79,12 @@ export function openPostgres(connectionString: string, clock: Clock): Database {
     }
   };
 
+  // The pool's own queue ends with the timeout of a connect, as if a busy database were a dead one.
+  const turns = createTurns(writesAtOnce, answerTimeoutMilliseconds);
   const tryWrite = async (unit: Unit): Promise<Outcome> => {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await runUnit(unit);
+        return await turns.run(() => runUnit(unit));
       } catch (error) {
         if (isConflict(error) && attempt < attempts) continue;
         throw asUnavailable(error);
