@@ -1,18 +1,19 @@
+import {
+  appAuthMethods,
+  clientAssertionAlgorithms,
+  grantTypes,
+  identityScopes,
+  idTokenSigningAlgorithms,
+} from '@tessera/protocol';
 import { z } from 'zod';
-import { nameSchema, teamQuery, timeSchema, titleSchema } from './names.ts';
+import { nameSchema, teamQuery, timeSchema, titleSchema, webUrlSchema } from './names.ts';
 import { permissions } from './permissions.ts';
 
 // What a redirect URI may be (private schemes, loopback, no fragment) is the app room's own rule: it says why in words.
 const redirectUri = z.string().min(1).max(2_048);
 
-export const scopeSchema = z.enum(['openid', 'email', 'profile', 'offline_access']);
-export const appAuthMethodSchema = z.enum([
-  'client_secret_basic',
-  'client_secret_post',
-  'client_secret_jwt',
-  'private_key_jwt',
-  'none',
-]);
+export const scopeSchema = z.enum(identityScopes);
+export const appAuthMethodSchema = z.enum(appAuthMethods);
 
 /** A callback on the hosts of a project: the path is fixed, the host is one of the project's own. */
 export const redirectProjectSchema = z.strictObject({
@@ -24,6 +25,26 @@ export const redirectProjectSchema = z.strictObject({
   environments: z.array(nameSchema).min(1).max(20).default(['production']),
 });
 
+/** A project whose workload tokens stand for the app's secret, and in which environments. */
+export const linkedProjectSchema = z.strictObject({
+  projectId: z.string().min(1).max(64),
+  environments: z.array(nameSchema).min(1).max(20).default(['production']),
+});
+
+/** A key set (RFC 7517, 5) of public keys. */
+export const keySetSchema = z.strictObject({
+  keys: z
+    .array(z.record(z.string().max(64), z.unknown()))
+    .min(1)
+    .max(20),
+});
+
+/** An absolute URI without a fragment (RFC 8707, 2). */
+const resource = z
+  .string()
+  .max(2_048)
+  .regex(/^[a-z][a-z0-9+.-]*:[\x21\x23-\x7e]+$/, 'expected an absolute URI without a fragment');
+
 const writableFields = {
   name: titleSchema,
   slug: nameSchema,
@@ -33,25 +54,45 @@ const writableFields = {
   backchannelLogoutUri: redirectUri.nullable(),
   scopes: z.array(scopeSchema).max(10),
   permissions: z.array(z.enum(permissions)).max(permissions.length),
-  tokenEndpointAuthMethods: z.array(appAuthMethodSchema).min(1).max(5),
+  grantTypes: z.array(z.enum(grantTypes)).max(grantTypes.length),
+  tokenEndpointAuthMethods: z.array(appAuthMethodSchema).min(1).max(appAuthMethods.length),
+  tokenEndpointAuthSigningAlg: z
+    .enum(clientAssertionAlgorithms)
+    .nullable()
+    .meta({ description: 'The one algorithm of client assertions; null: any that the server takes' }),
+  jwks: keySetSchema.nullable().meta({ description: 'Public keys of client assertions' }),
+  jwksUri: webUrlSchema.nullable().meta({ description: 'Where they are published; not beside jwks' }),
+  linkedProjects: z.array(linkedProjectSchema).max(20),
   signInAccess: z.enum(['anyone', 'team']),
-  idTokenSignedResponseAlg: z.enum(['RS256', 'PS256', 'ES256', 'EdDSA']),
+  idTokenSignedResponseAlg: z
+    .enum(idTokenSigningAlgorithms)
+    .meta({ description: 'Of ID tokens, and of access tokens that are JWTs' }),
   accessTokenFormat: z.enum(['opaque', 'jwt']),
+  resources: z
+    .array(resource)
+    .max(50)
+    .meta({ description: 'Resource servers that the app may ask access tokens for (RFC 8707)' }),
+  protectedResources: z
+    .array(resource)
+    .max(50)
+    .meta({ description: 'Resource servers of the team that the app is: it may introspect their tokens' }),
   rotateRefreshTokens: z.boolean(),
   requirePkce: z.boolean(),
+  requirePushedAuthorizationRequests: z.boolean(),
+  dpopBoundAccessTokens: z.boolean(),
+  securityProfile: z.enum(['standard', 'fapi2']),
+  webMessage: z
+    .boolean()
+    .meta({ description: 'Takes answers in a popup (response_mode web_message.opener)' }),
 };
 const writable = z.strictObject(writableFields);
 
-export const createAppBody = writable.partial({
-  slug: true,
-  redirectProjects: true,
-  postLogoutRedirectUris: true,
-  backchannelLogoutUri: true,
-  permissions: true,
-  idTokenSignedResponseAlg: true,
-  accessTokenFormat: true,
-  rotateRefreshTokens: true,
-  requirePkce: true,
+export const createAppBody = writable.partial().required({
+  name: true,
+  redirectUris: true,
+  scopes: true,
+  tokenEndpointAuthMethods: true,
+  signInAccess: true,
 });
 export const updateAppBody = writable.partial();
 
@@ -67,7 +108,12 @@ export const appSchema = z.strictObject({
   id: z.string().meta({ description: 'The client_id' }),
   teamId: z.string(),
   ...writableFields,
+  logo: z.string().nullable().meta({ description: 'Path of the uploaded logo at the origin' }),
   firstParty: z.boolean(),
+  registration: z
+    .enum(['dashboard', 'dynamic', 'metadata-document'])
+    .meta({ description: 'How the app came about; all but the first are unverified' }),
+  expiresAt: timeSchema.nullable(),
   secrets: z.array(appSecretSchema),
   createdAt: timeSchema,
   updatedAt: timeSchema,

@@ -87,6 +87,14 @@ export type Permission = keyof typeof permissionTable;
 /** Every permission name, in the order of the table. */
 export const permissions = Object.keys(permissionTable) as [Permission, ...Permission[]];
 
+/**
+ * Whether an app may ask people for it: what a token may be given, and what only consent gives. Never what needs a
+ * fresh login, nor what builders alone may.
+ */
+export function isAppPermission(permission: Permission): boolean {
+  return ['if-given', 'per-project', 'by-consent'].includes(permissionTable[permission].grant);
+}
+
 /** The roles that hold a permission, with or without a fresh authentication: what a refusal tells the caller. */
 export function rolesThatMay(permission: Permission): Role[] {
   return roles.filter((role) => ['may', 'fresh'].includes(permissionTable[permission][role]));

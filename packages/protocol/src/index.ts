@@ -14,6 +14,13 @@ export {
   type PassportSubject,
   type WorkloadSubject,
 } from './subjects.ts';
+export {
+  DpopProofRefused,
+  dpopSigningAlgorithms,
+  verifyDpopProof,
+  type DpopProof,
+  type ExpectedDpopProof,
+} from './dpop.ts';
 export { codeChallengeS256, isCodeChallenge, isCodeVerifier, verifyS256 } from './pkce.ts';
 export { formatScope, identityScopes, isWithin, parseScope, type IdentityScope } from './scopes.ts';
 export {
@@ -24,6 +31,9 @@ export {
   type RedirectUriProblem,
 } from './redirect-uris.ts';
 export {
+  appAuthMethods,
+  clientAssertionAlgorithms,
+  deviceCodeGrantType,
   codeChallengeMethods,
   grantTypes,
   idTokenSigningAlgorithms,
@@ -39,4 +49,6 @@ export {
   type Prompt,
   type ResponseMode,
   type TokenEndpointAuthMethod,
+  type AppAuthMethod,
+  type ClientAssertionAlgorithm,
 } from './oauth-parameters.ts';

@@ -3,11 +3,32 @@ export const responseTypes = ['code'] as const;
 export const responseModes = ['query', 'form_post'] as const;
 export type ResponseMode = (typeof responseModes)[number];
 
-export const grantTypes = ['authorization_code', 'refresh_token', 'client_credentials'] as const;
+export const deviceCodeGrantType = 'urn:ietf:params:oauth:grant-type:device_code';
+export const grantTypes = [
+  'authorization_code',
+  'refresh_token',
+  'client_credentials',
+  deviceCodeGrantType,
+] as const;
 export type GrantType = (typeof grantTypes)[number];
 
 export const tokenEndpointAuthMethods = ['client_secret_basic', 'client_secret_post', 'none'] as const;
 export type TokenEndpointAuthMethod = (typeof tokenEndpointAuthMethods)[number];
+
+/** What an app can be registered with: also methods that the token endpoint does not serve yet. */
+export const appAuthMethods = [
+  'client_secret_basic',
+  'client_secret_post',
+  'client_secret_jwt',
+  'private_key_jwt',
+  'workload_token',
+  'none',
+] as const;
+export type AppAuthMethod = (typeof appAuthMethods)[number];
+
+/** Algorithms of client assertions: HS256 is `client_secret_jwt`, the others `private_key_jwt`. */
+export const clientAssertionAlgorithms = ['RS256', 'PS256', 'ES256', 'EdDSA', 'HS256'] as const;
+export type ClientAssertionAlgorithm = (typeof clientAssertionAlgorithms)[number];
 
 export const codeChallengeMethods = ['S256'] as const;
 

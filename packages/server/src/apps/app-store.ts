@@ -1,12 +1,7 @@
-import {
-  isId,
-  type IdTokenSigningAlgorithm,
-  type IdentityScope,
-  type TokenEndpointAuthMethod,
-} from '@tessera/protocol';
+import { isId } from '@tessera/protocol';
 import { sql } from 'kysely';
 import { exactly, type Bound, type Database, type Expected } from '#database';
-import { appNameKey, type App, type AppSecret } from './app.ts';
+import { appNameKey, defaultAppFields, type App, type AppSecret } from './app.ts';
 
 type AppRow = {
   id: string;
@@ -14,29 +9,30 @@ type AppRow = {
   name: string;
   nameKey: string;
   slug: string;
-  redirectUris: string;
-  postLogoutRedirectUris: string;
-  backchannelLogoutUri: string | null;
-  scopes: string;
-  tokenEndpointAuthMethods: string;
-  signInAccess: 'anyone' | 'team';
-  idTokenSignedResponseAlg: IdTokenSigningAlgorithm;
-  requirePkce: number;
+  settings: string;
+  registration: App['registration'];
+  expiresAt: number | null;
   firstParty: number;
   createdAt: number;
   updatedAt: number;
 };
+/** The fields of an app that no statement asks about. */
+type Settings = Omit<
+  App,
+  'id' | 'teamId' | 'name' | 'slug' | 'registration' | 'expiresAt' | 'firstParty' | 'createdAt' | 'updatedAt'
+>;
 type SecretRow = {
   id: string;
   appId: string;
   hash: string;
+  sealed: string | null;
   last4: string;
   createdAt: number;
   expiresAt: number | null;
   lastUsedAt: number | null;
 };
 type AppTables = { apps: AppRow; appSecrets: SecretRow };
-type WrittenFields = Omit<AppRow, 'id' | 'teamId' | 'firstParty' | 'createdAt'>;
+type WrittenFields = Omit<AppRow, 'id' | 'teamId' | 'registration' | 'createdAt'>;
 
 /** A secret that may be presented now, with the hash it is compared with. */
 export type LiveSecret = { id: string; hash: string; lastUsedAt: number | undefined };
@@ -66,14 +62,9 @@ export function createAppStore(database: Database) {
         name: value('name'),
         nameKey: value('nameKey'),
         slug: value('slug'),
-        redirectUris: value('redirectUris'),
-        postLogoutRedirectUris: value('postLogoutRedirectUris'),
-        backchannelLogoutUri: value('backchannelLogoutUri'),
-        scopes: value('scopes'),
-        tokenEndpointAuthMethods: value('tokenEndpointAuthMethods'),
-        signInAccess: value('signInAccess'),
-        idTokenSignedResponseAlg: value('idTokenSignedResponseAlg'),
-        requirePkce: value('requirePkce'),
+        settings: value('settings'),
+        registration: value('registration'),
+        expiresAt: value('expiresAt'),
         firstParty: value('firstParty'),
         createdAt: value('createdAt'),
         updatedAt: value('updatedAt'),
@@ -87,14 +78,9 @@ export function createAppStore(database: Database) {
         name: value('name'),
         nameKey: value('nameKey'),
         slug: value('slug'),
-        redirectUris: value('redirectUris'),
-        postLogoutRedirectUris: value('postLogoutRedirectUris'),
-        backchannelLogoutUri: value('backchannelLogoutUri'),
-        scopes: value('scopes'),
-        tokenEndpointAuthMethods: value('tokenEndpointAuthMethods'),
-        signInAccess: value('signInAccess'),
-        idTokenSignedResponseAlg: value('idTokenSignedResponseAlg'),
-        requirePkce: value('requirePkce'),
+        settings: value('settings'),
+        expiresAt: value('expiresAt'),
+        firstParty: value('firstParty'),
         updatedAt: value('updatedAt'),
       })
       .where('id', '=', value('id'))
@@ -129,7 +115,7 @@ export function createAppStore(database: Database) {
       .set({ firstParty: sql<number>`${sql.ref('firstParty')}` })
       .where('id', '=', value('id')),
   );
-  const insertSecret = database.statement<SecretRow & { most: number }>()((value) =>
+  const insertSecret = database.statement<Omit<SecretRow, 'sealed'> & { most: number }>()((value) =>
     query
       .insertInto('appSecrets')
       .columns(['id', 'appId', 'hash', 'last4', 'createdAt', 'expiresAt', 'lastUsedAt'])
@@ -209,7 +195,7 @@ export function createAppStore(database: Database) {
     },
     /** Which of a name and a slug another app has. */
     async findTaken(app: App): Promise<'name' | 'slug' | undefined> {
-      const nameKey = appNameKey(app.name);
+      const nameKey = appNameKey(app);
       const rows = await database.list(findByNameOrSlug({ nameKey, slug: app.slug }));
       const others = rows.filter((row) => row.id !== app.id);
       if (others.some((row) => row.nameKey === nameKey)) return 'name';
@@ -266,46 +252,36 @@ export function createAppStore(database: Database) {
 }
 
 function rowOf(app: App): AppRow {
+  const { id, teamId, name, slug, registration, expiresAt, firstParty, createdAt, updatedAt, ...settings } =
+    app;
   return {
-    id: app.id,
-    teamId: app.teamId,
-    name: app.name,
-    nameKey: appNameKey(app.name),
-    slug: app.slug,
-    redirectUris: JSON.stringify(app.redirectUris),
-    postLogoutRedirectUris: JSON.stringify(app.postLogoutRedirectUris),
-    backchannelLogoutUri: app.backchannelLogoutUri ?? null,
-    scopes: app.scopes.join(' '),
-    tokenEndpointAuthMethods: app.tokenEndpointAuthMethods.join(' '),
-    signInAccess: app.signInAccess,
-    idTokenSignedResponseAlg: app.idTokenSignedResponseAlg,
-    requirePkce: app.requirePkce ? 1 : 0,
-    firstParty: app.firstParty ? 1 : 0,
-    createdAt: app.createdAt,
-    updatedAt: app.updatedAt,
+    id,
+    teamId,
+    name,
+    nameKey: appNameKey(app),
+    slug,
+    settings: JSON.stringify(settings satisfies Settings),
+    registration,
+    expiresAt: expiresAt ?? null,
+    firstParty: firstParty ? 1 : 0,
+    createdAt,
+    updatedAt,
   };
 }
 
 function appOf(row: AppRow): App {
   return {
+    // A field that came after the app was stored is as it is for a new app.
+    ...defaultAppFields,
+    ...(JSON.parse(row.settings) as Settings),
     id: row.id,
     teamId: row.teamId,
     name: row.name,
     slug: row.slug,
-    redirectUris: JSON.parse(row.redirectUris) as string[],
-    postLogoutRedirectUris: JSON.parse(row.postLogoutRedirectUris) as string[],
-    backchannelLogoutUri: row.backchannelLogoutUri ?? undefined,
-    scopes: wordsOf<IdentityScope>(row.scopes),
-    tokenEndpointAuthMethods: wordsOf<TokenEndpointAuthMethod>(row.tokenEndpointAuthMethods),
-    signInAccess: row.signInAccess,
-    idTokenSignedResponseAlg: row.idTokenSignedResponseAlg,
-    requirePkce: row.requirePkce === 1,
+    registration: row.registration,
+    expiresAt: row.expiresAt ?? undefined,
     firstParty: row.firstParty === 1,
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
   };
-}
-
-function wordsOf<Word extends string>(text: string): Word[] {
-  return text === '' ? [] : (text.split(' ') as Word[]);
 }

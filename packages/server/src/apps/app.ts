@@ -1,39 +1,76 @@
-import {
-  identityScopes,
-  redirectUriProblem,
-  type GrantType,
-  type IdTokenSigningAlgorithm,
-  type IdentityScope,
-  type TokenEndpointAuthMethod,
+import type { Permission } from '@tessera/contract';
+import type {
+  AppAuthMethod,
+  ClientAssertionAlgorithm,
+  GrantType,
+  IdentityScope,
+  IdTokenSigningAlgorithm,
 } from '@tessera/protocol';
-import { publicError } from '#errors';
 
-/** An OAuth client registered by a team. Times are milliseconds since the epoch. */
-export type App = {
-  /** The `client_id`. */
-  id: string;
-  teamId: string;
+/** What a team decides about its app. */
+export type AppFields = {
   /** Unique in the instance, whatever its letter case: it is what people trust on the consent page. */
   name: string;
   slug: string;
   redirectUris: readonly string[];
+  /** Callbacks with a fixed path, on the hosts of projects of the team. */
+  redirectProjects: readonly RedirectProject[];
   postLogoutRedirectUris: readonly string[];
   backchannelLogoutUri: string | undefined;
   scopes: readonly IdentityScope[];
-  tokenEndpointAuthMethods: readonly TokenEndpointAuthMethod[];
+  /** What it may ask people to let it do at the REST API, in one team that they choose. */
+  permissions: readonly Permission[];
+  grantTypes: readonly GrantType[];
+  tokenEndpointAuthMethods: readonly AppAuthMethod[];
+  /** The one algorithm of its client assertions; undefined: any that the server takes. */
+  tokenEndpointAuthSigningAlg: ClientAssertionAlgorithm | undefined;
+  /** Public keys of its client assertions, or where they are published; never both. */
+  jwks: KeySet | undefined;
+  jwksUri: string | undefined;
+  /** Projects of the team whose workload tokens are client assertions of it. */
+  linkedProjects: readonly LinkedProject[];
   /** `team`: only members of the owning team may sign in. */
   signInAccess: 'anyone' | 'team';
+  /** Of ID tokens, and of access tokens that are JWTs. */
   idTokenSignedResponseAlg: IdTokenSigningAlgorithm;
+  accessTokenFormat: 'opaque' | 'jwt';
+  /** Resource servers that it may ask access tokens for (RFC 8707). */
+  resources: readonly string[];
+  /** Resource servers that it is: it may introspect tokens for them, of apps of its team. */
+  protectedResources: readonly string[];
+  /** False only when its tokens are bound to a key. */
+  rotateRefreshTokens: boolean;
   /** False is the legacy switch of a confidential app; a public app always needs PKCE. */
   requirePkce: boolean;
+  /** RFC 9126, 6. */
+  requirePushedAuthorizationRequests: boolean;
+  /** RFC 9449, 5.2. */
+  dpopBoundAccessTokens: boolean;
+  securityProfile: 'standard' | 'fapi2';
+  /** Takes answers in a popup (`response_mode=web_message.opener`). */
+  webMessage: boolean;
+};
+
+/** An OAuth client. Times are milliseconds since the epoch. */
+export type App = AppFields & {
+  /** The `client_id`. */
+  id: string;
+  teamId: string;
+  /** Path of the uploaded logo at the origin. */
+  logo: string | undefined;
   /** Skips consent; set by instance administrators alone. */
   firstParty: boolean;
+  /** How it came about: an app that nobody of us registered is unverified. */
+  registration: 'dashboard' | 'dynamic' | 'metadata-document';
+  /** When a dynamic registration ends. */
+  expiresAt: number | undefined;
   createdAt: number;
   updatedAt: number;
 };
 
-/** What a team decides about its app. */
-export type AppFields = Omit<App, 'id' | 'teamId' | 'firstParty' | 'createdAt' | 'updatedAt'>;
+export type RedirectProject = { projectId: string; path: string; environments: readonly string[] };
+export type LinkedProject = { projectId: string; environments: readonly string[] };
+export type KeySet = { keys: readonly Readonly<Record<string, unknown>>[] };
 
 /** A secret as it may be shown after its making. */
 export type AppSecret = {
@@ -45,20 +82,56 @@ export type AppSecret = {
   lastUsedAt: number | undefined;
 };
 
+/** What a team need not decide: the safe choice of each. */
+export const defaultAppFields = {
+  redirectProjects: [],
+  postLogoutRedirectUris: [],
+  backchannelLogoutUri: undefined,
+  permissions: [],
+  grantTypes: ['authorization_code', 'refresh_token', 'client_credentials'],
+  tokenEndpointAuthSigningAlg: undefined,
+  jwks: undefined,
+  jwksUri: undefined,
+  linkedProjects: [],
+  idTokenSignedResponseAlg: 'RS256',
+  accessTokenFormat: 'opaque',
+  resources: [],
+  protectedResources: [],
+  rotateRefreshTokens: true,
+  requirePkce: true,
+  requirePushedAuthorizationRequests: false,
+  dpopBoundAccessTokens: false,
+  securityProfile: 'standard',
+  webMessage: false,
+} as const satisfies Partial<AppFields>;
+
+/** The fields that a registration must bring, and those that it may. */
+export type NewAppFields = Partial<AppFields> &
+  Pick<AppFields, 'name' | 'redirectUris' | 'scopes' | 'tokenEndpointAuthMethods' | 'signInAccess'>;
+
 /** Anybody can present a public app's id: it has no secret to prove itself with (RFC 6749, 2.1). */
 export function isPublicApp(app: Pick<App, 'tokenEndpointAuthMethods'>): boolean {
   return app.tokenEndpointAuthMethods.includes('none');
 }
 
 /** The grants an app may use: a public one cannot act for itself (RFC 6749, 4.4). */
-export function grantTypesOf(app: Pick<App, 'tokenEndpointAuthMethods'>): readonly GrantType[] {
-  return isPublicApp(app)
-    ? ['authorization_code', 'refresh_token']
-    : ['authorization_code', 'refresh_token', 'client_credentials'];
+export function grantTypesOf(
+  app: Pick<App, 'tokenEndpointAuthMethods' | 'grantTypes'>,
+): readonly GrantType[] {
+  return app.grantTypes.filter((grant) => grant !== 'client_credentials' || !isPublicApp(app));
 }
 
-/** Two names with one key look alike to a person. */
-export function appNameKey(name: string): string {
+/** Whether somebody of the instance answers for what the app says about itself. */
+export function isVerifiedApp(app: Pick<App, 'registration'>): boolean {
+  return app.registration === 'dashboard';
+}
+
+/**
+ * Two names with one key look alike to a person. An unverified app's name is never shown as if it were trusted, so
+ * any number may share one.
+ */
+export function appNameKey({ id, name, registration }: Pick<App, 'id' | 'name' | 'registration'>): string {
+  if (registration !== 'dashboard') return id;
   return name.normalize('NFKC').trim().replaceAll(/\s+/g, ' ').toLowerCase();
 }
 
@@ -71,53 +144,4 @@ export function slugFromName(name: string): string {
     .replaceAll(/^-+|-+$/g, '')
     .slice(0, 80);
   return slug === '' ? 'app' : slug;
-}
-
-/**
- * The rules over an app's fields. Throws `invalid_app`, saying which value of which field was received and what is
- * expected instead.
- */
-export function validateApp(fields: AppFields): void {
-  for (const [field, uris] of [
-    ['redirectUris', fields.redirectUris],
-    ['postLogoutRedirectUris', fields.postLogoutRedirectUris],
-  ] as const) {
-    for (const uri of uris) validateUri(field, uri);
-    const repeated = uris.find((uri, index) => uris.indexOf(uri) !== index);
-    if (repeated !== undefined)
-      throw invalidApp(field, `"${repeated}" is there twice.`, 'List each URL once.');
-  }
-  const { backchannelLogoutUri } = fields;
-  if (backchannelLogoutUri !== undefined) {
-    validateUri('backchannelLogoutUri', backchannelLogoutUri);
-    if (!/^https?:/.test(backchannelLogoutUri)) {
-      throw invalidApp('backchannelLogoutUri', `Received "${backchannelLogoutUri}".`, 'Give an https URL.');
-    }
-  }
-  const stranger = fields.scopes.find((scope) => !identityScopes.includes(scope));
-  if (stranger !== undefined) {
-    throw invalidApp(
-      'scopes',
-      `Received "${String(stranger)}".`,
-      `Use some of ${identityScopes.join(', ')}.`,
-    );
-  }
-  if (!fields.requirePkce && isPublicApp(fields)) {
-    throw invalidApp(
-      'requirePkce',
-      'PKCE cannot be optional for an app that authenticates with "none": nothing else would protect its codes.',
-      'Leave requirePkce true, or take "none" out of tokenEndpointAuthMethods.',
-    );
-  }
-}
-
-function validateUri(field: string, uri: string): void {
-  const problem = redirectUriProblem(uri);
-  if (problem !== undefined) {
-    throw invalidApp(field, `"${uri.slice(0, 200)}" cannot be registered: ${problem.reason}.`, problem.mend);
-  }
-}
-
-export function invalidApp(field: string, reason: string, mend: string) {
-  return publicError('invalid_app', { description: `${field}: ${reason}`, mend });
 }

@@ -8,15 +8,10 @@ import { appMigrations, createApps } from './index.ts';
 
 const fields = {
   name: 'Acme Shop',
-  slug: undefined,
   redirectUris: ['https://shop.example.com/cb'],
-  postLogoutRedirectUris: [],
-  backchannelLogoutUri: undefined,
   scopes: ['openid', 'email'],
   tokenEndpointAuthMethods: ['client_secret_basic'],
   signInAccess: 'anyone',
-  idTokenSignedResponseAlg: 'RS256',
-  requirePkce: true,
 } as const;
 const actor = { id: 'usr_a' };
 
@@ -70,6 +65,15 @@ describeOnBothDatabases('apps', (openDatabase) => {
       [{ redirectUris: ['https://a.example/', 'https://a.example/'] }, /twice/],
       [{ scopes: ['admin'] }, /scopes/],
       [{ tokenEndpointAuthMethods: ['none'], requirePkce: false }, /requirePkce/],
+      [{ tokenEndpointAuthMethods: ['private_key_jwt'] }, /keys to verify with/],
+      [{ tokenEndpointAuthMethods: ['workload_token'] }, /a project/],
+      [{ jwks: { keys: [{ kty: 'oct', k: 'c2VjcmV0' }] } }, /jwks.*oct/],
+      [{ jwks: { keys: [{ kty: 'EC', crv: 'P-256', x: 'x', y: 'y', d: 'd' }] } }, /private part/],
+      [{ jwks: { keys: [{ kty: 'EC' }] }, jwksUri: 'https://a.example/jwks' }, /jwksUri too/],
+      [{ jwksUri: 'http://a.example/jwks' }, /jwksUri/],
+      [{ permissions: ['connector:write'] }, /permissions: "connector:write"/],
+      [{ resources: ['https://api.example/#x'] }, /resources/],
+      [{ rotateRefreshTokens: false }, /rotateRefreshTokens.*bound to a key/],
     ] as const) {
       await expect(create(changes)).rejects.toMatchObject({
         code: 'invalid_app',

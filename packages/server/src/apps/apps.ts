@@ -4,7 +4,15 @@ import type { Clock } from '#clock';
 import type { Bound, Database } from '#database';
 import { publicError } from '#errors';
 import { hashSecret } from '#sealing';
-import { invalidApp, slugFromName, validateApp, type App, type AppFields, type AppSecret } from './app.ts';
+import {
+  defaultAppFields,
+  slugFromName,
+  type App,
+  type AppFields,
+  type AppSecret,
+  type NewAppFields,
+} from './app.ts';
+import { invalidApp, validateApp } from './app-rules.ts';
 import { createAppStore, type LiveSecret } from './app-store.ts';
 
 const mostSecrets = 2;
@@ -15,12 +23,10 @@ export type AppsNeeds = { database: Database; clock: Clock; audit: Audit; wire: 
 /** Who changes an app, for the audit log. */
 export type AppActor = { id: string; reference?: string };
 
-export type NewApp = Omit<AppFields, 'slug'> & { slug: string | undefined };
-
 export type Apps = {
   find(id: string): Promise<App | undefined>;
   /** Throws `invalid_app` (a rule is broken) or `app_name_taken`. */
-  create(teamId: string, fields: NewApp, actor: AppActor): Promise<App>;
+  create(teamId: string, fields: NewAppFields, actor: AppActor): Promise<App>;
   /** Changes only the given fields. Throws `invalid_app`, `app_name_taken`, or `app_changed` when it changed meanwhile. */
   update(app: App, changes: Partial<AppFields>, actor: AppActor): Promise<App>;
   /** Deletes the app with its secrets; `also` goes into the same unit (the end of its tokens). */
@@ -69,11 +75,15 @@ export function createApps({ database, clock, audit, wire }: AppsNeeds): Apps {
       const now = clock.now();
       const slug = fields.slug ?? slugFromName(fields.name);
       const app: App = {
+        ...defaultAppFields,
         ...fields,
         slug,
         id: createId('cl'),
         teamId,
+        logo: undefined,
         firstParty: false,
+        registration: 'dashboard',
+        expiresAt: undefined,
         createdAt: now,
         updatedAt: now,
       };

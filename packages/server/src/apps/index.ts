@@ -1,7 +1,7 @@
 // Apps: OAuth clients as teams register them, and their secrets (stored as hashes). Owns the tables `apps` and
 // `appSecrets` and the rules of registration. Not how an app proves itself (clients), not its tokens (tokens), not
 // what people allowed it (consents).
-export { grantTypesOf, isPublicApp } from './app.ts';
+export { grantTypesOf, isPublicApp, isVerifiedApp } from './app.ts';
 export type { App, AppSecret } from './app.ts';
 export { appMigrations } from './app-migrations.ts';
 export type { LiveSecret } from './app-store.ts';

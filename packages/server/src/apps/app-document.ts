@@ -1,0 +1,84 @@
+import type { AppDocument } from '@tessera/contract';
+import { tokenEndpointAuthMethods } from '@tessera/protocol';
+import type { App, AppFields, AppSecret } from './app.ts';
+import { invalidApp } from './app-rules.ts';
+
+/** An app as the wire shows it: what is not set is null there. */
+export function appDocument(app: App, secrets: readonly AppSecret[]): AppDocument {
+  const { redirectProjects, linkedProjects, jwks, ...fields } = app;
+  return {
+    ...fields,
+    redirectUris: [...app.redirectUris],
+    redirectProjects: redirectProjects.map((one) => ({ ...one, environments: [...one.environments] })),
+    postLogoutRedirectUris: [...app.postLogoutRedirectUris],
+    backchannelLogoutUri: app.backchannelLogoutUri ?? null,
+    scopes: [...app.scopes],
+    permissions: [...app.permissions],
+    grantTypes: [...app.grantTypes],
+    tokenEndpointAuthMethods: [...app.tokenEndpointAuthMethods],
+    tokenEndpointAuthSigningAlg: app.tokenEndpointAuthSigningAlg ?? null,
+    jwks: jwks === undefined ? null : { keys: jwks.keys.map((key) => ({ ...key })) },
+    jwksUri: app.jwksUri ?? null,
+    linkedProjects: linkedProjects.map((one) => ({ ...one, environments: [...one.environments] })),
+    resources: [...app.resources],
+    protectedResources: [...app.protectedResources],
+    logo: app.logo ?? null,
+    expiresAt: app.expiresAt ?? null,
+    secrets: secrets.map(secretDocument),
+  };
+}
+
+export function secretDocument(secret: AppSecret) {
+  return { ...secret, expiresAt: secret.expiresAt ?? null, lastUsedAt: secret.lastUsedAt ?? null };
+}
+
+type Body = { [Field in keyof AppFields]?: AppFields[Field] | null | undefined };
+
+/** The fields that were sent: null takes a value away, and what nothing stands behind is refused, not passed over. */
+export function appFieldsOf(body: Body): Partial<AppFields> {
+  refuseUnavailable(body);
+  const sent = Object.entries(body).filter(([, value]) => value !== undefined);
+  const fields = Object.fromEntries(
+    sent.map(([name, value]) => [name, withoutRepetition(value ?? undefined)]),
+  );
+  return fields as Partial<AppFields>;
+}
+
+// URLs that are there twice are refused with words instead (app-rules).
+function withoutRepetition(value: unknown): unknown {
+  const isWords = Array.isArray(value) && value.every((one) => typeof one === 'string' && !one.includes('/'));
+  return isWords ? [...new Set(value)] : value;
+}
+
+/** What is part of the contract, but not built yet. */
+function refuseUnavailable(body: Body): void {
+  const unbuilt = [
+    ['redirectProjects', (body.redirectProjects ?? []).length > 0, 'redirectUris'],
+    ['permissions', (body.permissions ?? []).length > 0, 'scopes'],
+    ['accessTokenFormat', body.accessTokenFormat === 'jwt', '"opaque"'],
+    ['resources', (body.resources ?? []).length > 0, 'none'],
+    ['protectedResources', (body.protectedResources ?? []).length > 0, 'none'],
+    ['rotateRefreshTokens', body.rotateRefreshTokens === false, 'true'],
+    [
+      'grantTypes',
+      (body.grantTypes ?? []).includes('urn:ietf:params:oauth:grant-type:device_code'),
+      'authorization_code',
+    ],
+    ['requirePushedAuthorizationRequests', body.requirePushedAuthorizationRequests === true, 'false'],
+    ['dpopBoundAccessTokens', body.dpopBoundAccessTokens === true, 'false'],
+    ['securityProfile', body.securityProfile === 'fapi2', '"standard"'],
+    ['webMessage', body.webMessage === true, 'false'],
+  ] as const;
+  for (const [field, isSent, instead] of unbuilt) {
+    if (isSent) throw invalidApp(field, 'This is not available on this server.', `Use ${instead} instead.`);
+  }
+  const served: readonly string[] = tokenEndpointAuthMethods;
+  const unserved = (body.tokenEndpointAuthMethods ?? []).find((method) => !served.includes(method));
+  if (unserved !== undefined) {
+    throw invalidApp(
+      'tokenEndpointAuthMethods',
+      `"${unserved}" is not available on this server.`,
+      `Use some of ${served.join(', ')}.`,
+    );
+  }
+}
