@@ -32,7 +32,7 @@ export const floors: readonly { name: string; rooms: readonly string[] }[] = [
   },
   {
     name: '1, services',
-    rooms: ['keys', 'codes', 'changes', 'audit', 'jobs', 'mail', 'limits'],
+    rooms: ['keys', 'codes', 'dpop', 'changes', 'audit', 'jobs', 'mail', 'limits'],
   },
   {
     name: '0, building',
