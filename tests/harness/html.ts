@@ -40,6 +40,21 @@ export function findForm(html: string, id: string, base: URL): HtmlForm {
   throw new Error(`${base.href} has no form #${id}: ${textOf(html).slice(0, 500)}`);
 }
 
+/** The fields of a form that a page sends to `action` (OAuth 2.0 Form Post Response Mode), or undefined. */
+export function findPostedForm(html: string, action: string): Record<string, string> | undefined {
+  for (const [, attributes = '', content = ''] of html.matchAll(/<form\b([^>]*)>([\s\S]*?)<\/form>/gi)) {
+    if (readAttribute(attributes, 'action') !== action) continue;
+    if (readAttribute(attributes, 'method')?.toLowerCase() !== 'post') continue;
+    return Object.fromEntries(
+      [...content.matchAll(/<input\b([^>]*)>/gi)].map(([, input = '']) => [
+        readAttribute(input, 'name') ?? '',
+        readAttribute(input, 'value') ?? '',
+      ]),
+    );
+  }
+  return undefined;
+}
+
 /** The name and value that a button adds to its form; none for a button without a name. */
 export function findButton(html: string, id: string): { name?: string; value?: string; formAction?: string } {
   for (const [, attributes = ''] of html.matchAll(/<button\b([^>]*)>/gi)) {
