@@ -22,7 +22,10 @@ export type IdPrefix =
   | 'pol'
   | 'key'
   | 'jti'
-  | 'inv';
+  | 'inv'
+  | 'job'
+  | 'blo'
+  | 'dva';
 
 /** A new id: `prj_` and 24 base62 characters (142 bit). Ids are public; they are never the only thing asked for. */
 export function createId(prefix: IdPrefix): string {

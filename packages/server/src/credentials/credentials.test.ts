@@ -7,7 +7,7 @@ import { createUsers, userMigrations } from '#users';
 import { describeOnBothDatabases } from '../../../../tests/harness/both-databases.ts';
 import { credentialMigrations } from './credential-migrations.ts';
 import { createCredentials } from './credentials.ts';
-import { networkOf } from './network.ts';
+import { networkOf } from '#limits';
 import { passwordProblem } from './password-policy.ts';
 import { createSetupLinks } from './setup-links.ts';
 

@@ -1,7 +1,7 @@
 import type { Bound, Database } from '#database';
 import { publicError } from '#errors';
 import type { Sealing } from '#sealing';
-import { networkOf } from './network.ts';
+import { networkOf } from '#limits';
 import { createTryStore } from './password-try-store.ts';
 
 const minute = 60_000;
