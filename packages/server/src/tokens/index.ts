@@ -3,6 +3,7 @@
 // that sign (keys).
 export { createIdTokens, idTokenType, userClaims } from './id-token.ts';
 export type { IdTokenRequest, IssueIdToken } from './id-token.ts';
+export { createSessionTokens } from './session-token-store.ts';
 export { tokenMigrations } from './token-migrations.ts';
 export type { AccessToken, RefreshToken, TokenFamily } from './token.ts';
 export { createTokens } from './tokens.ts';

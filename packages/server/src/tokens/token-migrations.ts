@@ -14,6 +14,7 @@ export const tokenMigrations: readonly Migration[] = [
         .addColumn('authenticatedAt', 'bigint', (column) => column.notNull())
         .addColumn('amr', 'text', (column) => column.notNull())
         .addColumn('redirectHost', 'text', (column) => column.notNull())
+        .addColumn('dpopJkt', 'text')
         .addColumn('createdAt', 'bigint', (column) => column.notNull())
         .addColumn('lastUsedAt', 'bigint', (column) => column.notNull())
         .addColumn('expiresAt', 'bigint', (column) => column.notNull())
@@ -26,15 +27,22 @@ export const tokenMigrations: readonly Migration[] = [
         .columns(['clientId', 'userId'])
         .execute();
       await schema.schema
+        .createIndex('tokenFamiliesBySession')
+        .on('tokenFamilies')
+        .column('sid')
+        .execute();
+      await schema.schema
         .createTable('accessTokens')
         .addColumn('hash', 'text', (column) => column.primaryKey())
         .addColumn('familyId', 'text')
         .addColumn('clientId', 'text', (column) => column.notNull())
         .addColumn('userId', 'text')
         .addColumn('scopes', 'text', (column) => column.notNull())
+        .addColumn('dpopJkt', 'text')
         .addColumn('createdAt', 'bigint', (column) => column.notNull())
         .addColumn('expiresAt', 'bigint', (column) => column.notNull())
         .execute();
+      await schema.schema.createIndex('accessTokensByFamily').on('accessTokens').column('familyId').execute();
       await schema.schema.createIndex('accessTokensByClient').on('accessTokens').column('clientId').execute();
       await schema.schema
         .createTable('refreshTokens')

@@ -19,6 +19,7 @@ type FamilyRow = {
   authenticatedAt: number;
   amr: string;
   redirectHost: string;
+  dpopJkt: string | null;
   createdAt: number;
   lastUsedAt: number;
   expiresAt: number;
@@ -31,6 +32,7 @@ type AccessRow = {
   clientId: string;
   userId: string | null;
   scopes: string;
+  dpopJkt: string | null;
   createdAt: number;
   expiresAt: number;
 };
@@ -65,6 +67,7 @@ export function createTokenStore(database: Database) {
         authenticatedAt: value('authenticatedAt'),
         amr: value('amr'),
         redirectHost: value('redirectHost'),
+        dpopJkt: value('dpopJkt'),
         createdAt: now,
         lastUsedAt: now,
         expiresAt: sql<number>`${now} + ${sql.lit(familyLifetimeMilliseconds)}`,
@@ -101,6 +104,7 @@ export function createTokenStore(database: Database) {
       clientId: value('clientId'),
       userId: value('userId'),
       scopes: value('scopes'),
+      dpopJkt: value('dpopJkt'),
       createdAt: now,
       expiresAt: sql<number>`${now} + ${sql.lit(accessTokenLifetimeSeconds * 1000)}`,
     }),
@@ -115,6 +119,7 @@ export function createTokenStore(database: Database) {
         'token.clientId',
         'token.userId',
         'token.scopes',
+        'token.dpopJkt',
         'token.createdAt',
         'token.expiresAt',
         'family.sid',
@@ -158,6 +163,7 @@ export function createTokenStore(database: Database) {
         'family.authenticatedAt',
         'family.amr',
         'family.redirectHost',
+        'family.dpopJkt',
         'family.expiresAt',
       ])
       .select((column) => [
@@ -230,7 +236,15 @@ export function createTokenStore(database: Database) {
   return {
     /** Refused when the family is there: a code makes one. */
     insertFamily: (family: TokenFamily): Expected =>
-      exactly(1, insertFamily({ ...family, scopes: family.scopes.join(' '), amr: family.amr.join(' ') })),
+      exactly(
+        1,
+        insertFamily({
+          ...family,
+          scopes: family.scopes.join(' '),
+          amr: family.amr.join(' '),
+          dpopJkt: family.dpopJkt ?? null,
+        }),
+      ),
     /** Orders all that happens to a family, by its row's lock; refused when the family has ended. */
     touchFamily: (id: string): Expected => exactly(1, touchFamily({ id })),
     revokeFamily: (id: string, reason: RevocationReason): Bound<unknown> => revokeFamily({ id, reason }),
@@ -240,6 +254,7 @@ export function createTokenStore(database: Database) {
       hash: string;
       clientId: string;
       scopes: readonly string[];
+      dpopJkt: string | undefined;
       family?: Pick<TokenFamily, 'id' | 'userId'>;
     }): Bound<unknown> =>
       insertAccess({
@@ -248,6 +263,7 @@ export function createTokenStore(database: Database) {
         clientId: token.clientId,
         userId: token.family?.userId ?? null,
         scopes: token.scopes.join(' '),
+        dpopJkt: token.dpopJkt ?? null,
       }),
     async findAccess(hash: string): Promise<AccessToken | undefined> {
       const row = await database.find(findAccess({ hash }));
@@ -259,6 +275,7 @@ export function createTokenStore(database: Database) {
         familyId: row.familyId ?? undefined,
         sid: row.sid ?? undefined,
         scopes: wordsOf(row.scopes),
+        dpopJkt: row.dpopJkt ?? undefined,
         createdAt: row.createdAt,
         expiresAt: row.expiresAt,
       };
@@ -281,6 +298,7 @@ export function createTokenStore(database: Database) {
           authenticatedAt: row.authenticatedAt,
           amr: wordsOf(row.amr),
           redirectHost: row.redirectHost,
+          dpopJkt: row.dpopJkt ?? undefined,
         },
         createdAt: row.issuedAt,
         expiresAt: row.expiresAt,

@@ -17,6 +17,8 @@ export type TokenFamily = {
   /** How the person proved who they are (RFC 8176). */
   amr: readonly string[];
   redirectHost: string;
+  /** The key that its refresh tokens are bound to (RFC 9449, 5); a confidential client's are bound to the client. */
+  dpopJkt?: string | undefined;
 };
 
 /** An access token in force. */
@@ -29,6 +31,8 @@ export type AccessToken = {
   familyId: string | undefined;
   sid: string | undefined;
   scopes: readonly string[];
+  /** The key that it is bound to (RFC 9449, 6); undefined for a bearer token. */
+  dpopJkt: string | undefined;
   createdAt: number;
   expiresAt: number;
 };
@@ -51,4 +55,5 @@ export type RevocationReason =
   | 'code_reuse'
   | 'refresh_token_reuse'
   | 'revoked_by_client'
-  | 'tokens_invalidated';
+  | 'tokens_invalidated'
+  | 'session_ended';

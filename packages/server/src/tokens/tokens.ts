@@ -22,10 +22,16 @@ import { createTokenStore } from './token-store.ts';
 export type TokensNeeds = { database: Database; audit: Audit; wire: WireNames };
 
 /** For whom and in answer to which request a token is issued: what the audit record says. */
-export type IssueContext = { teamId: string; reference: string };
+export type IssueContext = {
+  teamId: string;
+  reference: string;
+  /** The key that the request proved (RFC 9449): its access token is bound to it. */
+  dpopJkt?: string | undefined;
+};
 
 export type IssuedTokens = {
   accessToken: string;
+  tokenType: 'Bearer' | 'DPoP';
   /** Seconds. */
   expiresIn: number;
   scopes: readonly string[];
@@ -74,10 +80,16 @@ export function createTokens({ database, audit, wire }: TokensNeeds) {
       store.touchFamily(family.id),
       store.markUsed(token.id, salt, successorHash),
       store.insertRefresh({ hash: successorHash, familyId: family.id, accessHash }),
-      store.insertAccess({ hash: accessHash, clientId: family.clientId, scopes, family }),
+      store.insertAccess({
+        hash: accessHash,
+        clientId: family.clientId,
+        scopes,
+        dpopJkt: context.dpopJkt,
+        family,
+      }),
       issueRecord('refresh-token.rotate', family, accessHash, scopes, context),
     ]);
-    return outcome.committed ? issued(accessToken, scopes, refreshToken) : undefined;
+    return outcome.committed ? issued(accessToken, scopes, refreshToken, context) : undefined;
   }
 
   /** The same successor again, with a fresh access token in place of the one that was lost. */
@@ -94,10 +106,16 @@ export function createTokens({ database, audit, wire }: TokensNeeds) {
     const outcome = await database.tryWrite([
       store.touchFamily(family.id),
       ...store.replaceAccessOfLeaf(hashSecret(refreshToken), token.id, accessHash),
-      store.insertAccess({ hash: accessHash, clientId: family.clientId, scopes, family }),
+      store.insertAccess({
+        hash: accessHash,
+        clientId: family.clientId,
+        scopes,
+        dpopJkt: context.dpopJkt,
+        family,
+      }),
       issueRecord('refresh-token.retry', family, accessHash, scopes, context),
     ]);
-    return outcome.committed ? issued(accessToken, scopes, refreshToken) : undefined;
+    return outcome.committed ? issued(accessToken, scopes, refreshToken, context) : undefined;
   }
 
   /**
@@ -138,10 +156,16 @@ export function createTokens({ database, audit, wire }: TokensNeeds) {
         ? createOpaqueToken(wire.refreshTokenPrefix)
         : undefined;
       return {
-        ...issued(accessToken, family.scopes, refreshToken),
+        ...issued(accessToken, family.scopes, refreshToken, context),
         statements: [
           store.insertFamily(family),
-          store.insertAccess({ hash: accessHash, clientId: family.clientId, scopes: family.scopes, family }),
+          store.insertAccess({
+            hash: accessHash,
+            clientId: family.clientId,
+            scopes: family.scopes,
+            dpopJkt: context.dpopJkt,
+            family,
+          }),
           ...(refreshToken === undefined
             ? []
             : [store.insertRefresh({ hash: hashSecret(refreshToken), familyId: family.id, accessHash })]),
@@ -155,9 +179,9 @@ export function createTokens({ database, audit, wire }: TokensNeeds) {
       const accessToken = createOpaqueToken(wire.accessTokenPrefix);
       const hash = hashSecret(accessToken);
       return {
-        ...issued(accessToken, scopes, undefined),
+        ...issued(accessToken, scopes, undefined, context),
         statements: [
-          store.insertAccess({ hash, clientId, scopes }),
+          store.insertAccess({ hash, clientId, scopes, dpopJkt: context.dpopJkt }),
           audit.record({
             actor: clientId,
             action: 'access-token.issue',
@@ -264,9 +288,11 @@ function issued(
   accessToken: string,
   scopes: readonly string[],
   refreshToken: string | undefined,
+  { dpopJkt }: IssueContext,
 ): IssuedTokens {
   return {
     accessToken,
+    tokenType: dpopJkt === undefined ? 'Bearer' : 'DPoP',
     expiresIn: accessTokenLifetimeSeconds,
     scopes,
     ...(refreshToken === undefined ? {} : { refreshToken }),
