@@ -33,6 +33,9 @@ async function run(): Promise<void> {
     void programs.stop().then(() => process.exit(status));
   }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => end(0));
+  // npm does not pass a SIGTERM on: without it above us, nobody would end what runs here.
+  const parent = process.ppid;
+  setInterval(() => process.ppid === parent || end(0), 500).unref();
 
   try {
     if (await isPortTaken(options.port)) {
