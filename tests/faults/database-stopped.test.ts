@@ -121,7 +121,7 @@ describe.each(stoppable)('$title', ({ create }) => {
     }
   });
 
-  test('a revocation is never said to be done', async () => {
+  test('a revocation is never said to be done (security-36)', async () => {
     expectUnavailable(await sendForm(`${token()}/revoke`, { token: 'vca_x' }, basic()));
   });
 

@@ -48,7 +48,7 @@ describe.each(databaseKinds)('after a restart on %s', (kind) => {
     expect((await signIn.refresh(tokens.refresh_token)).status).toBe(200);
   });
 
-  test('a used code stays used, and a used refresh token ends its family', async () => {
+  test('a used code stays used, and a used refresh token ends its family (security-31)', async () => {
     tessera = await startTessera(kind);
     const signIn = await createSignInWorld(tessera.urls, tessera.setUpLink);
     const first = await signIn.issueCode();

@@ -140,7 +140,7 @@ describe('the pages, in a browser', () => {
     await context.close();
   });
 
-  test('refuse to be framed, and to send their forms elsewhere', async () => {
+  test('refuse to be framed, and to send their forms elsewhere (security-10)', async () => {
     const { page, context } = await open();
     await page.goto(`${elsewhere.url}/frame`, { waitUntil: 'commit' });
     await expect

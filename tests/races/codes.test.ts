@@ -12,7 +12,7 @@ describe.each(databaseKinds)(
   'one authorization code, presented to four processes on %s',
   { timeout: limitMs },
   (kind) => {
-    test('100 parallel redemptions have exactly one success, and what it issued ends with the second try', async () => {
+    test('100 parallel redemptions have exactly one success, and what it issued ends with the second try (security-18, 19)', async () => {
       await using tessera = await spawnTessera(kind, { processes: 4 });
       const world = await createSignInWorld(tessera.urls, tessera.setUpLink);
       for (let round = 0; round < roundsOf({ short: 10, long: 1_000 }); round++) {

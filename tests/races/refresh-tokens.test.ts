@@ -48,7 +48,7 @@ describe.each(databaseKinds)(
       }
     });
 
-    test('a token and its successor used at once never leave two live leaves', async () => {
+    test('a token and its successor used at once never leave two live leaves (security-31)', async () => {
       for (let round = 0; round < roundsOf({ short: 5, long: 500 }); round++) {
         const { refresh_token: token } = await world.signIn();
         const successor = checkOneSuccessor([await world.refresh(token)]);

@@ -98,7 +98,7 @@ describeSignIn('apps over REST', (place) => {
     expect([await use(one.clientSecret), await use(two.clientSecret)]).toEqual([401, 200]);
   });
 
-  test('deleting an app ends its tokens', async () => {
+  test('deleting an app ends its tokens (security-34)', async () => {
     const app = await createApp(place.world.call, place.world.team.id, { name: `Gone ${Math.random()}` });
     const tokenUrl = `${place.tessera.urls.api}/login/oauth/token`;
     const answer = await sendForm(tokenUrl, { grant_type: 'client_credentials' }, basic(app));

@@ -204,7 +204,7 @@ describeSignIn('the authorization endpoint', (place) => {
     expect(answerOf(silent)).toHaveProperty('code');
   });
 
-  test('asks for consent again when more is asked for, or when the app wants it asked', async () => {
+  test('asks for consent again when more is asked for, or when the app wants it asked (security-80)', async () => {
     const app = await createApp(place.world.call, place.world.team.id, { name: `Wider ${Math.random()}` });
     const { visitor } = place.world.admin;
     const ask = (more: Parameters) => createAuthorizationRequest(place.tessera.urls.origin, app, more).url;
@@ -337,7 +337,7 @@ describeSignIn('the authorization endpoint', (place) => {
     expect(refused.text).toContain('name="error" value="login_required"');
   });
 
-  test('a request begun in one browser cannot be finished in another', async () => {
+  test('a request begun in one browser cannot be finished in another (security-75, 82)', async () => {
     const app = await createApp(place.world.call, place.world.team.id, {
       name: `Elsewhere ${Math.random()}`,
     });
@@ -360,7 +360,7 @@ describeSignIn('the authorization endpoint', (place) => {
     expect(findText(answer.text, 'error-code')).toBe('authorization_request_gone');
   });
 
-  test('one request makes one code, however often its way is ended at once', async () => {
+  test('one request makes one code, however often its way is ended at once (security-82)', async () => {
     const app = await createApp(place.world.call, place.world.team.id, { name: `Race ${Math.random()}` });
     const { visitor } = place.world.admin;
     const page = await visitor.visit(createAuthorizationRequest(place.tessera.urls.origin, app).url);

@@ -154,7 +154,7 @@ describeSignIn('an authorization code', (place) => {
     expect((await redeem(issued)).status).toBe(200);
   });
 
-  test('lives 60 seconds', async () => {
+  test('lives 60 seconds (security-6)', async () => {
     const issued = await place.world.issueCode();
     place.tessera.advance(61_000);
     const late = await redeem(issued);
@@ -165,7 +165,7 @@ describeSignIn('an authorization code', (place) => {
     });
   });
 
-  test('is worthless once its redirect URI is taken off the list', async () => {
+  test('is worthless once its redirect URI is taken off the list (security-6)', async () => {
     const { call, team } = place.world;
     const app = await createApp(call, team.id, { name: `Moved ${Math.random()}` });
     const request = createAuthorizationRequest(place.tessera.urls.origin, app);

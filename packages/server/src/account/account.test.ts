@@ -210,7 +210,7 @@ describeOnBothDatabases('the account pages', (openDatabase) => {
     expect(visitor.jar.get('__Host-tessera_session')).not.toBe(before);
   });
 
-  it('refuses a form of another browser, of another site, and without its token', async () => {
+  it('refuses a form of another browser, of another site, and without its token (security-74, 75)', async () => {
     const { browser, setUp } = await world();
     await setUp();
     const attacker = browser();
@@ -232,7 +232,7 @@ describeOnBothDatabases('the account pages', (openDatabase) => {
     expect((await attacker.submit(page, 'login', fields)).status).toBe(303);
   });
 
-  it('gives a new secret at each login, keeps the session of the same person, and forgets at log-out', async () => {
+  it('gives a new secret at each login, keeps the session of the same person, and forgets at log-out (security-69, 73)', async () => {
     const { browser, setUp } = await world();
     const ada = await setUp();
     const first = ada.jar.get('__Host-tessera_session');
@@ -255,7 +255,7 @@ describeOnBothDatabases('the account pages', (openDatabase) => {
     expect((await ada.send('/account')).status).toBe(303);
   });
 
-  it('asks before an app gets anything, and ties the answer to that request and browser', async () => {
+  it('asks before an app gets anything, and ties the answer to that request and browser (security-80, 82)', async () => {
     const { browser, decided, setUp } = await world();
     const ada = await setUp();
     const answer = await ada.send('/oauth/consent?request=req_1');
@@ -344,7 +344,7 @@ describeOnBothDatabases('the account pages', (openDatabase) => {
     expect((await browser().send(link)).status).toBe(410);
   });
 
-  it('changes the name and ends other sessions, one or all', async () => {
+  it('changes the name and ends other sessions, one or all (security-73)', async () => {
     const { browser, setUp } = await world();
     const ada = await setUp();
     const others = [browser(), browser(), browser()];
@@ -371,7 +371,7 @@ describeOnBothDatabases('the account pages', (openDatabase) => {
     expect((await ada.send('/account')).status).toBe(200);
   });
 
-  it('is closed to a disabled person at once', async () => {
+  it('is closed to a disabled person at once (security-73)', async () => {
     const { browser, disabled, setUp } = await world();
     const ada = await setUp();
     disabled.add('ada@example.com');

@@ -52,7 +52,7 @@ describe('a client', () => {
     });
   });
 
-  test('with a wrong secret gets the same answer as one that does not exist', async () => {
+  test('with a wrong secret gets the same answer as one that does not exist (security-45)', async () => {
     const { authenticate } = clientsWith(['client_secret_basic']);
     const failures = await Promise.allSettled([
       authenticate(basic('cl_a', 'wrong')),
@@ -80,7 +80,7 @@ describe('a client', () => {
     });
   });
 
-  test('may use only what it is registered for: none is no way round a secret', async () => {
+  test('may use only what it is registered for: none is no way round a secret (security-44)', async () => {
     const confidential = clientsWith(['client_secret_basic']);
     await expect(confidential.authenticate(undefined, { client_id: 'cl_a' })).rejects.toMatchObject({
       error: 'invalid_client',

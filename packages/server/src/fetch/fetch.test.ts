@@ -60,7 +60,7 @@ const spellings = [
 ]; // prettier-ignore
 
 describe('the guarded fetcher', () => {
-  it.each(spellings)('refuses https://%s', async (spelling) => {
+  it.each(spellings)('refuses https://%s (security-77)', async (spelling) => {
     const fetch = guarded({
       resolve: () => Promise.reject(new Error('a literal address is never resolved')),
     });
@@ -80,7 +80,7 @@ describe('the guarded fetcher', () => {
     }
   });
 
-  it('refuses http, other schemes, credentials and what is no URL', async () => {
+  it('refuses http, other schemes, credentials and what is no URL (security-77)', async () => {
     const fetch = guarded({ allowPrivateHosts: ['allowed.test'] });
     expect(await reasonOf(fetch('http://example.com/'))).toBe('scheme');
     expect(await reasonOf(fetch('file:///etc/passwd'))).toBe('scheme');
@@ -90,7 +90,7 @@ describe('the guarded fetcher', () => {
     expect((await failureOf(fetch('https://user:geheim@example.com/'))).message).not.toContain('geheim');
   });
 
-  it('refuses a name when any of its addresses is not public', async () => {
+  it('refuses a name when any of its addresses is not public (security-77)', async () => {
     const answers: Record<string, string[]> = {
       'private.test': ['10.1.2.3'],
       'mixed.test': ['8.8.8.8', '127.0.0.1'],
@@ -107,12 +107,12 @@ describe('the guarded fetcher', () => {
     expect(await reasonOf(fetch('https://nothing.test/'))).toBe('unresolvable');
   });
 
-  it('refuses localhost names unless they are allowed', async () => {
+  it('refuses localhost names unless they are allowed (security-78)', async () => {
     const fetch = guarded();
     expect(await reasonOf(fetch('https://localhost/'))).toBe('address');
   });
 
-  it('resolves once, and connects to nothing but that answer', async () => {
+  it('resolves once, and connects to nothing but that answer (security-77)', async () => {
     const local = await serve((_, response) => response.end('inside'));
     let asked = 0;
     const fetch = guarded({
@@ -129,7 +129,7 @@ describe('the guarded fetcher', () => {
     expect(local.connections()).toBe(0);
   });
 
-  it('reaches an allowed host by http, for its own port alone, and maps *.localhost itself', async () => {
+  it('reaches an allowed host by http, for its own port alone, and maps *.localhost itself (security-78)', async () => {
     const local = await serve((request, response) => response.end(`hello ${request.headers.host}`));
     const resolve = () => Promise.reject(new Error('localhost is not asked for'));
     const fetch = guarded({ allowPrivateHosts: [`idp.localhost:${local.port}`], resolve });
@@ -140,7 +140,7 @@ describe('the guarded fetcher', () => {
     expect(await reasonOf(fetch(`http://other.localhost:${local.port}/`))).toBe('scheme');
   });
 
-  it('does not follow a redirect', async () => {
+  it('does not follow a redirect (security-77)', async () => {
     const inside = await serve((_, response) => response.end('inside'));
     const local = await serve((_, response) =>
       response.writeHead(302, { location: `http://localhost:${inside.port}/` }).end(),
@@ -150,7 +150,7 @@ describe('the guarded fetcher', () => {
     expect(inside.connections()).toBe(0);
   });
 
-  it('gives up on an answer that drips', async () => {
+  it('gives up on an answer that drips (security-77)', async () => {
     const local = await serve((_, response) => {
       const drip = setInterval(() => response.write('.'), 20);
       response.on('close', () => clearInterval(drip));
@@ -172,7 +172,7 @@ describe('the guarded fetcher', () => {
     expect(await reasonOf(fetch('https://hanging.test/'))).toBe('timeout');
   });
 
-  it('reads at most 256 KiB, decoded', async () => {
+  it('reads at most 256 KiB, decoded (security-77)', async () => {
     const bodies: Record<string, [Buffer, string?]> = {
       '/whole': [Buffer.alloc(256 * 1024, 'a')],
       '/over': [Buffer.alloc(256 * 1024 + 1, 'a')],

@@ -166,7 +166,7 @@ describe('what arrives', () => {
     expect(JSON.parse(answer.body).detail).toContain(words);
   });
 
-  it('refuses a form from another site, a sibling host included', async () => {
+  it('refuses a form from another site, a sibling host included (security-74)', async () => {
     const post = (headers: Record<string, string>) => send('/form', { method: 'POST', headers });
     expect((await post({ origin: 'https://id.example.com', 'sec-fetch-site': 'same-origin' })).status).toBe(
       200,
@@ -262,7 +262,7 @@ describe('cookies', () => {
     ['$Version=1; a="1"', 'a', undefined],
     ['xa=1', 'a', undefined],
     [undefined, 'a', undefined],
-  ])('reads from %s the cookie %s as %s', (header, name, value) => {
+  ])('reads from %s the cookie %s as %s (security-71)', (header, name, value) => {
     expect(readCookie(header, name)).toBe(value);
   });
 });

@@ -80,7 +80,7 @@ describe.each(databaseKinds)('signing keys on %s', (kind) => {
     }
   });
 
-  test('two processes that start together agree on the keys', async () => {
+  test('two processes that start together agree on the keys (security-101c)', async () => {
     const [first, second] = [await newProcess(), await newProcess()];
     await Promise.all([first.keys.start(), second.keys.start()]);
     const [ours, theirs] = await Promise.all([
@@ -97,7 +97,7 @@ describe.each(databaseKinds)('signing keys on %s', (kind) => {
     await expect(second.keys.verify(jwt, expected)).resolves.toMatchObject({ sub: 'x' });
   });
 
-  test('a restart keeps the keys', async () => {
+  test('a restart keeps the keys (security-101c)', async () => {
     const first = await newProcess();
     await first.keys.start();
     const before = await first.keys.published(allPurposes);
@@ -116,7 +116,7 @@ describe.each(databaseKinds)('signing keys on %s', (kind) => {
     );
   });
 
-  test('no private half is in the database in the clear', async () => {
+  test('no private half is in the database in the clear (security-101c)', async () => {
     const { keys, database } = await newProcess();
     await keys.start();
     await keys.published(allPurposes);

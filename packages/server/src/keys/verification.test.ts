@@ -47,7 +47,7 @@ describeOnBothDatabases('verification', (openDatabase) => {
     return { keys, clock };
   }
 
-  test('a token of one purpose and type fails as every other', async () => {
+  test('a token of one purpose and type fails as every other (security-101b)', async () => {
     const { keys, clock } = await start();
     const types = ['JWT', 'passport-session+jwt', 'at+jwt', 'logout+jwt'];
     const kinds = allPurposes.flatMap((purpose) => types.map((type) => ({ purpose, type })));
@@ -93,7 +93,7 @@ describeOnBothDatabases('verification', (openDatabase) => {
     ).resolves.toBeDefined();
   });
 
-  test('forged headers and foreign keys are refused', async () => {
+  test('forged headers and foreign keys are refused (security-101a)', async () => {
     const { keys, clock } = await start();
     const good = await keys.sign({
       purpose: 'workload',

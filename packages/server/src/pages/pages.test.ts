@@ -19,7 +19,7 @@ describe('a page of the origin', () => {
   const pages = createPages({ origin: 'https://id.example.com' });
   const page = pages.page({ title: 'Log in', body: html`<h1>Log in</h1>` });
 
-  it('forbids framing, foreign content, scripts and other forms', () => {
+  it('forbids framing, foreign content, scripts and other forms (security-10)', () => {
     const policy = page.headers['content-security-policy'];
     expect(policy).toContain("default-src 'none'");
     expect(policy).toContain("frame-ancestors 'none'");
@@ -36,7 +36,7 @@ describe('a page of the origin', () => {
     });
   });
 
-  it('loads only files of its own origin, which are there and kept for a year', () => {
+  it('loads only files of its own origin, which are there and kept for a year (security-11)', () => {
     const addresses = [...page.body.matchAll(/(?:href|src)="([^"]+)"/g)].map((match) => match[1] ?? '');
     expect(addresses.length).toBeGreaterThan(1);
     for (const address of addresses) {

@@ -53,13 +53,13 @@ async function reasonOf(answer: Promise<unknown>): Promise<string> {
 }
 
 describe('remote keys', () => {
-  it('fetches once for many who ask at the same time', async () => {
+  it('fetches once for many who ask at the same time (security-79)', async () => {
     const { state, verify } = provider([first.jwk]);
     await Promise.all(Array.from({ length: 50 }, () => verify(first)));
     expect(state.asked).toBe(1);
   });
 
-  it('finds a new key when it meets it, and looks for unknown ones at most every 30 seconds', async () => {
+  it('finds a new key when it meets it, and looks for unknown ones at most every 30 seconds (security-79)', async () => {
     const { clock, state, verify } = provider([first.jwk]);
     await verify(first);
     state.keys = [first.jwk, second.jwk];
@@ -76,7 +76,7 @@ describe('remote keys', () => {
     expect(state.asked).toBe(3);
   });
 
-  it('uses the last good set while the provider is down, for a day', async () => {
+  it('uses the last good set while the provider is down, for a day (security-79)', async () => {
     const { clock, state, verify } = provider([first.jwk]);
     await verify(first);
     state.down = true;

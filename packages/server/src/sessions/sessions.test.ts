@@ -29,7 +29,7 @@ describeOnBothDatabases('sessions', (openDatabase) => {
     expect(Buffer.from(secret, 'base64url')).toHaveLength(32);
   });
 
-  it('ends at once, singly, by its owner, or all others', async () => {
+  it('ends at once, singly, by its owner, or all others (security-73)', async () => {
     const { database, sessions, open } = await world();
     const [first, second, third] = [await open(), await open(), await open()];
     const stranger = await open('usr_b');
@@ -42,6 +42,16 @@ describeOnBothDatabases('sessions', (openDatabase) => {
     expect(await sessions.find(third.secret)).toBeDefined();
     expect(await sessions.find(stranger.secret)).toBeDefined();
     expect((await sessions.listForUser('usr_a')).map(({ id }) => id)).toEqual([third.session.id]);
+  });
+
+  it('lets no unit rest on a session that has ended', async () => {
+    const { database, sessions, open } = await world();
+    const { session, secret } = await open();
+    expect((await database.tryWrite([sessions.requireLive(session.id)])).committed).toBe(true);
+    expect(await sessions.find(secret)).toEqual(session);
+    await database.write([sessions.end(session.id)]);
+    expect((await database.tryWrite([sessions.requireLive(session.id)])).committed).toBe(false);
+    expect((await database.tryWrite([sessions.requireLive('sid_none')])).committed).toBe(false);
   });
 
   it('is gone after a week unused and after thirty days in any case', async () => {
@@ -59,7 +69,7 @@ describeOnBothDatabases('sessions', (openDatabase) => {
     expect(await sessions.find(used.secret)).toBeUndefined();
   });
 
-  it('changes its secret when the person proves themselves again, and keeps its sid', async () => {
+  it('changes its secret when the person proves themselves again, and keeps its sid (security-69)', async () => {
     const { clock, database, sessions, open } = await world();
     const { session, secret } = await open();
     clock.advance(2 * day);

@@ -87,15 +87,19 @@ const cases: Case[] = [
   ['canceled', { cancelled: true, approved: ['openid', 'email'] }, 'access_denied'],
   ['a first-party app', { app: { firstParty: true }, consented: undefined }, 'answer: first party'],
   ['a first-party app, consent asked for', { app: { firstParty: true }, prompts: ['consent'] }, 'consent'],
-  ['a public app on loopback, consented before', loopback, 'consent'],
+  ['a public app on loopback, consented before (security-80)', loopback, 'consent'],
   ['a public app on loopback, silently', { ...loopback, prompts: ['none'] }, 'consent_required'],
   [
-    'a public app on loopback, first party',
+    'a public app on loopback, first party (security-80)',
     { ...loopback, app: { ...loopback.app, firstParty: true } },
     'consent',
   ],
   ['a public app on loopback, allowed now', { ...loopback, approved: ['openid', 'email'] }, 'answer: given'],
-  ['a public app with a private scheme', { ...loopback, redirectUri: 'com.example.app:/cb' }, 'consent'],
+  [
+    'a public app with a private scheme (security-80)',
+    { ...loopback, redirectUri: 'com.example.app:/cb' },
+    'consent',
+  ],
   [
     'a public app on the web, consented before',
     { ...loopback, redirectUri: 'https://spa.example.com/cb' },
