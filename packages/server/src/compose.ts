@@ -14,6 +14,7 @@ import { consentMigrations, createConsents } from '#consents';
 import { createCredentials, createSetupLinks, credentialMigrations } from '#credentials';
 import { migrate, openDatabase, type Database, type DatabaseAddress } from '#database';
 import { createDeploymentRest, createDeployments, deploymentMigrations } from '#deployments';
+import { createDpop, dpopMigrations } from '#dpop';
 import { createGuardedFetch } from '#fetch';
 import { createGateway } from '#gateway';
 import {
@@ -25,8 +26,11 @@ import {
   type Listener,
 } from '#http';
 import { createOidcDoor, createPassportDoor } from '#issuers';
+import { createJobs, jobMigrations } from '#jobs';
 import { createKeys, keyMigrations } from '#keys';
+import { createLimits, limitMigrations } from '#limits';
 import type { Logger } from '#logger';
+import { createLogout, createLogoutRest, logoutMigrations } from '#logout';
 import { createOAuth } from '#oauth';
 import { createPages, errorPage } from '#pages';
 import { createPasswords } from '#passwords';
@@ -38,7 +42,7 @@ import { createAuditLogRest, createOpenApiRest, createRestDoor, createUserRest }
 import { createSealing } from '#sealing';
 import { createSessions, sessionMigrations } from '#sessions';
 import { createTeamRest, createTeams, teamJoin, teamMigrations } from '#teams';
-import { createTokens, tokenMigrations } from '#tokens';
+import { createSessionTokens, createTokens, tokenMigrations } from '#tokens';
 import { createUsers, userMigrations } from '#users';
 import { createVisitorRest, createVisitors, visitorMigrations } from '#visitors';
 import { createWorkloadRest, createWorkloads } from '#workloads';
@@ -67,6 +71,8 @@ const elsewhereUrl = 'http://elsewhere';
 const migrations = [
   codeMigrations,
   auditMigrations,
+  limitMigrations,
+  jobMigrations,
   keyMigrations,
   userMigrations,
   sessionMigrations,
@@ -82,6 +88,8 @@ const migrations = [
   visitorMigrations,
   attemptMigrations,
   tokenMigrations,
+  logoutMigrations,
+  dpopMigrations,
 ].flat();
 
 /** Builds every room once, from the ground up, and mounts their doors: the plan of the house. */
@@ -104,6 +112,9 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   const audit = createAudit({ database, clock });
   const keys = createKeys({ database, sealing, clock, logger });
   await keys.start();
+  const dpop = createDpop({ database, sealing, clock });
+  const jobs = createJobs({ database, logger });
+  const limits = createLimits({ database, sealing });
 
   // Records
   const users = createUsers({ database, clock });
@@ -150,6 +161,17 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   const setupLinks = createSetupLinks({ codes, origin: urls.origin });
   const clients = createClients({ apps });
   const tokens = createTokens({ database, audit, wire });
+  const logout = createLogout({
+    database,
+    clock,
+    jobs,
+    keys,
+    fetch,
+    issuer: urls.origin,
+    findApp: apps.find,
+    endSession: sessions.end,
+    tokens: createSessionTokens(database),
+  });
   const workloads = createWorkloads({ database, clock, audit, keys, urls });
   const speaking = { fetch, remoteKeys, connectors, clock, redirectUri: `${urls.connect}/callback` };
   const providers = createProviders(speaking);
@@ -182,6 +204,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     requests,
     tokens,
     authenticateClient: clients.authenticate,
+    dpop,
     attempts,
     pages,
     findUser: users.find,
@@ -228,6 +251,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
         findDeployment: deployments.find,
       }),
       createAttemptRest({ attempts }),
+      createLogoutRest({ logout, findApp: apps.find }),
       createVisitorRest({ visitors, database, audit }),
       createAuditLogRest({ audit }),
       createOpenApiRest({ api: urls.api, version: '0.1.0' }),
@@ -300,6 +324,8 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
       listeners.push(
         await listen({ ...listening, ...config.operationsListen, findApplication: () => operations }),
       );
+      // What waits for a moment to be done: by the processes that also know whose it is.
+      if (config.roles.includes('identity')) jobs.start();
       if (await users.hasAny()) return { origin: urls.origin, setupLink: undefined };
       const { url, statement } = setupLinks.administrator();
       await database.write([statement]);
@@ -309,6 +335,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     async close() {
       // Together: a listener waits for WebSockets, which only the gateway can end.
       await Promise.all([...listeners.map((listener) => listener.close()), gateway.close()]);
+      await jobs.stop();
       await fetch.close();
       await database.close();
     },

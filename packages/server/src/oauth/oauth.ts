@@ -5,6 +5,7 @@ import type { Clock } from '#clock';
 import type { Codes } from '#codes';
 import type { Consents } from '#consents';
 import type { Database } from '#database';
+import type { Dpop } from '#dpop';
 import { answerOf, newDoor, type Door, type ErrorAnswer } from '#http';
 import type { Keys } from '#keys';
 import type { Pages } from '#pages';
@@ -19,6 +20,7 @@ import { createDiscovery } from './discovery/discovery.ts';
 import { createIntrospection } from './introspection/introspection.ts';
 import { createJwks } from './jwks/jwks.ts';
 import { createRevocation } from './revocation/revocation.ts';
+import { createProofReader } from './proof.ts';
 import type { FindBrowser, FindMembership, FindTeamName, FindUser, SignInAttempts } from './shapes.ts';
 import { createAuthorizationCodeGrant } from './token/grants/authorization-code.ts';
 import { createClientCredentialsGrant } from './token/grants/client-credentials.ts';
@@ -39,6 +41,7 @@ export type OAuthNeeds = {
   requests: Requests;
   tokens: Tokens;
   authenticateClient: AuthenticateClient;
+  dpop: Dpop;
   attempts: SignInAttempts;
   pages: Pick<Pages, 'page' | 'errorPage'>;
   findUser: FindUser;
@@ -62,6 +65,7 @@ export function createOAuth(needs: OAuthNeeds): OAuth {
   const issuer = origin;
   const { authenticateClient: authenticate } = needs;
   const issueIdToken = createIdTokens({ keys: needs.keys, clock: needs.clock, issuer });
+  const readProof = createProofReader(needs);
   const authorizing = createAuthorizing(needs);
 
   const originEndpoints = [
@@ -78,6 +82,7 @@ export function createOAuth(needs: OAuthNeeds): OAuth {
     createTokenEndpoint({
       api,
       authenticate,
+      readProof,
       grants: [
         createAuthorizationCodeGrant({ ...needs, issueIdToken }),
         createRefreshTokenGrant({ ...needs, issueIdToken }),

@@ -14,6 +14,8 @@ export type AuthorizationParameters = {
   /** Seconds. */
   maxAge?: number;
   loginHint?: string;
+  /** The key that the code is to be bound to (RFC 9449, 10). */
+  dpopJkt?: string;
   /** The `sub` of a valid `id_token_hint`: only this person will do. */
   hintedUserId?: string;
 };

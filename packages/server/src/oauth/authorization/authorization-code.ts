@@ -10,6 +10,8 @@ export type AuthorizationCode = {
   redirectUri: string;
   codeChallenge?: string | undefined;
   nonce?: string | undefined;
+  /** The key that may redeem it (RFC 9449, 10). */
+  dpopJkt?: string | undefined;
   /** Of the sign-in attempt. */
   reference: string;
 };

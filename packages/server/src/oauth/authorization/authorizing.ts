@@ -103,6 +103,7 @@ export function createAuthorizing(needs: AuthorizingNeeds) {
         redirectUri: parameters.redirectUri,
         codeChallenge: parameters.codeChallenge,
         nonce: parameters.nonce,
+        dpopJkt: parameters.dpopJkt,
         reference: answered.reference,
       };
       const { secret, statement } = codes.issue(

@@ -98,6 +98,7 @@ export function parseParameters(
   const codeChallenge = parseCodeChallenge(sent, app);
   const maxAge = parseMaxAge(sent);
   const loginHint = sent.get('login_hint');
+  const dpopJkt = parseDpopJkt(sent);
   return {
     clientId: app.id,
     ...place,
@@ -107,6 +108,7 @@ export function parseParameters(
     ...(nonce === undefined ? {} : { nonce }),
     ...(codeChallenge === undefined ? {} : { codeChallenge }),
     ...(maxAge === undefined ? {} : { maxAge }),
+    ...(dpopJkt === undefined ? {} : { dpopJkt }),
     ...(loginHint === undefined ? {} : { loginHint: loginHint.slice(0, 254) }),
   };
 }
@@ -206,6 +208,16 @@ function parseMaxAge(sent: Sent): number | undefined {
     );
   }
   return Number(maxAge);
+}
+
+/** RFC 9449, 10: a SHA-256 thumbprint. */
+function parseDpopJkt(sent: Sent): string | undefined {
+  const dpopJkt = sent.get('dpop_jkt');
+  if (dpopJkt === undefined || /^[\w-]{43}$/.test(dpopJkt)) return dpopJkt;
+  throw oauthError(
+    'invalid_request',
+    `Parameter 'dpop_jkt'. Expected a SHA-256 thumbprint of 43 characters, received '${shown(dpopJkt)}'`,
+  );
 }
 
 function invalidEnum(name: string, values: readonly string[], received: string): OAuthError {

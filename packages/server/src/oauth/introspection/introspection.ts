@@ -22,7 +22,8 @@ export function createIntrospection({ api, issuer, authenticate, tokens }: Intro
       return {
         active: true,
         client_id: access.clientId,
-        token_type: 'Bearer',
+        token_type: access.dpopJkt === undefined ? 'Bearer' : 'DPoP',
+        ...(access.dpopJkt === undefined ? {} : { cnf: { jkt: access.dpopJkt } }),
         exp: seconds(access.expiresAt),
         iat: seconds(access.createdAt),
         sub: access.userId ?? access.clientId,
@@ -47,6 +48,7 @@ export function createIntrospection({ api, issuer, authenticate, tokens }: Intro
         session_id: refresh.family.sid,
         scope: formatScope(refresh.family.scopes),
         aud: issuer,
+        ...(refresh.family.dpopJkt === undefined ? {} : { cnf: { jkt: refresh.family.dpopJkt } }),
       };
     }
     return { active: false };

@@ -1,12 +1,13 @@
 import { formatScope, type GrantType } from '@tessera/protocol';
 import type { App } from '#apps';
-import type { IssuedTokens } from '#tokens';
+import type { IssueContext, IssuedTokens } from '#tokens';
 
 /** A request at the token endpoint whose client has been authenticated and may use this grant. */
 export type TokenRequest = {
   client: App;
   form: ReadonlyMap<string, string>;
-  reference: string;
+  /** For whatever is issued: it holds the key that the request proved, so it is handed on whole. */
+  context: IssueContext;
 };
 
 export type GrantedTokens = IssuedTokens & { idToken?: string };
@@ -21,7 +22,7 @@ export type Grant = {
 export function tokenAnswer(tokens: GrantedTokens): Record<string, unknown> {
   return {
     access_token: tokens.accessToken,
-    token_type: 'Bearer',
+    token_type: tokens.tokenType,
     expires_in: tokens.expiresIn,
     ...(tokens.refreshToken === undefined ? {} : { refresh_token: tokens.refreshToken }),
     ...(tokens.idToken === undefined ? {} : { id_token: tokens.idToken }),

@@ -1,15 +1,27 @@
-import { isGrantType, tokenEndpointAuthMethods, type GrantType } from '@tessera/protocol';
+import {
+  dpopSigningAlgorithms,
+  isGrantType,
+  tokenEndpointAuthMethods,
+  type GrantType,
+} from '@tessera/protocol';
 import { grantTypesOf } from '#apps';
 import type { AuthenticateClient } from '#clients';
 import { oauthError } from '#errors';
 import { readForm, type DoorContext } from '#http';
 import { mountForAnyOrigin, type Endpoint } from '../endpoint.ts';
+import type { ReadProof } from '../proof.ts';
 import { tokenAnswer, type Grant } from './grant.ts';
 
-export type TokenNeeds = { api: string; authenticate: AuthenticateClient; grants: readonly Grant[] };
+export type TokenNeeds = {
+  api: string;
+  authenticate: AuthenticateClient;
+  readProof: ReadProof;
+  grants: readonly Grant[];
+};
 
 /** The token endpoint (RFC 6749, 3.2): parse, authenticate the client, authorize, issue, answer; for every grant. */
-export function createTokenEndpoint({ api, authenticate, grants }: TokenNeeds): Endpoint {
+export function createTokenEndpoint({ api, authenticate, readProof, grants }: TokenNeeds): Endpoint {
+  const url = `${api}/login/oauth/token`;
   const byType = new Map<GrantType, Grant>(grants.map((grant) => [grant.grantType, grant]));
 
   async function answer(context: DoorContext): Promise<Response> {
@@ -37,14 +49,20 @@ export function createTokenEndpoint({ api, authenticate, grants }: TokenNeeds): 
         `This client may not use the grant '${grant.grantType}': it has no secret to prove itself with`,
       );
     }
-    const tokens = await grant.issue({ client, form, reference: context.get('reference') });
+    const dpopJkt = await readProof(context, client, url);
+    const tokens = await grant.issue({
+      client,
+      form,
+      context: { teamId: client.teamId, reference: context.get('reference'), dpopJkt },
+    });
     return context.json(tokenAnswer(tokens), 200, { 'cache-control': 'no-store', pragma: 'no-cache' });
   }
 
   return {
     metadata: {
-      token_endpoint: `${api}/login/oauth/token`,
+      token_endpoint: url,
       token_endpoint_auth_methods_supported: tokenEndpointAuthMethods,
+      dpop_signing_alg_values_supported: dpopSigningAlgorithms,
       grant_types_supported: grants.map((grant) => grant.grantType),
     },
     mount: (door) => mountForAnyOrigin(door, '/login/oauth/token', { POST: answer }),

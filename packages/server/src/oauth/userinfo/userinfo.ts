@@ -1,7 +1,11 @@
+import { dpopSigningAlgorithms } from '@tessera/protocol';
+import type { Apps } from '#apps';
+import type { Dpop } from '#dpop';
 import { oauthError, type OAuthError } from '#errors';
 import { readForm, type DoorContext } from '#http';
-import { userClaims, type Tokens } from '#tokens';
+import { userClaims, type AccessToken, type Tokens } from '#tokens';
 import { mountForAnyOrigin, type Endpoint } from '../endpoint.ts';
+import { needsNonce } from '../proof.ts';
 import type { FindUser } from '../shapes.ts';
 
 const claims = [
@@ -30,12 +34,17 @@ export function createUserinfo(needs: {
   api: string;
   origin: string;
   tokens: Pick<Tokens, 'findAccessToken'>;
+  apps: Pick<Apps, 'find'>;
+  dpop: Pick<Dpop, 'verifySender' | 'currentNonce'>;
   findUser: FindUser;
 }): Endpoint {
+  const endpoint = `${needs.api}/login/oauth/userinfo`;
+
   async function answer(context: DoorContext): Promise<Response> {
-    const presented = await readBearerToken(context);
-    const token = await needs.tokens.findAccessToken(presented);
+    const presented = await readAccessToken(context);
+    const token = await needs.tokens.findAccessToken(presented.accessToken);
     if (token === undefined) throw invalidToken('The access token is unknown, expired or revoked');
+    await verifySender(context, presented, token);
     if (token.userId === undefined || !token.scopes.includes('openid')) {
       throw oauthError('insufficient_scope', "The access token does not have the scope 'openid'", {
         status: 403,
@@ -49,9 +58,28 @@ export function createUserinfo(needs: {
     });
   }
 
+  /** RFC 9449, 7: a token that is bound to a key comes with a proof of it. */
+  async function verifySender(
+    context: DoorContext,
+    presented: { scheme: string; accessToken: string },
+    token: AccessToken,
+  ): Promise<void> {
+    const { dpopJkt: boundTo } = token;
+    const client = boundTo === undefined ? undefined : await needs.apps.find(token.clientId);
+    if (boundTo !== undefined) context.header('dpop-nonce', needs.dpop.currentNonce());
+    await needs.dpop.verifySender({
+      ...presented,
+      boundTo,
+      proof: context.req.header('dpop'),
+      method: context.req.method,
+      url: endpoint,
+      needsNonce: client !== undefined && needsNonce(client),
+    });
+  }
+
   return {
     metadata: {
-      userinfo_endpoint: `${needs.api}/login/oauth/userinfo`,
+      userinfo_endpoint: endpoint,
       claims_supported: claims,
       claims_parameter_supported: false,
     },
@@ -59,8 +87,8 @@ export function createUserinfo(needs: {
   };
 }
 
-/** RFC 6750, 2.1 and 2.2: in the header or in a form body, never in the address. */
-async function readBearerToken(context: DoorContext): Promise<string> {
+/** RFC 6750, 2.1 and 2.2: in the header or, as a bearer token, in a form body; never in the address. */
+async function readAccessToken(context: DoorContext): Promise<{ scheme: string; accessToken: string }> {
   const authorization = context.req.header('authorization');
   const isForm = context.req.header('content-type')?.startsWith('application/x-www-form-urlencoded') ?? false;
   const inBody =
@@ -71,15 +99,17 @@ async function readBearerToken(context: DoorContext): Promise<string> {
       'The access token is sent twice. Expected the Authorization header alone',
     );
   }
-  if (inBody !== undefined) return inBody;
-  const token = /^bearer +([^\s]+) *$/i.exec(authorization ?? '')?.[1];
-  if (token === undefined) {
+  if (inBody !== undefined) return { scheme: 'Bearer', accessToken: inBody };
+  const [, scheme, accessToken] = /^(bearer|dpop) +([^\s]+) *$/i.exec(authorization ?? '') ?? [];
+  if (scheme === undefined || accessToken === undefined) {
     // RFC 6750, 3.1: a request that did not try to authenticate is told no error code.
     throw oauthError('invalid_token', "An access token is missing. Expected 'Authorization: Bearer …'", {
-      headers: { 'www-authenticate': 'Bearer realm="tessera"' },
+      headers: {
+        'www-authenticate': `Bearer realm="tessera", DPoP algs="${dpopSigningAlgorithms.join(' ')}"`,
+      },
     });
   }
-  return token;
+  return { scheme, accessToken };
 }
 
 function invalidToken(description: string): OAuthError {

@@ -1,5 +1,5 @@
 import { matchesRedirectUri, verifyS256 } from '@tessera/protocol';
-import type { App } from '#apps';
+import { isPublicApp, type App } from '#apps';
 import type { Codes } from '#codes';
 import type { Database } from '#database';
 import { OAuthError, oauthError } from '#errors';
@@ -69,7 +69,8 @@ export function createAuthorizationCodeGrant(needs: AuthorizationCodeNeeds): Gra
     client: App,
     context: IssueContext,
   ): Promise<GrantedTokens | undefined> {
-    const { family, nonce, reference } = code;
+    const { nonce, reference } = code;
+    const family = isPublicApp(client) ? { ...code.family, dpopJkt: context.dpopJkt } : code.family;
     const user = await needs.findUser(family.userId);
     if (user === undefined || user.disabledAt !== undefined) {
       throw oauthError('invalid_grant', 'The account is disabled');
@@ -92,10 +93,9 @@ export function createAuthorizationCodeGrant(needs: AuthorizationCodeNeeds): Gra
 
   return {
     grantType: 'authorization_code',
-    async issue({ client, form, reference }) {
+    async issue({ client, form, context }) {
       const secret = form.get('code');
       if (secret === undefined) throw oauthError('invalid_request', "Parameter 'code'. Required");
-      const context = { teamId: client.teamId, reference };
       const found = await codes.find<AuthorizationCode>(authorizationCodePurpose, secret);
       // Another client's attempt must not burn the code, nor learn that there is one.
       if (found === undefined || found.payload.family.clientId !== client.id) {
@@ -106,6 +106,7 @@ export function createAuthorizationCodeGrant(needs: AuthorizationCodeNeeds): Gra
       if (state === 'expired') throw expired();
       let granted: GrantedTokens | undefined;
       try {
+        validateKey(code, context.dpopJkt);
         await validate(code, client, form);
         granted = await redeem(secret, code, client, context);
       } catch (error) {
@@ -122,6 +123,17 @@ export function createAuthorizationCodeGrant(needs: AuthorizationCodeNeeds): Gra
       throw expired();
     },
   };
+}
+
+/** RFC 9449, 10: a code that was asked for with a key is given to that key alone. */
+function validateKey(code: AuthorizationCode, dpopJkt: string | undefined): void {
+  if (code.dpopJkt === undefined || code.dpopJkt === dpopJkt) return;
+  throw oauthError(
+    'invalid_grant',
+    dpopJkt === undefined
+      ? 'The code is bound to a key. Expected a DPoP header with a proof'
+      : 'The code is bound to another key than that of the DPoP proof',
+  );
 }
 
 function expired() {

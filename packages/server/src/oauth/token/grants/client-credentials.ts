@@ -14,7 +14,7 @@ export function createClientCredentialsGrant(needs: {
 }): Grant {
   return {
     grantType: 'client_credentials',
-    async issue({ client, form, reference }) {
+    async issue({ client, form, context }) {
       const asked = parseScope(form.get('scope') ?? '');
       if (asked === undefined) throw oauthError('invalid_scope', "Parameter 'scope'. Malformed");
       if (asked.length > 0) {
@@ -23,10 +23,7 @@ export function createClientCredentialsGrant(needs: {
           "Parameter 'scope'. No scope is available to an app acting for itself: leave the parameter out",
         );
       }
-      const { statements, ...tokens } = needs.tokens.prepareForClient(client.id, [], {
-        teamId: client.teamId,
-        reference,
-      });
+      const { statements, ...tokens } = needs.tokens.prepareForClient(client.id, [], context);
       await needs.database.write(statements);
       return tokens;
     },

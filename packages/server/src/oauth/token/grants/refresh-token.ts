@@ -12,7 +12,7 @@ export function createRefreshTokenGrant(needs: {
 }): Grant {
   return {
     grantType: 'refresh_token',
-    async issue({ client, form, reference }) {
+    async issue({ client, form, context }) {
       const presented = form.get('refresh_token');
       if (presented === undefined) throw oauthError('invalid_request', "Parameter 'refresh_token'. Required");
       const found = await needs.tokens.findRefreshToken(presented);
@@ -20,6 +20,13 @@ export function createRefreshTokenGrant(needs: {
         throw oauthError('invalid_grant', 'The refresh token is unknown, or was issued to another client');
       }
       const { family } = found;
+      // A public client proves nothing but this (RFC 9449, 5); a wrong key changes nothing.
+      if (family.dpopJkt !== undefined && family.dpopJkt !== context.dpopJkt) {
+        throw oauthError(
+          'invalid_grant',
+          'The refresh token is bound to another key than that of the DPoP proof',
+        );
+      }
       const asked = parseScope(form.get('scope') ?? '');
       if (asked === undefined) throw oauthError('invalid_scope', "Parameter 'scope'. Malformed");
       if (!isWithin(asked, family.scopes)) {
@@ -33,10 +40,7 @@ export function createRefreshTokenGrant(needs: {
       if (user === undefined || user.disabledAt !== undefined) {
         throw oauthError('invalid_grant', 'The account is disabled');
       }
-      const issued = await needs.tokens.rotate(presented, found, scopes, {
-        teamId: client.teamId,
-        reference,
-      });
+      const issued = await needs.tokens.rotate(presented, found, scopes, context);
       if (!scopes.includes('openid')) return issued;
       // Without a nonce (OpenID Connect Core, 12.2): it belongs to the one authorization request.
       const idToken = await needs.issueIdToken({
