@@ -94,6 +94,32 @@ describe('the configuration', () => {
     expect(warnings).toHaveLength(1);
   });
 
+  it('lets nobody register and reads no document unless told to', () => {
+    expect(valid({}).config).toMatchObject({ registration: undefined, clientIdDocuments: false });
+    const token = 'i'.repeat(40);
+    const open = valid({
+      TESSERA_DYNAMIC_REGISTRATION: 'on',
+      TESSERA_REGISTRATION_TOKEN: token,
+      TESSERA_REGISTRATION_QUOTA: '5',
+      TESSERA_CLIENT_ID_DOCUMENTS: 'on',
+    });
+    expect(open.config).toMatchObject({
+      registration: { initialAccessToken: token, most: 5, days: 90 },
+      clientIdDocuments: true,
+    });
+    expect(describeConfig(open.config)).not.toContain(token);
+    const wrong = problemsOf({
+      TESSERA_REGISTRATION_TOKEN: token,
+      TESSERA_REGISTRATION_QUOTA: '0',
+      TESSERA_CLIENT_ID_DOCUMENTS: 'yes',
+    });
+    expect(wrong.map((problem) => problem.split(' ')[0]).toSorted()).toEqual([
+      'TESSERA_CLIENT_ID_DOCUMENTS',
+      'TESSERA_REGISTRATION_QUOTA',
+      'TESSERA_REGISTRATION_TOKEN',
+    ]);
+  });
+
   it('prints itself without secrets', () => {
     const { config } = valid({
       TESSERA_DATABASE_URL: 'postgres://tessera:hunter2@db.example.com/tessera',

@@ -8,6 +8,7 @@ import {
   parseDomain,
   parseList,
   parseListen,
+  parseNumber,
   parseRanges,
   parseWord,
 } from './values.ts';
@@ -33,6 +34,10 @@ export type Config = {
   allowPrivateHosts: string[];
   wirePrefix: string;
   roles: ('identity' | 'gateway')[];
+  /** Clients that register themselves; undefined: none may. */
+  registration: { initialAccessToken: string | undefined; most: number; days: number } | undefined;
+  /** Whether an https URL can be a client id, whose metadata document is then read. */
+  clientIdDocuments: boolean;
   smtpUrl: string | undefined;
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 };
@@ -58,7 +63,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
 
   const text = (name: ConfigName): string | undefined => environment[name]?.trim() || undefined;
   /** Reads one value; a problem is noted and the fallback lets the reading go on, so that all problems show. */
-  const read = <Value>(name: ConfigName, parse: (text: string) => Value, fallback: Value): Value => {
+  const read: Read = (name, parse, fallback) => {
     const given = text(name);
     if (given === undefined) return fallback;
     try {
@@ -168,6 +173,8 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     allowPrivateHosts: read('TESSERA_ALLOW_PRIVATE_HOSTS', parseHosts, []),
     wirePrefix: read('TESSERA_WIRE_PREFIX', parseWirePrefix, 'vercel'),
     roles,
+    registration: parseRegistration(read, problems),
+    clientIdDocuments: read('TESSERA_CLIENT_ID_DOCUMENTS', parseSwitch, false),
     smtpUrl: read('TESSERA_SMTP_URL', parseSmtpUrl, undefined),
     logLevel: read(
       'TESSERA_LOG_LEVEL',
@@ -176,6 +183,40 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     ),
   };
   return problems.length > 0 ? { problems } : { config, warnings };
+}
+
+type Read = <Value>(name: ConfigName, parse: (text: string) => Value, fallback: Value) => Value;
+
+function parseRegistration(read: Read, problems: ConfigProblem[]): Config['registration'] {
+  const initialAccessToken = read<string | undefined>(
+    'TESSERA_REGISTRATION_TOKEN',
+    parseInitialAccessToken,
+    undefined,
+  );
+  const most = read('TESSERA_REGISTRATION_QUOTA', (given) => parseNumber(given, 1, 1_000_000), 1_000);
+  const days = read('TESSERA_REGISTRATION_DAYS', (given) => parseNumber(given, 1, 3_650), 90);
+  if (read('TESSERA_DYNAMIC_REGISTRATION', parseSwitch, false)) return { initialAccessToken, most, days };
+  if (initialAccessToken !== undefined) {
+    problems.push({
+      name: 'TESSERA_REGISTRATION_TOKEN',
+      problem: 'is set, but TESSERA_DYNAMIC_REGISTRATION is off; set that to on, or leave this out',
+    });
+  }
+  return undefined;
+}
+
+function parseInitialAccessToken(text: string): string {
+  // Whoever has it fills our tables: it must not be guessed. The value is a secret, so it is not repeated.
+  if (!/^[A-Za-z0-9._~+/=-]{32,512}$/.test(text)) {
+    throw new InvalidValue(
+      'is not a token: expected 32 to 512 of A-Z a-z 0-9 . _ ~ + / = - (openssl rand -base64 32)',
+    );
+  }
+  return text;
+}
+
+function parseSwitch(text: string): boolean {
+  return parseWord(text, ['on', 'off']) === 'on';
 }
 
 function parseDatabase(text: string): Config['database'] {

@@ -26,11 +26,24 @@ export function describeConfig(config: Config): string {
     ['TESSERA_ALLOW_PRIVATE_HOSTS', config.allowPrivateHosts.join(', ') || '(none)'],
     ['TESSERA_WIRE_PREFIX', config.wirePrefix],
     ['TESSERA_ROLES', config.roles.join(', ')],
+    ['TESSERA_DYNAMIC_REGISTRATION', config.registration === undefined ? 'off' : 'on'],
+    ...registrationLines(config.registration),
+    ['TESSERA_CLIENT_ID_DOCUMENTS', config.clientIdDocuments ? 'on' : 'off'],
     ['TESSERA_SMTP_URL', config.smtpUrl === undefined ? '(none)' : redactUrl(config.smtpUrl)],
     ['TESSERA_LOG_LEVEL', config.logLevel],
   ];
   const width = Math.max(...lines.map(([name]) => name.length));
   return lines.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
+}
+
+function registrationLines(registration: Config['registration']): [string, string][] {
+  if (registration === undefined) return [];
+  const { initialAccessToken, most, days } = registration;
+  return [
+    ['TESSERA_REGISTRATION_TOKEN', initialAccessToken === undefined ? '(none)' : '[redacted]'],
+    ['TESSERA_REGISTRATION_QUOTA', String(most)],
+    ['TESSERA_REGISTRATION_DAYS', String(days)],
+  ];
 }
 
 function redactUrl(text: string): string {

@@ -18,6 +18,11 @@ export const configNames = {
   TESSERA_ALLOW_PRIVATE_HOSTS: 'hosts (host or host:port) that outgoing calls may reach although private',
   TESSERA_WIRE_PREFIX: 'the prefix of names on the wire',
   TESSERA_ROLES: 'identity, gateway, or both',
+  TESSERA_DYNAMIC_REGISTRATION: 'on lets programs register themselves as clients (RFC 7591); off otherwise',
+  TESSERA_REGISTRATION_TOKEN: 'what a registration must present (initial access token); none: anybody may',
+  TESSERA_REGISTRATION_QUOTA: 'how many clients that registered themselves there may be at a time',
+  TESSERA_REGISTRATION_DAYS: 'after how many days a registration ends that its client does not renew',
+  TESSERA_CLIENT_ID_DOCUMENTS: 'on takes https URLs as client ids and reads the metadata document there',
   TESSERA_SMTP_URL: 'smtp:// or smtps:// URL of the mail server',
   TESSERA_LOG_LEVEL: 'debug, info, warn, error or silent',
 } as const;

@@ -85,3 +85,12 @@ export function parseWord<Word extends string>(text: string, words: readonly Wor
   if (found === undefined) throw new InvalidValue(`'${text}' is none of ${words.join(', ')}`);
   return found;
 }
+
+/** A whole number within limits. */
+export function parseNumber(text: string, least: number, most: number): number {
+  const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(number >= least && number <= most)) {
+    throw new InvalidValue(`'${text}' is not a whole number from ${least} to ${most}`);
+  }
+  return number;
+}
