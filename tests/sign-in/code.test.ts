@@ -90,7 +90,7 @@ describeSignIn('an authorization code', (place) => {
     },
   );
 
-  test('gives no refresh token without offline_access, and no ID token without openid', async () => {
+  test('gives no refresh token without offline_access, no ID token without openid, and no scope that the app does not have (security-26)', async () => {
     const { visitor } = place.world.admin;
     const ask = async (scope: string) => {
       const request = createAuthorizationRequest(place.tessera.urls.origin, place.world.app, { scope });

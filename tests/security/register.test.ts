@@ -1,0 +1,55 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { checklist, notYet } from './checklist.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+describe('the security register', () => {
+  const tested = findTestedItems();
+  const excepted = findExceptions();
+
+  test('every item has a test that names it, or a row in the table of exceptions', () => {
+    const neither = Object.keys(checklist).filter((item) => !tested.has(item) && !excepted.has(item));
+    for (const [item, reason] of Object.entries(notYet)) console.log(`not yet: ${item}: ${reason}`);
+    const forgotten = neither.filter((item) => !(item in notYet));
+    expect(forgotten.map((item) => `${item}: ${checklist[item]}`)).toEqual([]);
+  });
+
+  test('nothing is said to come that is there', () => {
+    expect(Object.keys(notYet).filter((item) => tested.has(item) || excepted.has(item))).toEqual([]);
+  });
+
+  test('no test and no row names an item that is not on the list', () => {
+    const unknown = [...tested.keys(), ...excepted.keys()].filter((item) => !(item in checklist));
+    expect(unknown.map((item) => `${item} in ${tested.get(item) ?? 'the table'}`)).toEqual([]);
+  });
+
+  test('every row of the table gives its reason', () => {
+    for (const [item, reason] of excepted) expect(reason.length, item).toBeGreaterThan(40);
+  });
+});
+
+/** Items in titles of tests, `security-18` or `security-18, 19`, with the first file that names each. */
+function findTestedItems(): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const file of globSync('{packages/*/src,tests,tools}/**/*.test.ts', { cwd: root })) {
+    const text = readFileSync(join(root, file), 'utf8');
+    for (const [, title = ''] of text.matchAll(/(["'`](?:(?!["'`]).)*security-\d.*?["'`])/g)) {
+      for (const [, items = ''] of title.matchAll(/security-(\d+[a-e]?(?:, \d+[a-e]?)*)/g)) {
+        for (const item of items.split(', ')) if (!found.has(item)) found.set(item, file);
+      }
+    }
+  }
+  return found;
+}
+
+/** Rows `| 46 | what | why |`. */
+function findExceptions(): Map<string, string> {
+  const text = readFileSync(join(root, 'docs/reference/security-exceptions.md'), 'utf8');
+  return new Map(
+    [...text.matchAll(/^\|\s*(\d+[a-e]?)\s*\|[^|]*\|\s*([^|]*?)\s*\|$/gm)].map(
+      ([, item = '', reason = '']) => [item, reason],
+    ),
+  );
+}
