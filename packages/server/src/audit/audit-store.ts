@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { Clock } from '#clock';
 import type { Bound, Database } from '#database';
 
@@ -104,5 +104,5 @@ const afterEveryId = 'aud_z';
 
 /** Sorts by time, so that the newest page is the end of the index and a cursor is an id. */
 function createAuditId(at: number): string {
-  return `aud_${at.toString(36).padStart(9, '0')}${randomBytes(10).toString('hex')}`;
+  return `aud_${at.toString(36).padStart(9, '0')}${randomUUID().slice(14).replaceAll('-', '')}`;
 }

@@ -1,6 +1,7 @@
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import type { ZodType } from 'zod';
-import { oauthError, PublicError, publicError } from '#errors';
+import { oauthError, publicError } from '#errors';
 import type { DoorContext } from './door.ts';
 
 export const bodyLimitBytes = 64 * 1024;
@@ -9,9 +10,13 @@ const depthLimit = 20;
 
 /**
  * A form body (`application/x-www-form-urlencoded`). A parameter sent twice is refused, one without a value counts
- * as absent (RFC 6749 section 3.1). Throws OAuthError `invalid_request`.
+ * as absent (RFC 6749 section 3.1). The values of a `repeatable` one are joined by spaces. Throws OAuthError
+ * `invalid_request`.
  */
-export async function readForm(context: DoorContext): Promise<ReadonlyMap<string, string>> {
+export async function readForm(
+  context: DoorContext,
+  repeatable: readonly string[] = [],
+): Promise<ReadonlyMap<string, string>> {
   const type = mediaType(context);
   if (type !== 'application/x-www-form-urlencoded') {
     throw oauthError(
@@ -20,17 +25,20 @@ export async function readForm(context: DoorContext): Promise<ReadonlyMap<string
       { status: type === '' ? 400 : 415 },
     );
   }
-  return readParameters(await readText(context));
+  return readParameters(await readText(context), repeatable);
 }
 
 /** The query of the address, under the same rules as a form. Throws OAuthError `invalid_request`. */
-export function readQuery(context: DoorContext): ReadonlyMap<string, string> {
+export function readQuery(
+  context: DoorContext,
+  repeatable: readonly string[] = [],
+): ReadonlyMap<string, string> {
   const { url } = context.req;
   const question = url.indexOf('?');
-  return question === -1 ? new Map() : readParameters(url.slice(question + 1));
+  return question === -1 ? new Map() : readParameters(url.slice(question + 1), repeatable);
 }
 
-function readParameters(text: string): ReadonlyMap<string, string> {
+function readParameters(text: string, repeatable: readonly string[]): ReadonlyMap<string, string> {
   const parameters = new Map<string, string>();
   let count = 0;
   for (const [name, value] of new URLSearchParams(text)) {
@@ -39,9 +47,10 @@ function readParameters(text: string): ReadonlyMap<string, string> {
     if (!isStorable(name) || !isStorable(value)) {
       throw oauthError('invalid_request', 'A parameter contains a NUL character or is not Unicode text');
     }
-    if (parameters.has(name))
+    const before = parameters.get(name);
+    if (before !== undefined && !repeatable.includes(name))
       throw oauthError('invalid_request', `Parameter '${name}' is sent more than once`);
-    parameters.set(name, value);
+    parameters.set(name, before === undefined ? value : `${before} ${value}`);
   }
   for (const [name, value] of parameters) if (value === '') parameters.delete(name);
   return parameters;
@@ -86,14 +95,11 @@ export async function readJson<Value>(context: DoorContext, schema: ZodType<Valu
 /** The body as text, at most 64 KiB, whatever `Content-Length` says. */
 async function readText(context: DoorContext): Promise<string> {
   if (Number(context.req.header('content-length') ?? 0) > bodyLimitBytes) throw tooLarge();
-  try {
-    const { incoming } = context.env;
-    const body = incoming === undefined ? await context.req.arrayBuffer() : await readBytes(incoming);
-    return new TextDecoder('utf-8', { fatal: true }).decode(body);
-  } catch (error) {
-    if (error instanceof PublicError) throw error;
-    throw publicError('bad_request', { description: 'The body is cut short or not UTF-8.', cause: error });
-  }
+  const { incoming } = context.env;
+  const body =
+    incoming === undefined ? Buffer.from(await context.req.arrayBuffer()) : await readBytes(incoming);
+  if (!isUtf8(body)) throw publicError('bad_request', { description: 'The body is not UTF-8.' });
+  return body.toString();
 }
 
 /** From Node's own stream: a web stream around it costs more than all the rest of reading a form. */
@@ -103,16 +109,21 @@ function readBytes(incoming: IncomingMessage): Promise<Buffer> {
     let size = 0;
     incoming.on('data', (chunk: Buffer) => {
       size += chunk.length;
-      if (size > bodyLimitBytes) {
-        incoming.pause();
-        reject(tooLarge());
+      if (size <= bodyLimitBytes) {
+        chunks.push(chunk);
         return;
       }
-      chunks.push(chunk);
+      incoming.pause();
+      reject(tooLarge());
     });
     incoming.once('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
-    incoming.once('error', reject);
-    incoming.once('close', () => reject(new Error('the connection was closed')));
+    const cutShort = (cause?: Error) => {
+      // After the end this comes for every request, and an error with its stack is dear.
+      if (incoming.readableEnded) return;
+      reject(publicError('bad_request', { description: 'The body is cut short.', cause }));
+    };
+    incoming.once('error', cutShort);
+    incoming.once('close', cutShort);
   });
 }
 
