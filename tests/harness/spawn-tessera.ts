@@ -14,6 +14,8 @@ export type SpawnedTessera = {
   database: TestDatabase;
   /** Moves the time of all processes forward. */
   advance(milliseconds: number): Promise<void>;
+  /** Kills all processes as a crash would (SIGKILL), and starts them anew. Their clocks are the machine's again. */
+  crash(): Promise<void>;
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 };
@@ -34,17 +36,8 @@ export async function spawnTessera(
   const ports: number[] = [];
   let setUpLink: string | undefined;
 
-  async function close(): Promise<void> {
-    await Promise.all(children.map(end));
-    rmSync(environment.folder, { recursive: true, force: true });
-    await database.remove();
-  }
-
-  try {
-    for (let index = 0; index < processes; index++) {
-      ports.push(index === 0 ? environment.port : await findFreePort());
-    }
-    // All at once, on a database that none of them has seen: they have to agree about its form and its keys.
+  // All at once, and at first on a database that none of them has seen: they have to agree about its form and keys.
+  async function startAll(): Promise<string | undefined> {
     const answers = await Promise.all(
       ports.map(async (port) => {
         const child = fork(join(import.meta.dirname, 'tessera-process.ts'), {
@@ -62,9 +55,20 @@ export async function spawnTessera(
         return answerOf(child);
       }),
     );
-    for (const answer of answers) {
-      if ('ready' in answer) setUpLink ??= answer.ready.setUpLink;
+    return answers.map((answer) => ('ready' in answer ? answer.ready.setUpLink : undefined)).find(Boolean);
+  }
+
+  async function close(): Promise<void> {
+    await Promise.all(children.map((child) => end(child)));
+    rmSync(environment.folder, { recursive: true, force: true });
+    await database.remove();
+  }
+
+  try {
+    for (let index = 0; index < processes; index++) {
+      ports.push(index === 0 ? environment.port : await findFreePort());
     }
+    setUpLink = await startAll();
   } catch (error) {
     await close();
     throw error;
@@ -83,6 +87,10 @@ export async function spawnTessera(
           await answered;
         }),
       );
+    },
+    async crash() {
+      await Promise.all(children.splice(0).map((child) => end(child, 'SIGKILL')));
+      await startAll();
     },
     close,
     [Symbol.asyncDispose]: close,
@@ -116,17 +124,20 @@ async function answerOf(child: ChildProcess): Promise<ProcessAnswer> {
   });
 }
 
-async function end(child: ChildProcess): Promise<void> {
+async function end(child: ChildProcess, signal?: 'SIGKILL'): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const closed = new Promise<void>((resolve) => {
     child.once('close', () => resolve());
   });
-  if (child.connected) child.send({ stop: true } satisfies ProcessOrder);
+  if (signal !== undefined) child.kill(signal);
+  else if (child.connected) child.send({ stop: true } satisfies ProcessOrder);
   const limit = setTimeout(() => child.kill('SIGKILL'), 15_000);
   await closed;
   clearTimeout(limit);
 }
 
 function withoutOurs(variables: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(variables).filter(([name]) => !name.startsWith('TESSERA_')));
+  const rest = { ...variables };
+  for (const name of Object.keys(rest)) if (name.startsWith('TESSERA_')) delete rest[name];
+  return rest;
 }

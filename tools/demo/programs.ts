@@ -88,7 +88,9 @@ async function end(child: ChildProcess): Promise<void> {
 }
 
 function withoutOurs(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('TESSERA_')));
+  const rest = { ...environment };
+  for (const name of Object.keys(rest)) if (name.startsWith('TESSERA_')) delete rest[name];
+  return rest;
 }
 
 /** Whether somebody listens on this port of loopback already. */
