@@ -1,6 +1,7 @@
 // The REST contract: schemas and routes as data, shared by the server, the dashboard and the command line.
 // It validates and describes; it decides nothing and stores nothing.
 export * from './api-tokens.ts';
+export * from './app-activity.ts';
 export * from './apps.ts';
 export * from './audit-log.ts';
 export * from './client.ts';

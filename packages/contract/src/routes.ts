@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import * as appActivity from './app-activity.ts';
 import * as apps from './apps.ts';
 import * as auditLog from './audit-log.ts';
 import * as connectors from './connectors.ts';
@@ -383,6 +384,18 @@ export const routes = listOf(
     params: apps.appParams,
     query: apps.deleteAppSecretQuery,
     status: 204,
+  },
+  {
+    name: 'app-activity.list',
+    method: 'GET',
+    path: '/v1/apps/{id}/activity',
+    summary: 'List what was sent to an app, such as logouts, and how it answered',
+    permission: 'sign-in:read',
+    team: 'query',
+    params: apps.appParams,
+    query: appActivity.listAppActivityQuery,
+    status: 200,
+    answer: appActivity.listAppActivityAnswer,
   },
   {
     name: 'sign-in-attempts.find',

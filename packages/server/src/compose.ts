@@ -209,6 +209,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     pages,
     findUser: users.find,
     findTeam: teams.find,
+    endSession: logout.endSession,
     findMembership: teams.findMembership,
     findBrowser: account.browser,
   });
@@ -229,6 +230,9 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   const findConnector = connectors.findOfTeam;
   const rest = createRestDoor({
     clock,
+    forgetLogin: account.forget,
+    requireLiveSession: sessions.requireLive,
+    endSession: logout.endSession,
     api: urls.api,
     authenticateApiToken: apiTokens.authenticate,
     findUser: users.find,
@@ -262,7 +266,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   const identityDoors = [
     {
       base: urls.origin,
-      doors: [oauth.originDoor, ...account.doors(oauth.signIn)],
+      doors: [oauth.originDoor, ...account.doors(oauth)],
       errors: pageErrors(pages),
     },
     { base: urls.api, doors: [oauth.apiDoor, rest], errors: problemAnswer },

@@ -115,6 +115,7 @@ describeOnBothDatabases('the account pages', (openDatabase) => {
       teams,
       projects,
       apiTokens,
+      endSession: ({ id }) => [sessions.end(id)],
     });
     // A stand-in for the authorization server: one request, and what was decided about it.
     const decided: string[] = [];
@@ -130,8 +131,12 @@ describeOnBothDatabases('the account pages', (openDatabase) => {
       approve: (id, { user }) => Promise.resolve(void decided.push(`allow ${id} ${user.email}`)),
       cancel: (id) => Promise.resolve(void decided.push(`cancel ${id}`)),
     };
+    const endSessionRequests = {
+      describe: () => Promise.resolve({ app: { name: 'Notes' }, destination: undefined }),
+      confirm: () => Promise.resolve(undefined),
+    };
     const table = createHostTable(
-      [{ base: origin, doors: account.doors(signIn), errors: pageErrors(pages) }],
+      [{ base: origin, doors: account.doors({ signIn, endSessionRequests }), errors: pageErrors(pages) }],
       createSilentLogger(),
     );
     const fetch = async (request: Request): Promise<Response> => {

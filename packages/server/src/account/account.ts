@@ -14,11 +14,12 @@ import {
   type TokenProjects,
   type TokenTeams,
 } from './self/api-tokens.ts';
-import { createBrowsers, type Browser } from './browsers.ts';
+import { createBrowsers, type Browser, type EndSession } from './browsers.ts';
 import { createConsentDoor, type SignIn } from './entrance/consent.ts';
 import { createDesk, pageErrors } from './desk.ts';
 import { createFreshness } from './self/freshness.ts';
 import { createLoginDoor } from './entrance/login.ts';
+import { createLogoutDoor, type EndSessionRequests } from './entrance/logout.ts';
 import { createPeopleDoor } from './self/people.ts';
 import { createProfileDoor } from './self/profile.ts';
 import { createSetupDoor } from './entrance/setup.ts';
@@ -41,31 +42,36 @@ export type AccountNeeds = {
     TokenTeams & { addMember(teamId: string, userId: string, role: Role): Bound<unknown> | Expected };
   projects: TokenProjects;
   apiTokens: AccountApiTokens;
+  endSession: EndSession;
 };
 
 export type Account = {
   /** Who is behind a request: for the authorization endpoint, which must know it too. */
   browser(context: DoorContext): Promise<Browser>;
+  /** Takes the login out of the browser; ending the session itself is the caller's business. */
+  forget(context: DoorContext): void;
   /** The doors at the origin. What the authorization server lets them do arrives now: it needs `browser` first. */
-  doors(signIn: SignIn): Door[];
+  doors(authorizationServer: { signIn: SignIn; endSessionRequests: EndSessionRequests }): Door[];
 };
 
 export function createAccount(needs: AccountNeeds): Account {
   const { origin, api, clock, database, audit, sealing, pages, users, sessions, credentials, setupLinks } =
     needs;
-  const { teams, projects, apiTokens } = needs;
-  const browsers = createBrowsers({ origin, sealing, sessions, users });
+  const { teams, projects, apiTokens, endSession } = needs;
+  const browsers = createBrowsers({ origin, sealing, sessions, users, endSession });
   const desk = createDesk({ origin, pages, browsers });
   const freshness = createFreshness({ clock });
 
   return {
     browser: browsers.read,
-    doors: (signIn) => [
+    forget: browsers.forget,
+    doors: ({ signIn, endSessionRequests }) => [
       createAssetDoor(pages),
       createLoginDoor({ desk, database, audit, credentials, signIn }),
       createSetupDoor({ desk, database, audit, users, credentials, setupLinks, teams }),
       createConsentDoor({ desk, signIn }),
-      createProfileDoor({ desk, database, audit, users, sessions }),
+      createLogoutDoor({ desk, endSessionRequests }),
+      createProfileDoor({ desk, database, audit, users, sessions, endSession }),
       createTeamsDoor({ desk, teams }),
       createApiTokensDoor({ desk, api, apiTokens, teams, projects, freshness }),
       createPeopleDoor({ desk, database, audit, users, setupLinks, freshness }),

@@ -24,6 +24,9 @@ export type Browser = {
   csrfToken(purpose?: string): string;
 };
 
+/** Ends a session with all that hangs on it: its tokens, and the sessions that apps made of it. */
+export type EndSession = (session: { id: string; userId: string }) => readonly Bound<unknown>[];
+
 export type LoggedIn = Browser & { session: Session; user: User };
 
 export type Browsers = {
@@ -59,6 +62,7 @@ export function createBrowsers(needs: {
   sealing: Sealing;
   sessions: Sessions;
   users: Pick<Users, 'find'>;
+  endSession: EndSession;
 }): Browsers {
   const { origin, sealing, sessions, users } = needs;
   const secure = origin.startsWith('https:');
@@ -124,7 +128,7 @@ export function createBrowsers(needs: {
         userAgent: context.req.header('user-agent'),
         address: context.get('clientAddress'),
       });
-      const ending = former ? [sessions.end(former.id)] : [];
+      const ending = former ? needs.endSession(former) : [];
       return { session, statements: [statement, ...ending], remember: remember(secret) };
     },
 

@@ -46,6 +46,18 @@ export const words = {
     cancel: 'Cancel',
     you: 'You',
   },
+  logout: {
+    title: 'Log out?',
+    askedBy: 'asks to log you out here.',
+    ends: 'This ends your login in this browser, and tells the apps that you signed in to with it.',
+    inUse: 'You are logged in as',
+    confirm: 'Log out',
+    stay: 'Stay logged in',
+    destination: 'You will be sent back to',
+    doneTitle: 'You are logged out',
+    done: 'This browser has no login here any more. You can close the page.',
+    logIn: 'Log in again',
+  },
   account: {
     tabs: { profile: 'You', teams: 'Teams', tokens: 'API tokens', people: 'People' },
     navigation: 'Account',

@@ -228,6 +228,22 @@ export const errorCatalogue = {
   },
 
   // teams
+  end_session_request_invalid: {
+    status: 400,
+    title: 'The app sent a logout that cannot be done',
+    mend: 'You are still logged in. You can log out here; the developers of the app should be told what is said above.',
+  },
+  post_logout_redirect_uri_not_registered: {
+    status: 400,
+    title: 'The post-logout redirect URI is not registered',
+    mend: 'You are still logged in. You can log out here; the developers of the app can register this URL, exactly, as a post-logout URL.',
+  },
+  end_session_request_gone: {
+    status: 404,
+    title: 'This logout is finished, expired or unknown',
+    mend: 'Go back to the app and log out again, or log out on your account page.',
+  },
+
   name_taken: {
     status: 409,
     title: 'This name is taken',

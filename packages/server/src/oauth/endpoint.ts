@@ -1,3 +1,4 @@
+import { publicError } from '#errors';
 import { oauthAnswer, type Door, type DoorContext } from '#http';
 
 /**
@@ -45,4 +46,10 @@ export function mountForAnyOrigin(
       allow: [...Object.keys(methods), 'OPTIONS'].join(', '),
     }),
   );
+}
+
+/** The router gives HEAD to whoever takes GET; here a GET does something. */
+export function refuseHead(context: DoorContext): void {
+  if (context.req.method !== 'HEAD') return;
+  throw publicError('method_not_allowed', { headers: { allow: 'GET, POST' } });
 }

@@ -4,9 +4,9 @@ import type { AuthenticateClient } from '#clients';
 import type { Clock } from '#clock';
 import type { Codes } from '#codes';
 import type { Consents } from '#consents';
-import type { Database } from '#database';
+import type { Bound, Database, Expected } from '#database';
 import type { Dpop } from '#dpop';
-import { answerOf, newDoor, type Door, type ErrorAnswer } from '#http';
+import { answerOf, newDoor, type Door, type DoorContext, type ErrorAnswer } from '#http';
 import type { Keys } from '#keys';
 import type { Pages } from '#pages';
 import type { Requests } from '#requests';
@@ -14,9 +14,10 @@ import { createIdTokens, type Tokens } from '#tokens';
 import { createAnswering } from './authorization/answering.ts';
 import { createAuthorization } from './authorization/authorization.ts';
 import { createAuthorizing } from './authorization/authorizing.ts';
-import { createHintedUser } from './authorization/id-token-hint.ts';
+import { createIdTokenHints } from './authorization/id-token-hint.ts';
 import { createSignIn, type SignIn } from './authorization/interaction.ts';
 import { createDiscovery } from './discovery/discovery.ts';
+import { createEndSession, type EndSession } from './end-session/end-session.ts';
 import { createIntrospection } from './introspection/introspection.ts';
 import { createJwks } from './jwks/jwks.ts';
 import { createRevocation } from './revocation/revocation.ts';
@@ -49,6 +50,11 @@ export type OAuthNeeds = {
   findMembership: FindMembership;
   /** The account room's. */
   findBrowser: FindBrowser;
+  forgetLogin: (context: DoorContext) => void;
+  /** The sessions room's. */
+  requireLiveSession: (sid: string) => Expected;
+  /** The logout room's. */
+  endSession: (session: { id: string; userId: string }) => readonly Bound<unknown>[];
 };
 
 export type OAuth = {
@@ -58,6 +64,8 @@ export type OAuth = {
   apiDoor: Door;
   /** For the login and consent pages. */
   signIn: SignIn;
+  /** For the page that asks before a logout. */
+  endSessionRequests: EndSession['requests'];
 };
 
 export function createOAuth(needs: OAuthNeeds): OAuth {
@@ -67,6 +75,8 @@ export function createOAuth(needs: OAuthNeeds): OAuth {
   const issueIdToken = createIdTokens({ keys: needs.keys, clock: needs.clock, issuer });
   const readProof = createProofReader(needs);
   const authorizing = createAuthorizing(needs);
+  const verifyHint = createIdTokenHints({ keys: needs.keys, issuer });
+  const endSession = createEndSession({ ...needs, origin, verifyHint });
 
   const originEndpoints = [
     createAuthorization({
@@ -74,10 +84,11 @@ export function createOAuth(needs: OAuthNeeds): OAuth {
       origin,
       authorizing,
       answering: createAnswering({ issuer, pages: needs.pages }),
-      findHintedUser: createHintedUser({ keys: needs.keys, issuer }),
+      verifyHint,
     }),
     createJwks({ keys: needs.keys, origin }),
   ];
+    endSession,
   const apiEndpoints = [
     createTokenEndpoint({
       api,
@@ -104,5 +115,10 @@ export function createOAuth(needs: OAuthNeeds): OAuth {
   const apiDoor = newDoor('oauth');
   for (const endpoint of apiEndpoints) endpoint.mount(apiDoor);
 
-  return { originDoor, apiDoor, signIn: createSignIn({ ...needs, authorizing }) };
+  return {
+    originDoor,
+    apiDoor,
+    signIn: createSignIn({ ...needs, authorizing }),
+    endSessionRequests: endSession.requests,
+  };
 }

@@ -79,19 +79,16 @@ export function createSessionStore(database: Database) {
       .set({ lastSeenAt: value('lastSeenAt') })
       .where('id', '=', value('id')),
   );
+  // Changes nothing: it takes the row's lock, so that a unit which rests on the session and one which ends it cannot
+  // both believe that they were first.
+  const holdLive = database.statement<{ id: string }>()((value) =>
+    query.updateTable('sessions').set({ endedAt: null }).where('id', '=', value('id')).where(live),
+  );
   const endOne = database.statement<{ id: string; endedAt: number }>()((value) =>
     query
       .updateTable('sessions')
       .set({ endedAt: value('endedAt') })
       .where('id', '=', value('id'))
-      .where('endedAt', 'is', null),
-  );
-  const endOwn = database.statement<Owned>()((value) =>
-    query
-      .updateTable('sessions')
-      .set({ endedAt: value('endedAt') })
-      .where('id', '=', value('id'))
-      .where('userId', '=', value('userId'))
       .where('endedAt', 'is', null),
   );
   const endOthers = database.statement<Owned>()((value) =>
@@ -130,8 +127,8 @@ export function createSessionStore(database: Database) {
     replaceSecret: (session: Session, formerHash: string, secretHash: string): Expected =>
       exactly(1, updateSecret({ ...session, amr: JSON.stringify(session.amr), formerHash, secretHash })),
     seen: (id: string, lastSeenAt: number): Bound<unknown> => updateSeen({ id, lastSeenAt }),
+    requireLive: (id: string): Expected => exactly(1, holdLive({ id })),
     end: (id: string, endedAt: number): Bound<unknown> => endOne({ id, endedAt }),
-    endOwn: (owned: Owned): Bound<unknown> => endOwn(owned),
     endOthers: (owned: Owned): Bound<unknown> => endOthers(owned),
   };
 }

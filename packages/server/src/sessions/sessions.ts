@@ -29,10 +29,10 @@ export type Sessions = {
    * secret is new. The unit is refused when the old secret is no longer live.
    */
   renew(session: Session, formerSecret: string, amr: string[]): OpenedSession;
+  /** Refuses a unit that rests on a session which has ended, also one that ends in this moment. */
+  requireLive(id: string): Expected;
   /** Ends a session, if it is still live. */
   end(id: string): Bound<unknown>;
-  /** Ends a session, if it is this person's. */
-  endOwn(userId: string, id: string): Bound<unknown>;
   /** Ends all of a person's sessions but one. */
   endOthers(userId: string, keptId: string): Bound<unknown>;
 };
@@ -82,8 +82,8 @@ export function createSessions({ database, clock }: { database: Database; clock:
       return { session, secret, statement };
     },
 
+    requireLive: store.requireLive,
     end: (id) => store.end(id, clock.now()),
-    endOwn: (userId, id) => store.endOwn({ id, userId, endedAt: clock.now() }),
     endOthers: (userId, keptId) => store.endOthers({ id: keptId, userId, endedAt: clock.now() }),
   };
 }

@@ -26,7 +26,7 @@ export function createSessionTokens(database: Database) {
       .set({ revokedAt: database.now, revokedReason: 'session_ended' })
       .where('sid', '=', value('sid'))
       .where('revokedAt', 'is', null)
-      .where(sql<boolean>`' ' || "scopes" || ' ' not like '% offline\\_access %' escape '\\'`),
+      .where(sql<boolean>`' ' || "scopes" || ' ' not like '% offline_access %'`),
   );
   const deleteAccess = database.statement<{ sid: string }>()((value) =>
     query

@@ -26,11 +26,7 @@ export const tokenMigrations: readonly Migration[] = [
         .on('tokenFamilies')
         .columns(['clientId', 'userId'])
         .execute();
-      await schema.schema
-        .createIndex('tokenFamiliesBySession')
-        .on('tokenFamilies')
-        .column('sid')
-        .execute();
+      await schema.schema.createIndex('tokenFamiliesBySession').on('tokenFamilies').column('sid').execute();
       await schema.schema
         .createTable('accessTokens')
         .addColumn('hash', 'text', (column) => column.primaryKey())

@@ -5,7 +5,7 @@ import { newDoor, type Door } from '#http';
 import { button, card, definitionList, field, hiddenFields, time, type Markup } from '#pages';
 import type { Session, Sessions } from '#sessions';
 import { personNameProblem, type Users } from '#users';
-import type { LoggedIn } from '../browsers.ts';
+import type { EndSession, LoggedIn } from '../browsers.ts';
 import { isLoggedIn, pageErrors, type Desk } from '../desk.ts';
 import { deviceOf } from './devices.ts';
 import { accountPage } from './frame.ts';
@@ -17,8 +17,9 @@ export function createProfileDoor(needs: {
   audit: Audit;
   users: Users;
   sessions: Sessions;
+  endSession: EndSession;
 }): Door {
-  const { desk, database, audit, users, sessions } = needs;
+  const { desk, database, audit, users, sessions, endSession } = needs;
   const door = newDoor(pageErrors(desk.pages));
 
   async function page(browser: LoggedIn, name: { value?: string; problem?: string } = {}) {
@@ -70,8 +71,12 @@ export function createProfileDoor(needs: {
     const { user, session } = browser;
     const id = fields.get('session') ?? '';
     const isAll = fields.has('others');
+    const own = await sessions.listForUser(user.id);
+    const ended = own.filter((one) => (isAll ? one.id !== session.id : one.id === id));
     await database.write([
-      isAll ? sessions.endOthers(user.id, session.id) : sessions.endOwn(user.id, id),
+      ...ended.flatMap(endSession),
+      // One that began in this moment is on no list yet.
+      ...(isAll ? [sessions.endOthers(user.id, session.id)] : []),
       audit.record({
         actor: user.id,
         action: isAll ? 'session.end-others' : 'session.end',
@@ -86,7 +91,7 @@ export function createProfileDoor(needs: {
     const { browser } = await desk.browsers.readForm(context, 'sign-out');
     if (isLoggedIn(browser)) {
       await database.write([
-        sessions.end(browser.session.id),
+        ...endSession(browser.session),
         audit.record({
           actor: browser.user.id,
           action: 'session.end',

@@ -10,11 +10,11 @@ import type { Bound, Database, Expected } from '#database';
 import { OAuthError, oauthError, PublicError, publicError } from '#errors';
 import { readForm, readQuery, type Door, type DoorContext } from '#http';
 import type { AuthorizationParameters, Requests } from '#requests';
-import type { Endpoint } from '../endpoint.ts';
+import { refuseHead, type Endpoint } from '../endpoint.ts';
 import type { FindBrowser, FindMembership, SignInAttempts } from '../shapes.ts';
 import type { Answering, AnswerPlace } from './answering.ts';
 import { loginMark, type Authorizing, type Standing } from './authorizing.ts';
-import type { HintedUser } from './id-token-hint.ts';
+import type { VerifyIdTokenHint } from './id-token-hint.ts';
 import { parseClient, parseParameters, parseRedirectUri, parseResponseMode, parseState } from './parsing.ts';
 
 export type AuthorizationNeeds = {
@@ -27,7 +27,7 @@ export type AuthorizationNeeds = {
   answering: Answering;
   findBrowser: FindBrowser;
   findMembership: FindMembership;
-  findHintedUser: HintedUser;
+  verifyHint: VerifyIdTokenHint;
 };
 
 type Step = Bound<unknown> | Expected;
@@ -67,7 +67,7 @@ export function createAuthorization(needs: AuthorizationNeeds): Endpoint {
       if (responseMode instanceof OAuthError) throw responseMode;
       parameters = parseParameters(sent, app, { redirectUri, responseMode });
       const hint = sent.get('id_token_hint');
-      if (hint !== undefined) parameters.hintedUserId = await needs.findHintedUser(hint);
+      if (hint !== undefined) parameters.hintedUserId = (await needs.verifyHint(hint)).sub;
     } catch (error) {
       if (!(error instanceof OAuthError)) throw error;
       await database.write([statement, failed('request', error)]);
@@ -179,10 +179,4 @@ export function createAuthorization(needs: AuthorizationNeeds): Endpoint {
       });
     },
   };
-}
-
-/** The router gives HEAD to whoever takes GET; here a GET does something. */
-function refuseHead(context: DoorContext): void {
-  if (context.req.method !== 'HEAD') return;
-  throw publicError('method_not_allowed', { headers: { allow: 'GET, POST' } });
 }

@@ -1,7 +1,7 @@
 import { matchesRedirectUri, verifyS256 } from '@tessera/protocol';
 import { isPublicApp, type App } from '#apps';
 import type { Codes } from '#codes';
-import type { Database } from '#database';
+import type { Database, Expected } from '#database';
 import { OAuthError, oauthError } from '#errors';
 import type { IssueContext, IssueIdToken, Tokens } from '#tokens';
 import { authorizationCodePurpose, type AuthorizationCode } from '../../authorization/authorization-code.ts';
@@ -18,6 +18,8 @@ export type AuthorizationCodeNeeds = {
 };
 
 /**
+  /** Refuses the unit when the login session has ended. */
+  requireLiveSession: (sid: string) => Expected;
  * RFC 6749, 4.1.3. Whatever is wrong with a request leaves the code as it is: only the right client with the right
  * verifier can use it up, in the one unit that also makes its tokens. A second time ends those tokens.
  */
@@ -91,6 +93,7 @@ export function createAuthorizationCodeGrant(needs: AuthorizationCodeNeeds): Gra
     return { ...issued, ...(idToken === undefined ? {} : { idToken }) };
   }
 
+      needs.requireLiveSession(family.sid),
   return {
     grantType: 'authorization_code',
     async issue({ client, form, context }) {
@@ -120,7 +123,8 @@ export function createAuthorizationCodeGrant(needs: AuthorizationCodeNeeds): Gra
       // Used by another request, or expired, between the two statements.
       const now = await codes.find(authorizationCodePurpose, secret);
       if (now?.state === 'used') return refuseReuse(code, context);
-      throw expired();
+      if (now?.state !== 'live') throw expired();
+      throw oauthError('invalid_grant', 'The login that the code came from has ended');
     },
   };
 }
