@@ -67,6 +67,10 @@ const writableFields = {
   idTokenSignedResponseAlg: z
     .enum(idTokenSigningAlgorithms)
     .meta({ description: 'Of ID tokens, and of access tokens that are JWTs' }),
+  userinfoSignedResponseAlg: z
+    .enum(idTokenSigningAlgorithms)
+    .nullable()
+    .meta({ description: 'Userinfo as a JWT signed so; null: as JSON' }),
   accessTokenFormat: z.enum(['opaque', 'jwt']),
   resources: z
     .array(resource)

@@ -28,6 +28,7 @@ export function wireNames(prefix: string) {
     refreshTokenPrefix: `${initial}cr_`,
     clientSecretPrefix: `${initial}cs_`,
     apiTokenPrefix: `${initial}ct_`,
+    registrationTokenPrefix: `${initial}cg_`,
     workloadSecretPrefix: `${initial}cw_`,
     finishPath: `/.well-known/${prefix}/passport/finish`,
     signOutPath: `/.well-known/${prefix}/passport/sign-out`,

@@ -120,7 +120,8 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   const users = createUsers({ database, clock });
   const sessions = createSessions({ database, clock });
   const teams = createTeams({ database, clock, audit });
-  const apps = createApps({ database, clock, audit, wire });
+  const { clientIdDocuments } = config;
+  const apps = createApps({ database, clock, audit, sealing, wire, clientIdDocuments });
   const consents = createConsents({ database, clock });
   const requests = createRequests({ database });
   const attempts = createAttempts({ database, clock });

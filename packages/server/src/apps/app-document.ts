@@ -5,7 +5,7 @@ import { invalidApp } from './app-rules.ts';
 
 /** An app as the wire shows it: what is not set is null there. */
 export function appDocument(app: App, secrets: readonly AppSecret[]): AppDocument {
-  const { redirectProjects, linkedProjects, jwks, ...fields } = app;
+  const { redirectProjects, linkedProjects, jwks, about: _, documentFreshUntil: __, ...fields } = app;
   return {
     ...fields,
     redirectUris: [...app.redirectUris],
@@ -20,6 +20,7 @@ export function appDocument(app: App, secrets: readonly AppSecret[]): AppDocumen
     jwks: jwks === undefined ? null : { keys: jwks.keys.map((key) => ({ ...key })) },
     jwksUri: app.jwksUri ?? null,
     linkedProjects: linkedProjects.map((one) => ({ ...one, environments: [...one.environments] })),
+    userinfoSignedResponseAlg: app.userinfoSignedResponseAlg ?? null,
     resources: [...app.resources],
     protectedResources: [...app.protectedResources],
     logo: app.logo ?? null,

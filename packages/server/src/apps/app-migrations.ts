@@ -35,4 +35,24 @@ export const appMigrations: readonly Migration[] = [
       await schema.schema.createIndex('appSecretsByApp').on('appSecrets').column('appId').execute();
     },
   },
+  {
+    name: '0231-app-registrations-create',
+    async up(schema) {
+      await schema.schema
+        .createTable('appRegistrations')
+        .addColumn('appId', 'text', (column) => column.primaryKey())
+        .addColumn('tokenHash', 'text', (column) => column.notNull())
+        .execute();
+      await schema.schema
+        .createTable('appLogos')
+        .addColumn('appId', 'text', (column) => column.primaryKey())
+        .addColumn('name', 'text', (column) => column.notNull())
+        .addColumn('type', 'text', (column) => column.notNull())
+        // base64: a type of column that both databases read alike.
+        .addColumn('content', 'text', (column) => column.notNull())
+        .execute();
+      await schema.schema.createIndex('appLogosByName').on('appLogos').column('name').execute();
+      await schema.schema.createIndex('appsByExpiry').on('apps').column('expiresAt').execute();
+    },
+  },
 ];

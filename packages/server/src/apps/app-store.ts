@@ -1,9 +1,9 @@
 import { isId } from '@tessera/protocol';
 import { sql } from 'kysely';
 import { exactly, type Bound, type Database, type Expected } from '#database';
-import { appNameKey, defaultAppFields, type App, type AppSecret } from './app.ts';
+import { appNameKey, defaultAppFields, noClaims, type App, type AppSecret } from './app.ts';
 
-type AppRow = {
+export type AppRow = {
   id: string;
   teamId: string;
   name: string;
@@ -35,15 +35,26 @@ type AppTables = { apps: AppRow; appSecrets: SecretRow };
 type WrittenFields = Omit<AppRow, 'id' | 'teamId' | 'registration' | 'createdAt'>;
 
 /** A secret that may be presented now, with the hash it is compared with. */
-export type LiveSecret = { id: string; hash: string; lastUsedAt: number | undefined };
+export type LiveSecret = {
+  id: string;
+  hash: string;
+  /** The secret itself, sealed, where `client_secret_jwt` needs it. */
+  sealed?: string | undefined;
+  lastUsedAt: number | undefined;
+};
 
 export type AppStore = ReturnType<typeof createAppStore>;
 
-export function createAppStore(database: Database) {
+/** `clientIdDocuments`: whether the address of a metadata document is an id of an app. */
+export function createAppStore(database: Database, clientIdDocuments: boolean) {
+  const isClientId = (id: string): boolean => isId('cl', id) || (clientIdDocuments && isDocumentAddress(id));
   const query = database.queries<AppTables>();
 
+  // A registration that has ended is nobody's any more.
+  const isLive = sql<boolean>`("apps"."expiresAt" is null or "apps"."expiresAt" > ${database.now})`;
+
   const findById = database.statement<{ id: string }>()((value) =>
-    query.selectFrom('apps').selectAll().where('id', '=', value('id')),
+    query.selectFrom('apps').selectAll().where('id', '=', value('id')).where(isLive),
   );
   const findByNameOrSlug = database.statement<{ nameKey: string; slug: string }>()((value) =>
     query
@@ -115,10 +126,10 @@ export function createAppStore(database: Database) {
       .set({ firstParty: sql<number>`${sql.ref('firstParty')}` })
       .where('id', '=', value('id')),
   );
-  const insertSecret = database.statement<Omit<SecretRow, 'sealed'> & { most: number }>()((value) =>
+  const insertSecret = database.statement<SecretRow & { most: number }>()((value) =>
     query
       .insertInto('appSecrets')
-      .columns(['id', 'appId', 'hash', 'last4', 'createdAt', 'expiresAt', 'lastUsedAt'])
+      .columns(['id', 'appId', 'hash', 'sealed', 'last4', 'createdAt', 'expiresAt', 'lastUsedAt'])
       .expression(
         query
           .selectFrom('apps')
@@ -126,6 +137,7 @@ export function createAppStore(database: Database) {
             sql<string>`cast(${value('id')} as text)`.as('id'),
             'apps.id as appId',
             sql<string>`cast(${value('hash')} as text)`.as('hash'),
+            sql<string | null>`cast(${value('sealed')} as text)`.as('sealed'),
             sql<string>`cast(${value('last4')} as text)`.as('last4'),
             sql<number>`cast(${value('createdAt')} as bigint)`.as('createdAt'),
             sql<number | null>`cast(${value('expiresAt')} as bigint)`.as('expiresAt'),
@@ -175,9 +187,11 @@ export function createAppStore(database: Database) {
       .select([
         'appSecrets.id as secretId',
         'appSecrets.hash as secretHash',
+        'appSecrets.sealed as secretSealed',
         'appSecrets.lastUsedAt as secretUsedAt',
       ])
-      .where('apps.id', '=', value('id')),
+      .where('apps.id', '=', value('id'))
+      .where(isLive),
   );
   const noteUse = database.statement<{ id: string; at: number }>()((value) =>
     query
@@ -189,7 +203,7 @@ export function createAppStore(database: Database) {
   return {
     async find(id: string): Promise<App | undefined> {
       // Ids come from the wire: a NUL among them is an error to PostgreSQL, not an id that is not there.
-      if (!isId('cl', id)) return undefined;
+      if (!isClientId(id)) return undefined;
       const row = await database.find(findById({ id }));
       return row && appOf(row);
     },
@@ -209,7 +223,11 @@ export function createAppStore(database: Database) {
       deleteSecretsOfApp({ appId: id }),
     ],
     /** The second statement is refused when `most` secrets are active. The first orders whoever adds at once. */
-    insertSecret: (appId: string, secret: AppSecret & { hash: string }, most: number): Expected[] => [
+    insertSecret: (
+      appId: string,
+      secret: AppSecret & { hash: string; sealed: string | undefined },
+      most: number,
+    ): Expected[] => [
       exactly(1, lockApp({ id: appId })),
       exactly(
         1,
@@ -217,6 +235,7 @@ export function createAppStore(database: Database) {
           id: secret.id,
           appId,
           hash: secret.hash,
+          sealed: secret.sealed ?? null,
           last4: secret.last4,
           createdAt: secret.createdAt,
           expiresAt: secret.expiresAt ?? null,
@@ -236,14 +255,19 @@ export function createAppStore(database: Database) {
       }));
     },
     async findWithSecrets(id: string): Promise<{ app: App; secrets: LiveSecret[] } | undefined> {
-      if (!isId('cl', id)) return undefined;
+      if (!isClientId(id)) return undefined;
       const rows = await database.list(findWithSecrets({ id }));
       const [first] = rows;
       if (first === undefined) return undefined;
       const secrets: LiveSecret[] = [];
-      for (const { secretId, secretHash, secretUsedAt } of rows) {
+      for (const { secretId, secretHash, secretSealed, secretUsedAt } of rows) {
         if (secretId === null || secretHash === null) continue;
-        secrets.push({ id: secretId, hash: secretHash, lastUsedAt: secretUsedAt ?? undefined });
+        secrets.push({
+          id: secretId,
+          hash: secretHash,
+          sealed: secretSealed ?? undefined,
+          lastUsedAt: secretUsedAt ?? undefined,
+        });
       }
       return { app: appOf(first), secrets };
     },
@@ -251,7 +275,12 @@ export function createAppStore(database: Database) {
   };
 }
 
-function rowOf(app: App): AppRow {
+/** Whether an id has the form of an address, as those of metadata documents have. */
+export function isDocumentAddress(id: string): boolean {
+  return /^https?:\/\/[\x21-\x7e]{1,1000}$/.test(id);
+}
+
+export function rowOf(app: App): AppRow {
   const { id, teamId, name, slug, registration, expiresAt, firstParty, createdAt, updatedAt, ...settings } =
     app;
   return {
@@ -269,10 +298,11 @@ function rowOf(app: App): AppRow {
   };
 }
 
-function appOf(row: AppRow): App {
+export function appOf(row: AppRow): App {
   return {
     // A field that came after the app was stored is as it is for a new app.
     ...defaultAppFields,
+    ...noClaims,
     ...(JSON.parse(row.settings) as Settings),
     id: row.id,
     teamId: row.teamId,

@@ -33,6 +33,8 @@ export type AppFields = {
   signInAccess: 'anyone' | 'team';
   /** Of ID tokens, and of access tokens that are JWTs. */
   idTokenSignedResponseAlg: IdTokenSigningAlgorithm;
+  /** Userinfo answers as a JWT with this algorithm; undefined: as JSON (OpenID Connect Core 5.3.2). */
+  userinfoSignedResponseAlg: IdTokenSigningAlgorithm | undefined;
   accessTokenFormat: 'opaque' | 'jwt';
   /** Resource servers that it may ask access tokens for (RFC 8707). */
   resources: readonly string[];
@@ -51,10 +53,25 @@ export type AppFields = {
   webMessage: boolean;
 };
 
+/** What a client says about itself when it registers itself: shown as text, never fetched, never linked to. */
+export type AppAbout = {
+  clientUri?: string;
+  logoUri?: string;
+  policyUri?: string;
+  tosUri?: string;
+  contacts?: readonly string[];
+  softwareId?: string;
+  softwareVersion?: string;
+};
+
+/** The team of apps that no team registered: no team has it as its id, so nobody is a member of it. */
+export const unownedTeamId = '';
+
 /** An OAuth client. Times are milliseconds since the epoch. */
 export type App = AppFields & {
   /** The `client_id`. */
   id: string;
+  /** `unownedTeamId` when it registered itself. */
   teamId: string;
   /** Path of the uploaded logo at the origin. */
   logo: string | undefined;
@@ -64,6 +81,9 @@ export type App = AppFields & {
   registration: 'dashboard' | 'dynamic' | 'metadata-document';
   /** When a dynamic registration ends. */
   expiresAt: number | undefined;
+  about: AppAbout;
+  /** Until then its metadata document need not be read again. */
+  documentFreshUntil: number | undefined;
   createdAt: number;
   updatedAt: number;
 };
@@ -94,6 +114,7 @@ export const defaultAppFields = {
   jwksUri: undefined,
   linkedProjects: [],
   idTokenSignedResponseAlg: 'RS256',
+  userinfoSignedResponseAlg: undefined,
   accessTokenFormat: 'opaque',
   resources: [],
   protectedResources: [],
@@ -104,6 +125,9 @@ export const defaultAppFields = {
   securityProfile: 'standard',
   webMessage: false,
 } as const satisfies Partial<AppFields>;
+
+/** What only a registration without a team fills. */
+export const noClaims = { about: {}, documentFreshUntil: undefined } as const satisfies Partial<App>;
 
 /** The fields that a registration must bring, and those that it may. */
 export type NewAppFields = Partial<AppFields> &

@@ -2,7 +2,7 @@ import { hasValidChecksum, wireNames } from '@tessera/protocol';
 import { expect, test } from 'vitest';
 import { auditMigrations, createAudit } from '#audit';
 import { createShiftedClock } from '#clock';
-import { hashSecret } from '#sealing';
+import { createSealing, hashSecret } from '#sealing';
 import { describeOnBothDatabases } from '../../../../tests/harness/both-databases.ts';
 import { appMigrations, createApps } from './index.ts';
 
@@ -20,7 +20,19 @@ describeOnBothDatabases('apps', (openDatabase) => {
     const clock = createShiftedClock();
     const database = await openDatabase([...appMigrations, ...auditMigrations], clock);
     const audit = createAudit({ database, clock });
-    return { clock, audit, apps: createApps({ database, clock, audit, wire: wireNames('vercel') }) };
+    const sealing = createSealing(new Uint8Array(32));
+    return {
+      clock,
+      audit,
+      apps: createApps({
+        database,
+        clock,
+        audit,
+        sealing,
+        wire: wireNames('vercel'),
+        clientIdDocuments: false,
+      }),
+    };
   };
 
   test('an app is kept as it was registered, and its registration is on the record', async () => {

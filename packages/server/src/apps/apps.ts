@@ -1,11 +1,12 @@
-import { createId, createOpaqueToken, isId, randomBase62, type WireNames } from '@tessera/protocol';
+import { createId, isId, randomBase62, type WireNames } from '@tessera/protocol';
 import type { Audit } from '#audit';
 import type { Clock } from '#clock';
 import type { Bound, Database } from '#database';
 import { publicError } from '#errors';
-import { hashSecret } from '#sealing';
+import type { Sealing } from '#sealing';
 import {
   defaultAppFields,
+  noClaims,
   slugFromName,
   type App,
   type AppFields,
@@ -13,12 +14,20 @@ import {
   type NewAppFields,
 } from './app.ts';
 import { invalidApp, validateApp } from './app-rules.ts';
+import { createPrepareSecret, mostSecrets, sealingPurpose, type PrepareSecret } from './app-secrets.ts';
 import { createAppStore, type LiveSecret } from './app-store.ts';
 
-const mostSecrets = 2;
 const useNotedEveryMilliseconds = 60_000;
 
-export type AppsNeeds = { database: Database; clock: Clock; audit: Audit; wire: WireNames };
+export type AppsNeeds = {
+  database: Database;
+  clock: Clock;
+  audit: Audit;
+  sealing: Pick<Sealing, 'seal' | 'open'>;
+  wire: WireNames;
+  /** Whether the address of a metadata document is an id of an app. */
+  clientIdDocuments: boolean;
+};
 
 /** Who changes an app, for the audit log. */
 export type AppActor = { id: string; reference?: string };
@@ -37,17 +46,22 @@ export type Apps = {
     expiresAt: number | undefined,
     actor: AppActor,
   ): Promise<{ secret: AppSecret; clientSecret: string }>;
+  /** A new secret for a unit of somebody else's. */
+  prepareSecret: PrepareSecret;
   /** Throws `not_found`. */
   deleteSecret(app: App, secretId: string, actor: AppActor): Promise<void>;
   listSecrets(appId: string): Promise<AppSecret[]>;
   /** An app with the secrets that may be presented now, as hashes. */
   findWithSecrets(id: string): Promise<{ app: App; secrets: LiveSecret[] } | undefined>;
+  /** The secret itself, for `client_secret_jwt`; undefined for one that was made while the app did not use that. */
+  openSecret(secret: LiveSecret): Promise<string | undefined>;
   /** Notes that a secret was used, at most once a minute: an authentication is not to be a write. */
   noteSecretUse(secret: LiveSecret): Promise<void>;
 };
 
-export function createApps({ database, clock, audit, wire }: AppsNeeds): Apps {
-  const store = createAppStore(database);
+export function createApps({ database, clock, audit, sealing, wire, clientIdDocuments }: AppsNeeds): Apps {
+  const store = createAppStore(database, clientIdDocuments);
+  const prepareSecret = createPrepareSecret({ store, clock, sealing, wire });
 
   /** A unit that lost a race about a name gets the same answer as one that came late. */
   async function refuseTaken(app: App): Promise<void> {
@@ -70,12 +84,14 @@ export function createApps({ database, clock, audit, wire }: AppsNeeds): Apps {
     find: store.find,
     listSecrets: store.listSecrets,
     findWithSecrets: store.findWithSecrets,
+    prepareSecret,
 
     async create(teamId, fields, actor) {
       const now = clock.now();
       const slug = fields.slug ?? slugFromName(fields.name);
       const app: App = {
         ...defaultAppFields,
+        ...noClaims,
         ...fields,
         slug,
         id: createId('cl'),
@@ -159,16 +175,9 @@ export function createApps({ database, clock, audit, wire }: AppsNeeds): Apps {
           'Give a time to come, in milliseconds.',
         );
       }
-      const clientSecret = createOpaqueToken(wire.clientSecretPrefix);
-      const secret: AppSecret = {
-        id: createId('sec'),
-        last4: clientSecret.slice(-4),
-        createdAt: now,
-        expiresAt,
-        lastUsedAt: undefined,
-      };
+      const { secret, clientSecret, statements } = await prepareSecret(app, expiresAt);
       const outcome = await database.tryWrite([
-        ...store.insertSecret(app.id, { ...secret, hash: hashSecret(clientSecret) }, mostSecrets),
+        ...statements,
         audit.record({
           actor: actor.id,
           action: 'app-secret.create',
@@ -202,6 +211,9 @@ export function createApps({ database, clock, audit, wire }: AppsNeeds): Apps {
       ]);
       if (!outcome.committed) throw unknown();
     },
+
+    openSecret: async ({ id, sealed }) =>
+      sealed === undefined ? undefined : sealing.open(sealingPurpose, sealed, id),
 
     async noteSecretUse(secret) {
       const now = clock.now();

@@ -130,13 +130,33 @@ export const errorCatalogue = {
 
   // credentials
   too_many_tries: { status: 429, title: 'Too many failed tries', mend: 'Wait a while, then try again.' },
-  password_queue_full: { status: 503, title: 'Too many people are logging in right now', mend: 'Try again in a few seconds.' },
+  password_queue_full: {
+    status: 503,
+    title: 'Too many people are logging in right now',
+    mend: 'Try again in a few seconds.',
+  },
 
   // account
-  form_expired: { status: 403, title: 'This form is out of date', mend: 'Go back, load the page again and send the form once more.' },
-  setup_link_unknown: { status: 404, title: 'This link is not one of ours', mend: 'Check that you copied all of it, or ask for a new one.' },
-  setup_link_used: { status: 410, title: 'This link has been used', mend: 'Log in with the account that was made with it, or ask for a new link.' },
-  setup_link_expired: { status: 410, title: 'This link has expired', mend: 'Ask for a new one. For the first account of an instance, start the server again: it prints one.' },
+  form_expired: {
+    status: 403,
+    title: 'This form is out of date',
+    mend: 'Go back, load the page again and send the form once more.',
+  },
+  setup_link_unknown: {
+    status: 404,
+    title: 'This link is not one of ours',
+    mend: 'Check that you copied all of it, or ask for a new one.',
+  },
+  setup_link_used: {
+    status: 410,
+    title: 'This link has been used',
+    mend: 'Log in with the account that was made with it, or ask for a new link.',
+  },
+  setup_link_expired: {
+    status: 410,
+    title: 'This link has expired',
+    mend: 'Ask for a new one. For the first account of an instance, start the server again: it prints one.',
+  },
 
   // apps
   invalid_app: {
@@ -160,6 +180,17 @@ export const errorCatalogue = {
     mend: 'Delete one of them first.',
   },
 
+  registration_quota: {
+    status: 429,
+    title: 'No more clients can register themselves here at present',
+    mend: 'Ask whoever runs this service, or have a team register the app.',
+  },
+  logo_refused: {
+    status: 400,
+    title: 'The logo cannot be taken like this',
+    mend: 'Send a PNG, JPEG or WebP image of at most 256 KiB as the body.',
+  },
+
   // oauth
   client_unknown: {
     status: 400,
@@ -176,6 +207,16 @@ export const errorCatalogue = {
     title: 'The app sent a request that cannot be answered',
     mend: 'Tell the developers of the app what is said here.',
   },
+  client_document_refused: {
+    status: 400,
+    title: 'The app does not describe itself as it must',
+    mend: 'Tell the developers of the app what is said here.',
+  },
+  sign_in_not_silent: {
+    status: 400,
+    title: 'This app may not sign you in without asking',
+    mend: 'Go back to the app and sign in there yourself.',
+  },
   authorization_request_gone: {
     status: 404,
     title: 'This sign-in is finished, expired or unknown',
@@ -187,23 +228,103 @@ export const errorCatalogue = {
     mend: 'Finish it in that browser, or go back to the app and sign in again here.',
   },
 
+  end_session_request_invalid: {
+    status: 400,
+    title: 'The app sent a logout that cannot be done',
+    mend: 'You are still logged in. You can log out here; the developers of the app should be told what is said above.',
+  },
+  post_logout_redirect_uri_not_registered: {
+    status: 400,
+    title: 'The post-logout redirect URI is not registered',
+    mend: 'You are still logged in. You can log out here; the developers of the app can register this URL, exactly, as a post-logout URL.',
+  },
+  end_session_request_gone: {
+    status: 404,
+    title: 'This logout is finished, expired or unknown',
+    mend: 'Go back to the app and log out again, or log out on your account page.',
+  },
+
   // gateway (on the wire in capitals: `DEPLOYMENT_NOT_FOUND`)
-  deployment_not_found: { status: 404, title: 'There is no deployment at this address', mend: 'Check the address, or ask whoever gave you the link.' },
-  sign_in_required: { status: 401, title: 'This deployment is protected', mend: 'Open the sign-in address in a browser, then try again.' },
-  visit_refused: { status: 403, title: 'This deployment cannot be visited', mend: 'Ask the team that runs this deployment.' },
-  request_ambiguous: { status: 400, title: 'The request can be read in more than one way', mend: 'Send it in the form named here.' },
-  request_not_forwarded: { status: 405, title: 'This kind of request is not forwarded', mend: 'Use another method or protocol.' },
-  cookies_ambiguous: { status: 400, title: 'Your browser sent two sign-in cookies of one name', mend: 'Load the page again. If it stays, delete the cookies of this site.' },
-  cookies_too_large: { status: 431, title: 'Your browser sent more cookies than can be read', mend: 'Load the page again. If it stays, delete the cookies of this site.' },
-  hand_off_unknown: { status: 400, title: 'This sign-in link is not one of ours', mend: 'Open the page that you wanted and sign in from there.' },
-  hand_off_spent: { status: 400, title: 'This sign-in link has been used or has expired', mend: 'Open the page that you wanted; it leads to a new sign-in where one is needed.' },
-  hand_off_refused: { status: 403, title: 'The sign-in did not come back to where it began', mend: 'Open the page again in the browser that you want to use, with cookies allowed, and sign in from there.' },
-  visitor_too_large: { status: 403, title: 'Your identity provider says more about you than cookies can hold', mend: 'Ask the team to forward fewer claims.' },
-  upgrade_refused: { status: 403, title: 'This connection may not be opened from another site', mend: 'Open it from a page of this deployment.' },
-  upstream_not_allowed: { status: 502, title: 'This deployment points to an address that may not be reached', mend: 'The operator can allow it in TESSERA_UPSTREAM_ALLOW.' },
-  upstream_unreachable: { status: 502, title: 'The deployment does not answer', mend: 'Try again in a moment. If it stays, the deployment is down.' },
-  upstream_failed: { status: 502, title: 'The deployment gave an answer that is not HTTP', mend: 'Try again in a moment. If it stays, the deployment is broken.' },
-  upstream_timeout: { status: 504, title: 'The deployment took too long to answer', mend: 'Try again in a moment.' },
+  deployment_not_found: {
+    status: 404,
+    title: 'There is no deployment at this address',
+    mend: 'Check the address, or ask whoever gave you the link.',
+  },
+  sign_in_required: {
+    status: 401,
+    title: 'This deployment is protected',
+    mend: 'Open the sign-in address in a browser, then try again.',
+  },
+  visit_refused: {
+    status: 403,
+    title: 'This deployment cannot be visited',
+    mend: 'Ask the team that runs this deployment.',
+  },
+  request_ambiguous: {
+    status: 400,
+    title: 'The request can be read in more than one way',
+    mend: 'Send it in the form named here.',
+  },
+  request_not_forwarded: {
+    status: 405,
+    title: 'This kind of request is not forwarded',
+    mend: 'Use another method or protocol.',
+  },
+  cookies_ambiguous: {
+    status: 400,
+    title: 'Your browser sent two sign-in cookies of one name',
+    mend: 'Load the page again. If it stays, delete the cookies of this site.',
+  },
+  cookies_too_large: {
+    status: 431,
+    title: 'Your browser sent more cookies than can be read',
+    mend: 'Load the page again. If it stays, delete the cookies of this site.',
+  },
+  hand_off_unknown: {
+    status: 400,
+    title: 'This sign-in link is not one of ours',
+    mend: 'Open the page that you wanted and sign in from there.',
+  },
+  hand_off_spent: {
+    status: 400,
+    title: 'This sign-in link has been used or has expired',
+    mend: 'Open the page that you wanted; it leads to a new sign-in where one is needed.',
+  },
+  hand_off_refused: {
+    status: 403,
+    title: 'The sign-in did not come back to where it began',
+    mend: 'Open the page again in the browser that you want to use, with cookies allowed, and sign in from there.',
+  },
+  visitor_too_large: {
+    status: 403,
+    title: 'Your identity provider says more about you than cookies can hold',
+    mend: 'Ask the team to forward fewer claims.',
+  },
+  upgrade_refused: {
+    status: 403,
+    title: 'This connection may not be opened from another site',
+    mend: 'Open it from a page of this deployment.',
+  },
+  upstream_not_allowed: {
+    status: 502,
+    title: 'This deployment points to an address that may not be reached',
+    mend: 'The operator can allow it in TESSERA_UPSTREAM_ALLOW.',
+  },
+  upstream_unreachable: {
+    status: 502,
+    title: 'The deployment does not answer',
+    mend: 'Try again in a moment. If it stays, the deployment is down.',
+  },
+  upstream_failed: {
+    status: 502,
+    title: 'The deployment gave an answer that is not HTTP',
+    mend: 'Try again in a moment. If it stays, the deployment is broken.',
+  },
+  upstream_timeout: {
+    status: 504,
+    title: 'The deployment took too long to answer',
+    mend: 'Try again in a moment.',
+  },
 
   // rest
   unauthorized: {
@@ -228,22 +349,6 @@ export const errorCatalogue = {
   },
 
   // teams
-  end_session_request_invalid: {
-    status: 400,
-    title: 'The app sent a logout that cannot be done',
-    mend: 'You are still logged in. You can log out here; the developers of the app should be told what is said above.',
-  },
-  post_logout_redirect_uri_not_registered: {
-    status: 400,
-    title: 'The post-logout redirect URI is not registered',
-    mend: 'You are still logged in. You can log out here; the developers of the app can register this URL, exactly, as a post-logout URL.',
-  },
-  end_session_request_gone: {
-    status: 404,
-    title: 'This logout is finished, expired or unknown',
-    mend: 'Go back to the app and log out again, or log out on your account page.',
-  },
-
   name_taken: {
     status: 409,
     title: 'This name is taken',

@@ -39,7 +39,7 @@ export function publicError(code: ErrorCode, options?: PublicErrorOptions): Publ
 
 /**
  * Codes of the IANA registry "OAuth Extensions Error": RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750 section 3.1,
- * RFC 7009 section 2.2.1, RFC 8628 section 3.5, RFC 8693 section 2.2.2, RFC 9449 section 5, OpenID Connect Core
+ * RFC 7009 section 2.2.1, RFC 7591 section 3.2.2, RFC 8628 section 3.5, RFC 8693 section 2.2.2, RFC 9449 section 5, OpenID Connect Core
  * section 3.1.2.6.
  */
 export type OAuthErrorCode =
@@ -69,6 +69,8 @@ export type OAuthErrorCode =
   | 'authorization_pending'
   | 'slow_down'
   | 'expired_token'
+  | 'invalid_redirect_uri'
+  | 'invalid_client_metadata'
   | 'invalid_dpop_proof'
   | 'use_dpop_nonce';
 
