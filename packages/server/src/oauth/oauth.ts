@@ -87,8 +87,8 @@ export function createOAuth(needs: OAuthNeeds): OAuth {
       verifyHint,
     }),
     createJwks({ keys: needs.keys, origin }),
-  ];
     endSession,
+  ];
   const apiEndpoints = [
     createTokenEndpoint({
       api,
