@@ -1,23 +1,24 @@
 import type { CryptoKey, JWK } from 'jose';
 
 /** What a key signs. A key never serves two purposes, so a token of one kind can never pass for another. */
-export type KeyPurpose = 'id-token' | 'workload' | 'passport';
+export type KeyPurpose = 'id-token' | 'access-token' | 'workload' | 'passport';
 
 /** JOSE algorithms that we sign with (RFC 7518 section 3.1, RFC 8037 section 3.1). */
 export type KeyAlgorithm = 'RS256' | 'PS256' | 'ES256' | 'EdDSA';
 
 /**
  * Which algorithms a purpose may have. Clouds that verify workload tokens refuse a whole key set for one key they
- * cannot read (MinIO: any OKP key; AWS: EdDSA), so only ID tokens, whose readers choose, have all four.
+ * cannot read (MinIO: any OKP key; AWS: EdDSA), so only tokens of apps, whose readers choose, have all four.
  */
 const algorithmsOf: Readonly<Record<KeyPurpose, readonly KeyAlgorithm[]>> = {
   'id-token': ['RS256', 'PS256', 'ES256', 'EdDSA'],
+  'access-token': ['RS256', 'PS256', 'ES256', 'EdDSA'],
   workload: ['RS256', 'ES256'],
   passport: ['RS256'],
 };
 
 /** Every purpose has its RS256 key from the first start; the others are made when first asked for. */
-export const keyPurposes: readonly KeyPurpose[] = ['id-token', 'workload', 'passport'];
+export const keyPurposes: readonly KeyPurpose[] = ['id-token', 'access-token', 'workload', 'passport'];
 
 export function allowsAlgorithm(purpose: KeyPurpose, algorithm: KeyAlgorithm): boolean {
   return algorithmsOf[purpose].includes(algorithm);

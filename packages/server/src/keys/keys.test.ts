@@ -125,7 +125,7 @@ describe.each(databaseKinds)('signing keys on %s', (kind) => {
         database.queries<{ signingKeys: Record<string, string> }>().selectFrom('signingKeys').selectAll(),
       )({}) as never,
     );
-    expect(rows).toHaveLength(3);
+    expect(rows).toHaveLength(4);
     for (const row of rows) {
       expect(row.sealedPrivateJwk).not.toMatch(/"d"|"p"|kty/);
       expect(JSON.parse(row.publicJwk)).not.toHaveProperty('d');

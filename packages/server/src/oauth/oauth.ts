@@ -82,6 +82,7 @@ export function createOAuth(needs: OAuthNeeds): OAuth {
     createAuthorization({
       ...needs,
       origin,
+      api,
       authorizing,
       answering: createAnswering({ issuer, pages: needs.pages }),
       verifyHint,
@@ -95,9 +96,9 @@ export function createOAuth(needs: OAuthNeeds): OAuth {
       authenticate,
       readProof,
       grants: [
-        createAuthorizationCodeGrant({ ...needs, issueIdToken }),
-        createRefreshTokenGrant({ ...needs, issueIdToken }),
-        createClientCredentialsGrant(needs),
+        createAuthorizationCodeGrant({ ...needs, api, issueIdToken }),
+        createRefreshTokenGrant({ ...needs, api, issueIdToken }),
+        createClientCredentialsGrant({ ...needs, api }),
       ],
     }),
     createUserinfo({ ...needs, api, origin }),

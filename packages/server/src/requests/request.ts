@@ -7,6 +7,8 @@ export type AuthorizationParameters = {
   responseMode: ResponseMode;
   /** Those of the scopes asked for that the app may have. */
   scopes: readonly string[];
+  /** Resource servers that the tokens may be for (RFC 8707); none: they are for us. */
+  resources: readonly string[];
   state?: string;
   nonce?: string;
   codeChallenge?: string;

@@ -6,8 +6,15 @@ import type { OAuthError } from '#errors';
 import { describeOnBothDatabases } from '../../../../tests/harness/both-databases.ts';
 import { createTokens, tokenMigrations, type TokenFamily } from './index.ts';
 
-const context = { teamId: 'team_a', reference: 'req_test' };
+const context = {
+  teamId: 'team_a',
+  reference: 'req_test',
+  form: { accessTokenFormat: 'opaque', idTokenSignedResponseAlg: 'RS256' },
+} as const;
+const urls = { origin: 'https://tessera.example', api: 'https://api.tessera.example' };
+const keys = { sign: () => Promise.reject(new Error('an opaque token needs no key')) };
 const scopes = ['openid', 'email', 'offline_access'];
+const reach = { scopes, resources: [] };
 const present = (value: string | undefined): string => {
   if (value === undefined) throw new Error('a token was expected');
   return value;
@@ -18,7 +25,7 @@ describeOnBothDatabases('a token family', (openDatabase) => {
     const clock = createShiftedClock();
     const database = await openDatabase([...tokenMigrations, ...auditMigrations], clock);
     const audit = createAudit({ database, clock });
-    const tokens = createTokens({ database, audit, wire: wireNames('vercel') });
+    const tokens = createTokens({ database, clock, audit, keys, wire: wireNames('vercel'), urls });
     const family: TokenFamily = {
       id: tokens.allotFamilyId(),
       clientId: 'cl_a',
@@ -28,14 +35,15 @@ describeOnBothDatabases('a token family', (openDatabase) => {
       authenticatedAt: clock.now(),
       amr: ['pwd'],
       redirectHost: 'shop.example.com',
+      resources: [],
     };
-    const { statements, ...issued } = tokens.prepareFamily(family, context);
+    const { statements, ...issued } = await tokens.prepareFamily(family, reach, context);
     await database.write(statements);
     /** One use through the front of the room: found, then rotated. */
     const use = async (token: string) => {
       const found = await tokens.findRefreshToken(token);
       if (found === undefined) throw new Error('unknown token');
-      return tokens.rotate(token, found, scopes, context);
+      return tokens.refresh(token, found, reach, context);
     };
     const isActive = async (accessToken: string) => (await tokens.findAccessToken(accessToken)) !== undefined;
     const first = { accessToken: issued.accessToken, refreshToken: present(issued.refreshToken) };
@@ -152,7 +160,7 @@ describeOnBothDatabases('a token family', (openDatabase) => {
 
   test('ends with all tokens of its client', async () => {
     const { database, first, use, tokens, isActive } = await open();
-    const own = tokens.prepareForClient('cl_a', [], context);
+    const own = await tokens.prepareForClient('cl_a', { scopes: [], resources: [] }, context);
     await database.write(own.statements);
     expect(await isActive(own.accessToken)).toBe(true);
     await database.write(tokens.endAllOfClient('cl_a'));

@@ -1,11 +1,10 @@
 import { sql } from 'kysely';
 import { exactly, type Bound, type Database, type Expected } from '#database';
 import {
-  accessTokenLifetimeSeconds,
   familyLifetimeMilliseconds,
   retryWindowMilliseconds,
-  type AccessToken,
   type RefreshToken,
+  type RequestedClaims,
   type RevocationReason,
   type TokenFamily,
 } from './token.ts';
@@ -19,22 +18,16 @@ type FamilyRow = {
   authenticatedAt: number;
   amr: string;
   redirectHost: string;
+  resources: string;
+  grantedTeamId: string | null;
+  claims: string | null;
+  acr: string | null;
   dpopJkt: string | null;
   createdAt: number;
   lastUsedAt: number;
   expiresAt: number;
   revokedAt: number | null;
   revokedReason: RevocationReason | null;
-};
-type AccessRow = {
-  hash: string;
-  familyId: string | null;
-  clientId: string;
-  userId: string | null;
-  scopes: string;
-  dpopJkt: string | null;
-  createdAt: number;
-  expiresAt: number;
 };
 type RefreshRow = {
   hash: string;
@@ -45,12 +38,10 @@ type RefreshRow = {
   successorHash: string | null;
   createdAt: number;
 };
-type TokenTables = { tokenFamilies: FamilyRow; accessTokens: AccessRow; refreshTokens: RefreshRow };
+type TokenTables = { tokenFamilies: FamilyRow; accessTokens: { hash: string }; refreshTokens: RefreshRow };
 type NewFamilyRow = Omit<FamilyRow, 'createdAt' | 'lastUsedAt' | 'expiresAt' | 'revokedAt' | 'revokedReason'>;
 
-export type TokenStore = ReturnType<typeof createTokenStore>;
-
-/** Every lifetime is judged by the database's clock, so that nodes whose clocks differ agree. */
+/** Families and refresh tokens. Every lifetime is judged by the database's clock, so that nodes whose clocks differ agree. */
 export function createTokenStore(database: Database) {
   const query = database.queries<TokenTables>();
   const { now } = database;
@@ -67,6 +58,10 @@ export function createTokenStore(database: Database) {
         authenticatedAt: value('authenticatedAt'),
         amr: value('amr'),
         redirectHost: value('redirectHost'),
+        resources: value('resources'),
+        grantedTeamId: value('grantedTeamId'),
+        claims: value('claims'),
+        acr: value('acr'),
         dpopJkt: value('dpopJkt'),
         createdAt: now,
         lastUsedAt: now,
@@ -97,47 +92,6 @@ export function createTokenStore(database: Database) {
         .where('clientId', '=', value('clientId'))
         .where('revokedAt', 'is', null),
   );
-  const insertAccess = database.statement<Omit<AccessRow, 'createdAt' | 'expiresAt'>>()((value) =>
-    query.insertInto('accessTokens').values({
-      hash: value('hash'),
-      familyId: value('familyId'),
-      clientId: value('clientId'),
-      userId: value('userId'),
-      scopes: value('scopes'),
-      dpopJkt: value('dpopJkt'),
-      createdAt: now,
-      expiresAt: sql<number>`${now} + ${sql.lit(accessTokenLifetimeSeconds * 1000)}`,
-    }),
-  );
-  const findAccess = database.statement<{ hash: string }>()((value) =>
-    query
-      .selectFrom('accessTokens as token')
-      .leftJoin('tokenFamilies as family', 'family.id', 'token.familyId')
-      .select([
-        'token.hash',
-        'token.familyId',
-        'token.clientId',
-        'token.userId',
-        'token.scopes',
-        'token.dpopJkt',
-        'token.createdAt',
-        'token.expiresAt',
-        'family.sid',
-      ])
-      .where('token.hash', '=', value('hash'))
-      .where('token.expiresAt', '>', now)
-      .where('family.revokedAt', 'is', null)
-      // A family that is gone takes its tokens along.
-      .where((either) =>
-        either.or([either('token.familyId', 'is', null), either('family.id', 'is not', null)]),
-      ),
-  );
-  const deleteAccess = database.statement<{ hash: string }>()((value) =>
-    query.deleteFrom('accessTokens').where('hash', '=', value('hash')),
-  );
-  const deleteAccessOfClient = database.statement<{ clientId: string }>()((value) =>
-    query.deleteFrom('accessTokens').where('clientId', '=', value('clientId')),
-  );
   const insertRefresh = database.statement<Pick<RefreshRow, 'hash' | 'familyId' | 'accessHash'>>()((value) =>
     query.insertInto('refreshTokens').values({
       hash: value('hash'),
@@ -163,6 +117,10 @@ export function createTokenStore(database: Database) {
         'family.authenticatedAt',
         'family.amr',
         'family.redirectHost',
+        'family.resources',
+        'family.grantedTeamId',
+        'family.claims',
+        'family.acr',
         'family.dpopJkt',
         'family.expiresAt',
       ])
@@ -194,6 +152,13 @@ export function createTokenStore(database: Database) {
     query
       .updateTable('refreshTokens')
       .set({ usedAt: now, salt: value('salt'), successorHash: value('successorHash') })
+      .where('hash', '=', value('hash'))
+      .where('usedAt', 'is', null),
+  );
+  const keepLive = database.statement<{ hash: string; accessHash: string }>()((value) =>
+    query
+      .updateTable('refreshTokens')
+      .set({ accessHash: value('accessHash') })
       .where('hash', '=', value('hash'))
       .where('usedAt', 'is', null),
   );
@@ -242,6 +207,10 @@ export function createTokenStore(database: Database) {
           ...family,
           scopes: family.scopes.join(' '),
           amr: family.amr.join(' '),
+          resources: family.resources.join(' '),
+          grantedTeamId: family.grantedTeamId ?? null,
+          claims: family.claims === undefined ? null : JSON.stringify(family.claims),
+          acr: family.acr ?? null,
           dpopJkt: family.dpopJkt ?? null,
         }),
       ),
@@ -250,38 +219,6 @@ export function createTokenStore(database: Database) {
     revokeFamily: (id: string, reason: RevocationReason): Bound<unknown> => revokeFamily({ id, reason }),
     revokeFamiliesOfClient: (clientId: string, reason: RevocationReason): Bound<unknown> =>
       revokeFamiliesOfClient({ clientId, reason }),
-    insertAccess: (token: {
-      hash: string;
-      clientId: string;
-      scopes: readonly string[];
-      dpopJkt: string | undefined;
-      family?: Pick<TokenFamily, 'id' | 'userId'>;
-    }): Bound<unknown> =>
-      insertAccess({
-        hash: token.hash,
-        familyId: token.family?.id ?? null,
-        clientId: token.clientId,
-        userId: token.family?.userId ?? null,
-        scopes: token.scopes.join(' '),
-        dpopJkt: token.dpopJkt ?? null,
-      }),
-    async findAccess(hash: string): Promise<AccessToken | undefined> {
-      const row = await database.find(findAccess({ hash }));
-      if (row === undefined) return undefined;
-      return {
-        id: row.hash,
-        clientId: row.clientId,
-        userId: row.userId ?? undefined,
-        familyId: row.familyId ?? undefined,
-        sid: row.sid ?? undefined,
-        scopes: wordsOf(row.scopes),
-        dpopJkt: row.dpopJkt ?? undefined,
-        createdAt: row.createdAt,
-        expiresAt: row.expiresAt,
-      };
-    },
-    deleteAccess: (hash: string): Bound<unknown> => deleteAccess({ hash }),
-    deleteAccessOfClient: (clientId: string): Bound<unknown> => deleteAccessOfClient({ clientId }),
     insertRefresh: (token: { hash: string; familyId: string; accessHash: string }): Bound<unknown> =>
       insertRefresh(token),
     async findRefresh(hash: string): Promise<RefreshToken | undefined> {
@@ -298,6 +235,10 @@ export function createTokenStore(database: Database) {
           authenticatedAt: row.authenticatedAt,
           amr: wordsOf(row.amr),
           redirectHost: row.redirectHost,
+          resources: wordsOf(row.resources),
+          grantedTeamId: row.grantedTeamId ?? undefined,
+          claims: claimsOf(row.claims),
+          acr: row.acr ?? undefined,
           dpopJkt: row.dpopJkt ?? undefined,
         },
         createdAt: row.issuedAt,
@@ -310,6 +251,8 @@ export function createTokenStore(database: Database) {
     /** Uses it up: of any number of uses at once, one. */
     markUsed: (hash: string, salt: string, successorHash: string): Expected =>
       exactly(1, markUsed({ hash, salt, successorHash })),
+    /** Another access token beside a refresh token that stays as it is; refused when it was used up. */
+    keepLive: (hash: string, accessHash: string): Expected => exactly(1, keepLive({ hash, accessHash })),
     /** Puts another access token in the place of the one that was issued beside this leaf. */
     replaceAccessOfLeaf: (
       leafHash: string,
@@ -322,6 +265,10 @@ export function createTokenStore(database: Database) {
   };
 }
 
-function wordsOf(text: string): string[] {
+export function claimsOf(text: string | null): RequestedClaims | undefined {
+  return text === null ? undefined : (JSON.parse(text) as RequestedClaims);
+}
+
+export function wordsOf(text: string): string[] {
   return text === '' ? [] : text.split(' ');
 }

@@ -7,24 +7,40 @@ import {
   type WireNames,
 } from '@tessera/protocol';
 import type { Audit } from '#audit';
+import type { Clock } from '#clock';
 import type { Bound, Database, Expected } from '#database';
 import { oauthError } from '#errors';
+import type { Keys } from '#keys';
 import { hashSecret } from '#sealing';
+import { createAccessTokenStore } from './access-token-store.ts';
+import { createAccessTokens, type AccessTokenForm } from './access-token.ts';
 import {
   accessTokenLifetimeSeconds,
   type AccessToken,
   type RefreshToken,
   type RevocationReason,
   type TokenFamily,
+  type TokenReach,
 } from './token.ts';
 import { createTokenStore } from './token-store.ts';
 
-export type TokensNeeds = { database: Database; audit: Audit; wire: WireNames };
+export type TokensNeeds = {
+  database: Database;
+  clock: Clock;
+  audit: Audit;
+  keys: Pick<Keys, 'sign'>;
+  wire: WireNames;
+  /** Base URLs: the origin is the issuer, the api what a token is for unless it is for a resource server. */
+  urls: { origin: string; api: string };
+};
 
-/** For whom and in answer to which request a token is issued: what the audit record says. */
-export type IssueContext = {
-  teamId: string;
-  reference: string;
+/** In answer to which request something happens to tokens: what the audit record says. */
+export type TokenContext = { teamId: string; reference: string };
+
+/** For whom a token is issued and how it is made. */
+export type IssueContext = TokenContext & {
+  /** The app's: what its access tokens are made as. */
+  form: AccessTokenForm;
   /** The key that the request proved (RFC 9449): its access token is bound to it. */
   dpopJkt?: string | undefined;
 };
@@ -43,79 +59,93 @@ export type PreparedTokens = IssuedTokens & { statements: readonly (Bound<unknow
 
 export type Tokens = ReturnType<typeof createTokens>;
 
-export function createTokens({ database, audit, wire }: TokensNeeds) {
+export function createTokens({ database, clock, audit, keys, wire, urls }: TokensNeeds) {
   const store = createTokenStore(database);
+  const accessStore = createAccessTokenStore(database);
+  const accessTokens = createAccessTokens({
+    keys,
+    clock,
+    issuer: urls.origin,
+    api: urls.api,
+    prefix: wire.accessTokenPrefix,
+  });
 
-  function issueRecord(
+  /** An access token of a family, the statement that stores it, and what goes on the record. */
+  async function prepareAccess(
     action: string,
     family: TokenFamily,
-    jti: string,
-    scopes: readonly string[],
+    reach: TokenReach,
     context: IssueContext,
   ) {
-    return audit.record({
-      actor: family.clientId,
-      action,
-      object: family.id,
-      teamId: context.teamId,
-      after: { jti, userId: family.userId, scopes },
-      reference: context.reference,
-    });
+    const { clientId } = family;
+    const { dpopJkt } = context;
+    const { accessToken, hash, jti } = await accessTokens.create(
+      { clientId, family, reach, dpopJkt },
+      context.form,
+    );
+    const statements = [
+      accessStore.insert({ hash, clientId, reach, dpopJkt, family }),
+      audit.record({
+        actor: clientId,
+        action,
+        object: family.id,
+        teamId: context.teamId,
+        after: { jti, userId: family.userId, ...reach },
+        reference: context.reference,
+      }),
+    ];
+    return { accessToken, hash, statements };
   }
 
-  /** The first use of a refresh token: false when another use was first or the family has ended meanwhile. */
+  /** The first use of a refresh token: undefined when another use was first or the family has ended meanwhile. */
   async function tryFirstUse(
     presented: string,
     token: RefreshToken,
-    scopes: readonly string[],
+    reach: TokenReach,
     context: IssueContext,
   ) {
     const salt = randomBytes(16).toString('base64url');
     const refreshToken = deriveSuccessor(presented, salt);
     const successorHash = hashSecret(refreshToken);
-    const accessToken = createOpaqueToken(wire.accessTokenPrefix);
-    const accessHash = hashSecret(accessToken);
     const { family } = token;
+    const access = await prepareAccess('refresh-token.rotate', family, reach, context);
     const outcome = await database.tryWrite([
       store.touchFamily(family.id),
       store.markUsed(token.id, salt, successorHash),
-      store.insertRefresh({ hash: successorHash, familyId: family.id, accessHash }),
-      store.insertAccess({
-        hash: accessHash,
-        clientId: family.clientId,
-        scopes,
-        dpopJkt: context.dpopJkt,
-        family,
-      }),
-      issueRecord('refresh-token.rotate', family, accessHash, scopes, context),
+      store.insertRefresh({ hash: successorHash, familyId: family.id, accessHash: access.hash }),
+      ...access.statements,
     ]);
-    return outcome.committed ? issued(accessToken, scopes, refreshToken, context) : undefined;
+    return outcome.committed ? issued(access.accessToken, reach, refreshToken, context) : undefined;
   }
 
   /** The same successor again, with a fresh access token in place of the one that was lost. */
   async function tryRetry(
     presented: string,
     token: RefreshToken & { salt: string },
-    scopes: readonly string[],
+    reach: TokenReach,
     context: IssueContext,
   ) {
     const refreshToken = deriveSuccessor(presented, token.salt);
-    const accessToken = createOpaqueToken(wire.accessTokenPrefix);
-    const accessHash = hashSecret(accessToken);
     const { family } = token;
+    const access = await prepareAccess('refresh-token.retry', family, reach, context);
     const outcome = await database.tryWrite([
       store.touchFamily(family.id),
-      ...store.replaceAccessOfLeaf(hashSecret(refreshToken), token.id, accessHash),
-      store.insertAccess({
-        hash: accessHash,
-        clientId: family.clientId,
-        scopes,
-        dpopJkt: context.dpopJkt,
-        family,
-      }),
-      issueRecord('refresh-token.retry', family, accessHash, scopes, context),
+      ...store.replaceAccessOfLeaf(hashSecret(refreshToken), token.id, access.hash),
+      ...access.statements,
     ]);
-    return outcome.committed ? issued(accessToken, scopes, refreshToken, context) : undefined;
+    return outcome.committed ? issued(access.accessToken, reach, refreshToken, context) : undefined;
+  }
+
+  /** A use that leaves the refresh token as it is: for tokens that are bound to a key. */
+  async function tryKeep(presented: string, token: RefreshToken, reach: TokenReach, context: IssueContext) {
+    const { family } = token;
+    const access = await prepareAccess('refresh-token.use', family, reach, context);
+    const outcome = await database.tryWrite([
+      store.touchFamily(family.id),
+      store.keepLive(token.id, access.hash),
+      ...access.statements,
+    ]);
+    return outcome.committed ? issued(access.accessToken, reach, presented, context) : undefined;
   }
 
   /**
@@ -129,7 +159,7 @@ export function createTokens({ database, audit, wire }: TokensNeeds) {
   async function endFamily(
     family: TokenFamily,
     reason: RevocationReason,
-    context: IssueContext,
+    context: TokenContext,
   ): Promise<void> {
     await database.write([
       store.revokeFamily(family.id, reason),
@@ -149,45 +179,49 @@ export function createTokens({ database, audit, wire }: TokensNeeds) {
     allotFamilyId: (): string => createId('fam'),
 
     /** The tokens of a code: a family with its first access token, and with `offline_access` a refresh token. */
-    prepareFamily(family: TokenFamily, context: IssueContext): PreparedTokens {
-      const accessToken = createOpaqueToken(wire.accessTokenPrefix);
-      const accessHash = hashSecret(accessToken);
+    async prepareFamily(
+      family: TokenFamily,
+      reach: TokenReach,
+      context: IssueContext,
+    ): Promise<PreparedTokens> {
+      const access = await prepareAccess('token-family.issue', family, reach, context);
       const refreshToken = family.scopes.includes('offline_access')
         ? createOpaqueToken(wire.refreshTokenPrefix)
         : undefined;
+      const familyId = family.id;
       return {
-        ...issued(accessToken, family.scopes, refreshToken, context),
+        ...issued(access.accessToken, reach, refreshToken, context),
         statements: [
           store.insertFamily(family),
-          store.insertAccess({
-            hash: accessHash,
-            clientId: family.clientId,
-            scopes: family.scopes,
-            dpopJkt: context.dpopJkt,
-            family,
-          }),
           ...(refreshToken === undefined
             ? []
-            : [store.insertRefresh({ hash: hashSecret(refreshToken), familyId: family.id, accessHash })]),
-          issueRecord('token-family.issue', family, accessHash, family.scopes, context),
+            : [store.insertRefresh({ hash: hashSecret(refreshToken), familyId, accessHash: access.hash })]),
+          ...access.statements,
         ],
       };
     },
 
     /** An access token that an app gets for itself (RFC 6749, 4.4): no family, no refresh token. */
-    prepareForClient(clientId: string, scopes: readonly string[], context: IssueContext): PreparedTokens {
-      const accessToken = createOpaqueToken(wire.accessTokenPrefix);
-      const hash = hashSecret(accessToken);
+    async prepareForClient(
+      clientId: string,
+      reach: TokenReach,
+      context: IssueContext,
+    ): Promise<PreparedTokens> {
+      const { dpopJkt } = context;
+      const { accessToken, hash, jti } = await accessTokens.create(
+        { clientId, family: undefined, reach, dpopJkt },
+        context.form,
+      );
       return {
-        ...issued(accessToken, scopes, undefined, context),
+        ...issued(accessToken, reach, undefined, context),
         statements: [
-          store.insertAccess({ hash, clientId, scopes, dpopJkt: context.dpopJkt }),
+          accessStore.insert({ hash, clientId, reach, dpopJkt, family: undefined }),
           audit.record({
             actor: clientId,
             action: 'access-token.issue',
             object: hash,
             teamId: context.teamId,
-            after: { scopes },
+            after: { jti, ...reach },
             reference: context.reference,
           }),
         ],
@@ -203,13 +237,14 @@ export function createTokens({ database, audit, wire }: TokensNeeds) {
     /**
      * Uses a refresh token: a new access token and the one successor. Within 30 s of the first use, and as long as
      * the successor is unused, gives the same successor again. Any other use of a used token ends the family.
-     * Client, person and scopes have been checked. Throws OAuthError `invalid_grant`.
+     * With `keeps`, a token that is not used up stays what it is, and only the access token is new. Client, person,
+     * key and reach have been checked. Throws OAuthError `invalid_grant`.
      */
-    async rotate(
+    async refresh(
       presented: string,
       found: RefreshToken,
-      scopes: readonly string[],
-      context: IssueContext,
+      reach: TokenReach,
+      context: IssueContext & { keeps?: boolean },
     ): Promise<IssuedTokens> {
       let token: RefreshToken | undefined = found;
       // Each turn lost a race against another use, which moved the state on: live, retry, used, ended.
@@ -224,10 +259,11 @@ export function createTokens({ database, audit, wire }: TokensNeeds) {
             'The refresh token was used before: all tokens of this sign-in are revoked',
           );
         }
+        const tryUse = context.keeps === true ? tryKeep : tryFirstUse;
         const tokens: IssuedTokens | undefined =
           token.state === 'live' || token.salt === undefined
-            ? await tryFirstUse(presented, token, scopes, context)
-            : await tryRetry(presented, { ...token, salt: token.salt }, scopes, context);
+            ? await tryUse(presented, token, reach, context)
+            : await tryRetry(presented, { ...token, salt: token.salt }, reach, context);
         if (tokens !== undefined) return tokens;
         token = await store.findRefresh(token.id);
       }
@@ -236,12 +272,13 @@ export function createTokens({ database, audit, wire }: TokensNeeds) {
 
     /** An access token in force; undefined for any other string. */
     async findAccessToken(token: string): Promise<AccessToken | undefined> {
-      if (!hasValidChecksum(token, wire.accessTokenPrefix)) return undefined;
-      return store.findAccess(hashSecret(token));
+      const read = accessTokens.read(token);
+      const found = read && (await accessStore.find(read.hash));
+      return found && { ...found, jti: read.readJti() };
     },
 
     /** Ends everything that a code's first redemption issued, because the code came a second time. */
-    endAfterCodeReuse: (family: TokenFamily, context: IssueContext): Promise<void> =>
+    endAfterCodeReuse: (family: TokenFamily, context: TokenContext): Promise<void> =>
       endFamily(family, 'code_reuse', context),
 
     /**
@@ -251,7 +288,7 @@ export function createTokens({ database, audit, wire }: TokensNeeds) {
     async revoke(
       token: string,
       clientId: string,
-      context: IssueContext,
+      context: TokenContext,
     ): Promise<'revoked' | 'foreign' | 'unknown'> {
       const refresh = await this.findRefreshToken(token);
       if (refresh !== undefined) {
@@ -263,7 +300,7 @@ export function createTokens({ database, audit, wire }: TokensNeeds) {
       if (access === undefined) return 'unknown';
       if (access.clientId !== clientId) return 'foreign';
       await database.write([
-        store.deleteAccess(access.id),
+        accessStore.delete(access.id),
         ...(access.familyId === undefined ? [] : [store.revokeFamily(access.familyId, 'revoked_by_client')]),
         audit.record({
           actor: clientId,
@@ -279,14 +316,14 @@ export function createTokens({ database, audit, wire }: TokensNeeds) {
     /** Ends all tokens of an app; for the unit of whatever is the reason. */
     endAllOfClient: (clientId: string): readonly Bound<unknown>[] => [
       store.revokeFamiliesOfClient(clientId, 'tokens_invalidated'),
-      store.deleteAccessOfClient(clientId),
+      accessStore.deleteOfClient(clientId),
     ],
   };
 }
 
 function issued(
   accessToken: string,
-  scopes: readonly string[],
+  { scopes }: TokenReach,
   refreshToken: string | undefined,
   { dpopJkt }: IssueContext,
 ): IssuedTokens {

@@ -11,6 +11,7 @@ import { OAuthError, oauthError, PublicError, publicError } from '#errors';
 import { readForm, readQuery, type Door, type DoorContext } from '#http';
 import type { AuthorizationParameters, Requests } from '#requests';
 import { refuseHead, type Endpoint } from '../endpoint.ts';
+import { repeatableParameters } from '../resources.ts';
 import type { FindBrowser, FindMembership, SignInAttempts } from '../shapes.ts';
 import type { Answering, AnswerPlace } from './answering.ts';
 import { loginMark, type Authorizing, type Standing } from './authorizing.ts';
@@ -19,6 +20,8 @@ import { parseClient, parseParameters, parseRedirectUri, parseResponseMode, pars
 
 export type AuthorizationNeeds = {
   origin: string;
+  /** The base URL of our own API. */
+  api: string;
   database: Pick<Database, 'write' | 'tryWrite'>;
   apps: Pick<Apps, 'find'>;
   requests: Requests;
@@ -37,7 +40,7 @@ type Step = Bound<unknown> | Expected;
  * come back to `/oauth/authorize/{id}`; what can be answered at once is answered at once.
  */
 export function createAuthorization(needs: AuthorizationNeeds): Endpoint {
-  const { origin, database, requests, attempts, authorizing, answering } = needs;
+  const { origin, api, database, requests, attempts, authorizing, answering } = needs;
 
   /** Validates what was sent. Errors throw until the redirect URI is known to be good, and go to the app after. */
   async function begin(context: DoorContext, sent: ReadonlyMap<string, string>): Promise<Response> {
@@ -65,7 +68,7 @@ export function createAuthorization(needs: AuthorizationNeeds): Endpoint {
     let parameters: AuthorizationParameters;
     try {
       if (responseMode instanceof OAuthError) throw responseMode;
-      parameters = parseParameters(sent, app, { redirectUri, responseMode });
+      parameters = parseParameters(sent, app, { redirectUri, responseMode, api });
       const hint = sent.get('id_token_hint');
       if (hint !== undefined) parameters.hintedUserId = (await needs.verifyHint(hint)).sub;
     } catch (error) {
@@ -162,7 +165,7 @@ export function createAuthorization(needs: AuthorizationNeeds): Endpoint {
     mount(door: Door) {
       door.get('/oauth/authorize', (context) => {
         refuseHead(context);
-        return begin(context, readQuery(context));
+        return begin(context, readQuery(context, repeatableParameters));
       });
       door.post('/oauth/authorize', async (context) => {
         if (context.req.url.includes('?')) {
@@ -171,7 +174,7 @@ export function createAuthorization(needs: AuthorizationNeeds): Endpoint {
             'Parameters in the URL of a POST are refused. Expected them in the body',
           );
         }
-        return begin(context, await readForm(context));
+        return begin(context, await readForm(context, repeatableParameters));
       });
       door.get('/oauth/authorize/:id', (context) => {
         refuseHead(context);

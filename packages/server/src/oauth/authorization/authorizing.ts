@@ -99,6 +99,7 @@ export function createAuthorizing(needs: AuthorizingNeeds) {
           authenticatedAt: session.authenticatedAt,
           amr: session.amr,
           redirectHost: new URL(parameters.redirectUri).host,
+          resources: parameters.resources,
         },
         redirectUri: parameters.redirectUri,
         codeChallenge: parameters.codeChallenge,

@@ -24,6 +24,7 @@ function next({ prompts = [], maxAge, hintedUserId, redirectUri, app, ...rest }:
       clientId: 'cl_a',
       redirectUri: redirectUri ?? 'https://shop.example.com/cb',
       responseMode: 'query',
+      resources: [],
       scopes: ['openid', 'email'],
       prompts,
       ...(maxAge === undefined ? {} : { maxAge }),

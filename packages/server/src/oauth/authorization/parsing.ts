@@ -14,6 +14,7 @@ import {
 import { isPublicApp, type App } from '#apps';
 import { oauthError, publicError, type OAuthError, type PublicError } from '#errors';
 import type { AuthorizationParameters } from '#requests';
+import { parseResources } from '../resources.ts';
 
 type Sent = ReadonlyMap<string, string>;
 
@@ -88,7 +89,7 @@ export function parseState(sent: Sent): string | undefined {
 export function parseParameters(
   sent: Sent,
   app: App,
-  place: { redirectUri: string; responseMode: ResponseMode },
+  { api, ...place }: { redirectUri: string; responseMode: ResponseMode; api: string },
 ): AuthorizationParameters {
   refuseUnsupported(sent);
   const state = sent.get('state');
@@ -103,6 +104,7 @@ export function parseParameters(
     clientId: app.id,
     ...place,
     scopes: parseScopes(sent, app),
+    resources: parseResources(sent, app, api),
     prompts: parsePrompts(sent),
     ...(state === undefined ? {} : { state }),
     ...(nonce === undefined ? {} : { nonce }),
@@ -128,10 +130,6 @@ function refuseUnsupported(sent: Sent): void {
   if (responseType !== 'code') {
     const { description } = invalidEnum('response_type', ['code'], responseType);
     throw oauthError('unsupported_response_type', description);
-  }
-  // Passing over it would issue a token that more servers accept than were asked for (RFC 8707, 2).
-  if (sent.has('resource')) {
-    throw oauthError('invalid_target', "Parameter 'resource'. No resource server is registered for this app");
   }
 }
 

@@ -1,4 +1,4 @@
-import { formatScope } from '@tessera/protocol';
+import { clientAssertionAlgorithms, formatScope, tokenEndpointAuthMethods } from '@tessera/protocol';
 import { isPublicApp } from '#apps';
 import type { AuthenticateClient } from '#clients';
 import { oauthError } from '#errors';
@@ -28,10 +28,10 @@ export function createIntrospection({ api, issuer, authenticate, tokens }: Intro
         iat: seconds(access.createdAt),
         sub: access.userId ?? access.clientId,
         iss: issuer,
-        jti: access.id,
+        jti: access.jti,
         ...(access.sid === undefined ? {} : { session_id: access.sid }),
         scope: formatScope(access.scopes),
-        aud: api,
+        aud: access.resources.length === 0 ? api : access.resources,
       };
     }
     const refresh = await tokens.findRefreshToken(token);
@@ -56,14 +56,19 @@ export function createIntrospection({ api, issuer, authenticate, tokens }: Intro
 
   async function answer(context: DoorContext): Promise<Response> {
     const form = await readEndpointForm(context);
-    const client = await authenticate({ authorization: context.req.header('authorization'), form });
+    const client = await authenticate({
+      authorization: context.req.header('authorization'),
+      form,
+      clientAddress: context.get('clientAddress'),
+    });
     // A public client's id is known to all: it authenticates nobody (RFC 7662, 2.1).
     if (
       isPublicApp(client) &&
       !form.has('client_secret') &&
+      !form.has('client_assertion') &&
       context.req.header('authorization') === undefined
     ) {
-      throw oauthError('invalid_client', 'Introspection needs a client that authenticates with a secret');
+      throw oauthError('invalid_client', 'Introspection needs a client that authenticates itself');
     }
     const token = form.get('token');
     if (token === undefined) throw oauthError('invalid_request', "Parameter 'token'. Required");
@@ -73,7 +78,8 @@ export function createIntrospection({ api, issuer, authenticate, tokens }: Intro
   return {
     metadata: {
       introspection_endpoint: `${api}/login/oauth/token/introspect`,
-      introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
+      introspection_endpoint_auth_methods_supported: tokenEndpointAuthMethods.filter((one) => one !== 'none'),
+      introspection_endpoint_auth_signing_alg_values_supported: clientAssertionAlgorithms,
     },
     mount(door: Door) {
       door.post('/login/oauth/token/introspect', answer);

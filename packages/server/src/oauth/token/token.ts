@@ -1,4 +1,5 @@
 import {
+  clientAssertionAlgorithms,
   dpopSigningAlgorithms,
   isGrantType,
   tokenEndpointAuthMethods,
@@ -10,6 +11,7 @@ import { oauthError } from '#errors';
 import { readForm, type DoorContext } from '#http';
 import { mountForAnyOrigin, type Endpoint } from '../endpoint.ts';
 import type { ReadProof } from '../proof.ts';
+import { repeatableParameters } from '../resources.ts';
 import { tokenAnswer, type Grant } from './grant.ts';
 
 export type TokenNeeds = {
@@ -36,13 +38,11 @@ export function createTokenEndpoint({ api, authenticate, readProof, grants }: To
         `Parameter 'grant_type'. Invalid enum value. Expected ${known}, received '${grantType.slice(0, 100)}'`,
       );
     }
-    if (form.has('resource')) {
-      throw oauthError(
-        'invalid_target',
-        "Parameter 'resource'. No resource server is registered for this client",
-      );
-    }
-    const client = await authenticate({ authorization: context.req.header('authorization'), form });
+    const client = await authenticate({
+      authorization: context.req.header('authorization'),
+      form,
+      clientAddress: context.get('clientAddress'),
+    });
     if (!grantTypesOf(client).includes(grant.grantType)) {
       throw oauthError(
         'unauthorized_client',
@@ -53,7 +53,7 @@ export function createTokenEndpoint({ api, authenticate, readProof, grants }: To
     const tokens = await grant.issue({
       client,
       form,
-      context: { teamId: client.teamId, reference: context.get('reference'), dpopJkt },
+      context: { teamId: client.teamId, reference: context.get('reference'), form: client, dpopJkt },
     });
     return context.json(tokenAnswer(tokens), 200, { 'cache-control': 'no-store', pragma: 'no-cache' });
   }
@@ -62,6 +62,7 @@ export function createTokenEndpoint({ api, authenticate, readProof, grants }: To
     metadata: {
       token_endpoint: url,
       token_endpoint_auth_methods_supported: tokenEndpointAuthMethods,
+      token_endpoint_auth_signing_alg_values_supported: clientAssertionAlgorithms,
       dpop_signing_alg_values_supported: dpopSigningAlgorithms,
       grant_types_supported: grants.map((grant) => grant.grantType),
     },
@@ -77,5 +78,5 @@ export async function readEndpointForm(context: DoorContext): Promise<ReadonlyMa
       'Parameters in the URL are refused. Expected all of them in the form body',
     );
   }
-  return readForm(context);
+  return readForm(context, repeatableParameters);
 }

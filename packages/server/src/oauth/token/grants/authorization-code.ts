@@ -5,21 +5,24 @@ import type { Database, Expected } from '#database';
 import { OAuthError, oauthError } from '#errors';
 import type { IssueContext, IssueIdToken, Tokens } from '#tokens';
 import { authorizationCodePurpose, type AuthorizationCode } from '../../authorization/authorization-code.ts';
+import { parseReach } from '../../resources.ts';
 import type { AttemptSteps, FindUser } from '../../shapes.ts';
 import type { Grant, GrantedTokens } from '../grant.ts';
 
 export type AuthorizationCodeNeeds = {
+  /** The base URL of our own API. */
+  api: string;
   database: Pick<Database, 'tryWrite' | 'write'>;
   codes: Pick<Codes, 'find' | 'redeem'>;
   tokens: Tokens;
   issueIdToken: IssueIdToken;
   findUser: FindUser;
   attempts: AttemptSteps;
+  /** Refuses the unit when the login session has ended. */
+  requireLiveSession: (sid: string) => Expected;
 };
 
 /**
-  /** Refuses the unit when the login session has ended. */
-  requireLiveSession: (sid: string) => Expected;
  * RFC 6749, 4.1.3. Whatever is wrong with a request leaves the code as it is: only the right client with the right
  * verifier can use it up, in the one unit that also makes its tokens. A second time ends those tokens.
  */
@@ -69,6 +72,7 @@ export function createAuthorizationCodeGrant(needs: AuthorizationCodeNeeds): Gra
     secret: string,
     code: AuthorizationCode,
     client: App,
+    form: ReadonlyMap<string, string>,
     context: IssueContext,
   ): Promise<GrantedTokens | undefined> {
     const { nonce, reference } = code;
@@ -77,7 +81,10 @@ export function createAuthorizationCodeGrant(needs: AuthorizationCodeNeeds): Gra
     if (user === undefined || user.disabledAt !== undefined) {
       throw oauthError('invalid_grant', 'The account is disabled');
     }
-    const { statements, ...issued } = tokens.prepareFamily(family, context);
+    // A `scope` here means nothing (RFC 6749, 4.1.3); resource servers may be chosen for each token.
+    const { resources } = parseReach(new Map([['resource', form.get('resource') ?? '']]), family, needs.api);
+    const reach = { scopes: family.scopes, resources };
+    const { statements, ...issued } = await tokens.prepareFamily(family, reach, context);
     // Signed before the commit: a key that cannot sign must not cost the person their code.
     const { accessToken } = issued;
     const algorithm = client.idTokenSignedResponseAlg;
@@ -86,6 +93,7 @@ export function createAuthorizationCodeGrant(needs: AuthorizationCodeNeeds): Gra
       : undefined;
     const outcome = await database.tryWrite([
       codes.redeem(authorizationCodePurpose, secret),
+      needs.requireLiveSession(family.sid),
       ...statements,
       attempts.step(reference, { step: 'tokens', outcome: 'ok' }),
     ]);
@@ -93,7 +101,6 @@ export function createAuthorizationCodeGrant(needs: AuthorizationCodeNeeds): Gra
     return { ...issued, ...(idToken === undefined ? {} : { idToken }) };
   }
 
-      needs.requireLiveSession(family.sid),
   return {
     grantType: 'authorization_code',
     async issue({ client, form, context }) {
@@ -111,7 +118,7 @@ export function createAuthorizationCodeGrant(needs: AuthorizationCodeNeeds): Gra
       try {
         validateKey(code, context.dpopJkt);
         await validate(code, client, form);
-        granted = await redeem(secret, code, client, context);
+        granted = await redeem(secret, code, client, form, context);
       } catch (error) {
         if (error instanceof OAuthError) {
           const step = { step: 'tokens', outcome: 'failed', detail: error.description } as const;

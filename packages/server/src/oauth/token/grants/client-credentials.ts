@@ -2,6 +2,7 @@ import { parseScope } from '@tessera/protocol';
 import type { Database } from '#database';
 import { oauthError } from '#errors';
 import type { Tokens } from '#tokens';
+import { parseResources } from '../../resources.ts';
 import type { Grant } from '../grant.ts';
 
 /**
@@ -9,6 +10,8 @@ import type { Grant } from '../grant.ts';
  * mean nothing here, so there is none to have yet.
  */
 export function createClientCredentialsGrant(needs: {
+  /** The base URL of our own API. */
+  api: string;
   database: Pick<Database, 'write'>;
   tokens: Tokens;
 }): Grant {
@@ -23,7 +26,8 @@ export function createClientCredentialsGrant(needs: {
           "Parameter 'scope'. No scope is available to an app acting for itself: leave the parameter out",
         );
       }
-      const { statements, ...tokens } = needs.tokens.prepareForClient(client.id, [], context);
+      const reach = { scopes: [], resources: parseResources(form, client, needs.api) };
+      const { statements, ...tokens } = await needs.tokens.prepareForClient(client.id, reach, context);
       await needs.database.write(statements);
       return tokens;
     },

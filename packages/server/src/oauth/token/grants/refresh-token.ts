@@ -1,11 +1,13 @@
-import { isWithin, parseScope } from '@tessera/protocol';
 import { oauthError } from '#errors';
 import type { IssueIdToken, Tokens } from '#tokens';
+import { parseReach } from '../../resources.ts';
 import type { FindUser } from '../../shapes.ts';
 import type { Grant } from '../grant.ts';
 
 /** RFC 6749, 6: rotated at every use; scopes may only narrow. A wrong client changes nothing. */
 export function createRefreshTokenGrant(needs: {
+  /** The base URL of our own API. */
+  api: string;
   tokens: Tokens;
   issueIdToken: IssueIdToken;
   findUser: FindUser;
@@ -27,20 +29,17 @@ export function createRefreshTokenGrant(needs: {
           'The refresh token is bound to another key than that of the DPoP proof',
         );
       }
-      const asked = parseScope(form.get('scope') ?? '');
-      if (asked === undefined) throw oauthError('invalid_scope', "Parameter 'scope'. Malformed");
-      if (!isWithin(asked, family.scopes)) {
-        throw oauthError(
-          'invalid_scope',
-          `Parameter 'scope'. Scopes may only narrow: granted were '${family.scopes.join(' ')}'`,
-        );
-      }
-      const scopes = asked.length === 0 ? family.scopes : asked;
+      const reach = parseReach(form, family, needs.api);
+      const { scopes } = reach;
       const user = await needs.findUser(family.userId);
       if (user === undefined || user.disabledAt !== undefined) {
         throw oauthError('invalid_grant', 'The account is disabled');
       }
-      const issued = await needs.tokens.rotate(presented, found, scopes, context);
+      const issued = await needs.tokens.refresh(presented, found, reach, {
+        ...context,
+        // Whoever has the token needs the key too: it may stay as it is.
+        keeps: !client.rotateRefreshTokens && context.dpopJkt !== undefined,
+      });
       if (!scopes.includes('openid')) return issued;
       // Without a nonce (OpenID Connect Core, 12.2): it belongs to the one authorization request.
       const idToken = await needs.issueIdToken({
