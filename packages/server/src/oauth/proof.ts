@@ -1,0 +1,38 @@
+import { isPublicApp, type App } from '#apps';
+import type { Dpop } from '#dpop';
+import { oauthError } from '#errors';
+import type { DoorContext } from '#http';
+
+/**
+ * The key that a request of this client proves, undefined when it need not and does not. Throws OAuthError
+ * `invalid_dpop_proof` or `use_dpop_nonce` (RFC 9449, 5 and 8).
+ */
+export type ReadProof = (context: DoorContext, client: App, url: string) => Promise<string | undefined>;
+
+/** Proofs at the endpoints that clients call. Their answers carry the nonce for the next request. */
+export function createProofReader({
+  dpop,
+}: {
+  dpop: Pick<Dpop, 'verifyRequest' | 'currentNonce'>;
+}): ReadProof {
+  return async (context, client, url) => {
+    const proof = context.req.header('dpop');
+    if (proof === undefined) {
+      if (!client.dpopBoundAccessTokens) return undefined;
+      throw oauthError(
+        'invalid_dpop_proof',
+        'The tokens of this client are bound to a key. Expected a DPoP header with a proof',
+      );
+    }
+    context.header('dpop-nonce', dpop.currentNonce());
+    return dpop.verifyRequest({ proof, method: context.req.method, url }, needsNonce(client));
+  };
+}
+
+/**
+ * A browser’s key can be made to sign proofs for later while somebody’s script runs there: only a nonce shows that a
+ * proof was made now (RFC 9449, 11.2). A confidential client may send one.
+ */
+export function needsNonce(client: Pick<App, 'tokenEndpointAuthMethods'>): boolean {
+  return isPublicApp(client);
+}
