@@ -61,7 +61,6 @@ describeSignIn('apps over REST', (place) => {
     for (const more of [
       { accessTokenFormat: 'jwt' },
       { rotateRefreshTokens: false },
-      { tokenEndpointAuthMethods: ['private_key_jwt'] },
       { redirectProjects: [{ projectId: 'prj_x', path: '/cb' }] },
     ]) {
       expect(await problem(create(more))).toMatchObject({ code: 'invalid_app' });

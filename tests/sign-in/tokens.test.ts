@@ -34,7 +34,7 @@ describeSignIn('tokens', (place) => {
     expect((await sendForm(url('userinfo'), { access_token: token })).status).toBe(200);
     const inUrl = await send(url(`userinfo?access_token=${token}`));
     expect(inUrl.status).toBe(401);
-    expect(inUrl.headers['www-authenticate']).toBe('Bearer realm="tessera"');
+    expect(inUrl.headers['www-authenticate']).toMatch(/^Bearer realm="tessera", DPoP algs="ES256 /);
     const wrong = await userinfo('vca_wrong');
     expect(wrong.status).toBe(401);
     expect(wrong.headers['www-authenticate']).toContain('error="invalid_token"');

@@ -33,6 +33,7 @@ export {
 export {
   appAuthMethods,
   clientAssertionAlgorithms,
+  clientAssertionType,
   deviceCodeGrantType,
   codeChallengeMethods,
   grantTypes,

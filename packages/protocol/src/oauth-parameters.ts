@@ -12,7 +12,13 @@ export const grantTypes = [
 ] as const;
 export type GrantType = (typeof grantTypes)[number];
 
-export const tokenEndpointAuthMethods = ['client_secret_basic', 'client_secret_post', 'none'] as const;
+export const tokenEndpointAuthMethods = [
+  'client_secret_basic',
+  'client_secret_post',
+  'client_secret_jwt',
+  'private_key_jwt',
+  'none',
+] as const;
 export type TokenEndpointAuthMethod = (typeof tokenEndpointAuthMethods)[number];
 
 /** What an app can be registered with: also methods that the token endpoint does not serve yet. */
@@ -25,6 +31,9 @@ export const appAuthMethods = [
   'none',
 ] as const;
 export type AppAuthMethod = (typeof appAuthMethods)[number];
+
+/** `client_assertion_type` of a JWT (RFC 7523, 2.2). */
+export const clientAssertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
 /** Algorithms of client assertions: HS256 is `client_secret_jwt`, the others `private_key_jwt`. */
 export const clientAssertionAlgorithms = ['RS256', 'PS256', 'ES256', 'EdDSA', 'HS256'] as const;

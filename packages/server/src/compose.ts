@@ -4,7 +4,7 @@ import { apiTokenMigrations, createApiTokens } from '#api-tokens';
 import { appMigrations, createAppRest, createApps } from '#apps';
 import { attemptMigrations, createAttemptRest, createAttempts } from '#attempts';
 import { auditMigrations, createAudit } from '#audit';
-import { createClients } from '#clients';
+import { clientMigrations, createClients } from '#clients';
 import type { Clock } from '#clock';
 import { codeMigrations, createCodes } from '#codes';
 import type { Config } from '#config';
@@ -37,7 +37,7 @@ import { createPasswords } from '#passwords';
 import { createProjectRest, createProjects, projectJoin, projectMigrations } from '#projects';
 import { createConnectorCheck, createProviderRest, createProviders } from '#providers';
 import { createRemoteKeys } from '#remote-keys';
-import { createRequests, requestMigrations } from '#requests';
+import { createPushedRequests, createRequests, requestMigrations } from '#requests';
 import { createAuditLogRest, createOpenApiRest, createRestDoor, createUserRest } from '#rest';
 import { createSealing } from '#sealing';
 import { createSessions, sessionMigrations } from '#sessions';
@@ -90,6 +90,7 @@ const migrations = [
   tokenMigrations,
   logoutMigrations,
   dpopMigrations,
+  clientMigrations,
 ].flat();
 
 /** Builds every room once, from the ground up, and mounts their doors: the plan of the house. */
@@ -124,6 +125,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   const apps = createApps({ database, clock, audit, sealing, wire, clientIdDocuments });
   const consents = createConsents({ database, clock });
   const requests = createRequests({ database });
+  const pushedRequests = createPushedRequests({ database });
   const attempts = createAttempts({ database, clock });
   const visitors = createVisitors({ database, clock });
   const roleUrls = Object.values(urls).map((url) => new URL(url));
@@ -160,8 +162,17 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   // Abilities
   const credentials = createCredentials({ database, clock, sealing, passwords, users });
   const setupLinks = createSetupLinks({ codes, origin: urls.origin });
-  const clients = createClients({ apps });
-  const tokens = createTokens({ database, audit, wire });
+  const clients = createClients({
+    database,
+    clock,
+    apps,
+    remoteKeys,
+    keys,
+    issuer: urls.origin,
+    oidc: urls.oidc,
+    limits,
+  });
+  const tokens = createTokens({ database, clock, audit, keys, wire, urls });
   const logout = createLogout({
     database,
     clock,
@@ -192,6 +203,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     teams,
     projects,
     apiTokens,
+    endSession: logout.endSession,
   });
   const oauth = createOAuth({
     urls,
@@ -203,6 +215,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     apps,
     consents,
     requests,
+    pushedRequests,
     tokens,
     authenticateClient: clients.authenticate,
     dpop,
@@ -210,9 +223,11 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     pages,
     findUser: users.find,
     findTeam: teams.find,
-    endSession: logout.endSession,
     findMembership: teams.findMembership,
     findBrowser: account.browser,
+    forgetLogin: account.forget,
+    requireLiveSession: sessions.requireLive,
+    endSession: logout.endSession,
   });
   const address = config.deployments ?? { protocol: 'https:', port: '' };
   const connect = createConnectDoor({
@@ -231,9 +246,6 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   const findConnector = connectors.findOfTeam;
   const rest = createRestDoor({
     clock,
-    forgetLogin: account.forget,
-    requireLiveSession: sessions.requireLive,
-    endSession: logout.endSession,
     api: urls.api,
     authenticateApiToken: apiTokens.authenticate,
     findUser: users.find,

@@ -1,5 +1,4 @@
 import type { AppDocument } from '@tessera/contract';
-import { tokenEndpointAuthMethods } from '@tessera/protocol';
 import type { App, AppFields, AppSecret } from './app.ts';
 import { invalidApp } from './app-rules.ts';
 
@@ -65,21 +64,9 @@ function refuseUnavailable(body: Body): void {
       (body.grantTypes ?? []).includes('urn:ietf:params:oauth:grant-type:device_code'),
       'authorization_code',
     ],
-    ['requirePushedAuthorizationRequests', body.requirePushedAuthorizationRequests === true, 'false'],
-    ['dpopBoundAccessTokens', body.dpopBoundAccessTokens === true, 'false'],
-    ['securityProfile', body.securityProfile === 'fapi2', '"standard"'],
     ['webMessage', body.webMessage === true, 'false'],
   ] as const;
   for (const [field, isSent, instead] of unbuilt) {
     if (isSent) throw invalidApp(field, 'This is not available on this server.', `Use ${instead} instead.`);
-  }
-  const served: readonly string[] = tokenEndpointAuthMethods;
-  const unserved = (body.tokenEndpointAuthMethods ?? []).find((method) => !served.includes(method));
-  if (unserved !== undefined) {
-    throw invalidApp(
-      'tokenEndpointAuthMethods',
-      `"${unserved}" is not available on this server.`,
-      `Use some of ${served.join(', ')}.`,
-    );
   }
 }

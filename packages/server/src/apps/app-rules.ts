@@ -35,6 +35,40 @@ export function validateApp(fields: AppFields): void {
   }
   validateAuthentication(fields);
   validateTokens(fields);
+  if (fields.securityProfile === 'fapi2') validateFapi(fields);
+}
+
+/** FAPI 2.0 Security Profile, 5.3.2: what makes it up stands in the app's fields, where everybody sees it. */
+function validateFapi(fields: AppFields): void {
+  const needed: readonly (readonly [field: keyof AppFields, isRight: boolean, expected: string])[] = [
+    [
+      'tokenEndpointAuthMethods',
+      fields.tokenEndpointAuthMethods.every((method) => method === 'private_key_jwt'),
+      '["private_key_jwt"]',
+    ],
+    ['requirePushedAuthorizationRequests', fields.requirePushedAuthorizationRequests, 'true'],
+    ['dpopBoundAccessTokens', fields.dpopBoundAccessTokens, 'true'],
+    ['requirePkce', fields.requirePkce, 'true'],
+    ['idTokenSignedResponseAlg', fields.idTokenSignedResponseAlg !== 'RS256', '"PS256", "ES256" or "EdDSA"'],
+    [
+      'tokenEndpointAuthSigningAlg',
+      !['RS256', 'HS256'].includes(fields.tokenEndpointAuthSigningAlg ?? ''),
+      '"PS256", "ES256" or "EdDSA"',
+    ],
+    [
+      'redirectUris',
+      fields.redirectUris.every((uri) => /^https:|^http:\/\/(localhost|127\.0\.0\.1|\[::1\])[:/]/.test(uri)),
+      'https URLs, or of loopback',
+    ],
+  ];
+  for (const [field, isRight, expected] of needed) {
+    if (isRight) continue;
+    throw invalidApp(
+      field,
+      `It does not fit the security profile "fapi2", which expects ${expected}.`,
+      `Send ${expected}, or the security profile "standard".`,
+    );
+  }
 }
 
 function validateAuthentication(fields: AppFields): void {

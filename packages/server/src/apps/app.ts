@@ -62,6 +62,7 @@ export type AppAbout = {
   contacts?: readonly string[];
   softwareId?: string;
   softwareVersion?: string;
+  sectorIdentifierUri?: string;
 };
 
 /** The team of apps that no team registered: no team has it as its id, so nobody is a member of it. */

@@ -1,8 +1,10 @@
+import { clientAssertionType } from '@tessera/protocol';
 import { oauthError, type OAuthError } from '#errors';
 
 /** How a client says who it is (RFC 6749, 2.3). Form parameters are those of the endpoint's body. */
 export type ClientCredentials =
   | { method: 'client_secret_basic' | 'client_secret_post'; clientId: string; clientSecret: string }
+  | { method: 'client_assertion'; clientId: string | undefined; assertion: string }
   | { method: 'none'; clientId: string };
 
 /** RFC 6749, 5.2: whoever tried the Authorization header is told which scheme it takes. */
@@ -33,12 +35,8 @@ export function parseClientCredentials(
       'The client authenticates by more than one method. Expected exactly one',
     );
   }
-  if (hasAssertion) {
-    throw oauthError(
-      'invalid_client',
-      "Parameter 'client_assertion'. Client assertions are not accepted here",
-    );
-  }
+  if (hasAssertion)
+    return { method: 'client_assertion', clientId, assertion: parseAssertionParameters(form) };
   if (authorization !== undefined) {
     const basic = parseBasic(authorization);
     if (clientId !== undefined && clientId !== basic.clientId) {
@@ -58,6 +56,20 @@ export function parseClientCredentials(
   return clientSecret === undefined
     ? { method: 'none', clientId }
     : { method: 'client_secret_post', clientId, clientSecret };
+}
+
+/** RFC 7523, 2.2. */
+function parseAssertionParameters(form: ReadonlyMap<string, string>): string {
+  const type = form.get('client_assertion_type');
+  if (type !== clientAssertionType) {
+    throw oauthError(
+      'invalid_client',
+      `Parameter 'client_assertion_type'. Expected '${clientAssertionType}'`,
+    );
+  }
+  const assertion = form.get('client_assertion');
+  if (assertion === undefined) throw oauthError('invalid_client', "Parameter 'client_assertion'. Required");
+  return assertion;
 }
 
 function parseBasic(authorization: string): ClientCredentials & { method: 'client_secret_basic' } {

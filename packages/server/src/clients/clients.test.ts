@@ -2,9 +2,25 @@ import type { TokenEndpointAuthMethod } from '@tessera/protocol';
 import { describe, expect, test } from 'vitest';
 import type { App, LiveSecret } from '#apps';
 import { hashSecret } from '#sealing';
+import type { ClientsNeeds } from './clients.ts';
 import { createClients } from './index.ts';
 
 const secrets = ['vcs_one', 'vcs_two'];
+
+/** Assertions and limits have tests of their own. */
+const noAssertions = {
+  database: {
+    queries: () => undefined,
+    statement: () => () => () => undefined,
+    tryWrite: async () => ({ committed: true }),
+  },
+  limits: { count: () => undefined },
+  clock: undefined,
+  remoteKeys: undefined,
+  keys: undefined,
+  issuer: 'https://id.example',
+  oidc: 'https://id.example/oidc',
+} as unknown as ClientsNeeds;
 
 function clientsWith(methods: TokenEndpointAuthMethod[]) {
   const app = { id: 'cl_a', tokenEndpointAuthMethods: methods } as unknown as App;
@@ -15,8 +31,10 @@ function clientsWith(methods: TokenEndpointAuthMethod[]) {
   }));
   const used: string[] = [];
   const { authenticate } = createClients({
+    ...noAssertions,
     apps: {
       find: async (id) => (id === 'cl_a' ? app : undefined),
+      openSecret: async () => undefined,
       findWithSecrets: async (id) => (id === 'cl_a' ? { app, secrets: live } : undefined),
       noteSecretUse: async ({ id }) => void used.push(id),
     },
@@ -24,7 +42,7 @@ function clientsWith(methods: TokenEndpointAuthMethod[]) {
   return {
     used,
     authenticate: (authorization: string | undefined, form: Record<string, string> = {}) =>
-      authenticate({ authorization, form: new Map(Object.entries(form)) }),
+      authenticate({ authorization, form: new Map(Object.entries(form)), clientAddress: '127.0.0.1' }),
   };
 }
 const basic = (id: string, secret: string, scheme = 'Basic') =>

@@ -9,17 +9,19 @@ import type { Dpop } from '#dpop';
 import { answerOf, newDoor, type Door, type DoorContext, type ErrorAnswer } from '#http';
 import type { Keys } from '#keys';
 import type { Pages } from '#pages';
-import type { Requests } from '#requests';
+import type { PushedRequests, Requests } from '#requests';
 import { createIdTokens, type Tokens } from '#tokens';
 import { createAnswering } from './authorization/answering.ts';
 import { createAuthorization } from './authorization/authorization.ts';
 import { createAuthorizing } from './authorization/authorizing.ts';
 import { createIdTokenHints } from './authorization/id-token-hint.ts';
+import { createFindPushedRequest } from './authorization/pushed.ts';
 import { createSignIn, type SignIn } from './authorization/interaction.ts';
 import { createDiscovery } from './discovery/discovery.ts';
 import { createEndSession, type EndSession } from './end-session/end-session.ts';
 import { createIntrospection } from './introspection/introspection.ts';
 import { createJwks } from './jwks/jwks.ts';
+import { createPushedAuthorizationRequest } from './pushed-authorization-request/pushed-authorization-request.ts';
 import { createRevocation } from './revocation/revocation.ts';
 import { createProofReader } from './proof.ts';
 import type { FindBrowser, FindMembership, FindTeamName, FindUser, SignInAttempts } from './shapes.ts';
@@ -40,6 +42,7 @@ export type OAuthNeeds = {
   apps: Apps;
   consents: Consents;
   requests: Requests;
+  pushedRequests: PushedRequests;
   tokens: Tokens;
   authenticateClient: AuthenticateClient;
   dpop: Dpop;
@@ -86,6 +89,8 @@ export function createOAuth(needs: OAuthNeeds): OAuth {
       authorizing,
       answering: createAnswering({ issuer, pages: needs.pages }),
       verifyHint,
+      findPushed: createFindPushedRequest(needs.pushedRequests),
+      completePushed: needs.pushedRequests.complete,
     }),
     createJwks({ keys: needs.keys, origin }),
     endSession,
@@ -101,6 +106,7 @@ export function createOAuth(needs: OAuthNeeds): OAuth {
         createClientCredentialsGrant({ ...needs, api }),
       ],
     }),
+    createPushedAuthorizationRequest({ ...needs, api, authenticate, readProof, verifyHint }),
     createUserinfo({ ...needs, api, origin }),
     createRevocation({ ...needs, api, authenticate }),
     createIntrospection({ ...needs, api, issuer, authenticate }),

@@ -7,7 +7,13 @@ import type { DoorContext } from '#http';
  * The key that a request of this client proves, undefined when it need not and does not. Throws OAuthError
  * `invalid_dpop_proof` or `use_dpop_nonce` (RFC 9449, 5 and 8).
  */
-export type ReadProof = (context: DoorContext, client: App, url: string) => Promise<string | undefined>;
+export type ReadProof = (
+  context: DoorContext,
+  client: App,
+  url: string,
+  /** Also of a client whose tokens are bound to a key: no token is issued here. */
+  options?: { isOptional: true },
+) => Promise<string | undefined>;
 
 /** Proofs at the endpoints that clients call. Their answers carry the nonce for the next request. */
 export function createProofReader({
@@ -15,10 +21,10 @@ export function createProofReader({
 }: {
   dpop: Pick<Dpop, 'verifyRequest' | 'currentNonce'>;
 }): ReadProof {
-  return async (context, client, url) => {
+  return async (context, client, url, options) => {
     const proof = context.req.header('dpop');
     if (proof === undefined) {
-      if (!client.dpopBoundAccessTokens) return undefined;
+      if (!client.dpopBoundAccessTokens || options?.isOptional === true) return undefined;
       throw oauthError(
         'invalid_dpop_proof',
         'The tokens of this client are bound to a key. Expected a DPoP header with a proof',

@@ -13,6 +13,7 @@ export const requestMigrations: readonly Migration[] = [
         .addColumn('loginAtStart', 'text')
         .addColumn('approvedUserId', 'text')
         .addColumn('approvedScopes', 'text')
+        .addColumn('approvedTeamId', 'text')
         .addColumn('cancelledAt', 'bigint')
         .addColumn('completedAt', 'bigint')
         .addColumn('createdAt', 'bigint', (column) => column.notNull())
@@ -21,6 +22,25 @@ export const requestMigrations: readonly Migration[] = [
       await schema.schema
         .createIndex('authorizationRequestsByExpiry')
         .on('authorizationRequests')
+        .column('expiresAt')
+        .execute();
+    },
+  },
+  {
+    name: '0251-pushed-requests-create',
+    async up(schema) {
+      await schema.schema
+        .createTable('pushedRequests')
+        .addColumn('hash', 'text', (column) => column.primaryKey())
+        .addColumn('clientId', 'text', (column) => column.notNull())
+        .addColumn('parameters', 'text', (column) => column.notNull())
+        .addColumn('createdAt', 'bigint', (column) => column.notNull())
+        .addColumn('expiresAt', 'bigint', (column) => column.notNull())
+        .addColumn('completedAt', 'bigint')
+        .execute();
+      await schema.schema
+        .createIndex('pushedRequestsByExpiry')
+        .on('pushedRequests')
         .column('expiresAt')
         .execute();
     },

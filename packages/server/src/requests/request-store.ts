@@ -11,6 +11,7 @@ type RequestRow = {
   loginAtStart: string | null;
   approvedUserId: string | null;
   approvedScopes: string | null;
+  approvedTeamId: string | null;
   cancelledAt: number | null;
   completedAt: number | null;
   createdAt: number;
@@ -50,15 +51,24 @@ export function createRequests({ database }: { database: Database }) {
       .where('browserId', 'is', null)
       .where(isLive),
   );
-  const approve = database.statement<{ id: string; browserId: string; userId: string; scopes: string }>()(
-    (value) =>
-      query
-        .updateTable('authorizationRequests')
-        .set({ approvedUserId: value('userId'), approvedScopes: value('scopes') })
-        .where('id', '=', value('id'))
-        .where('browserId', '=', value('browserId'))
-        .where('cancelledAt', 'is', null)
-        .where(isLive),
+  const approve = database.statement<{
+    id: string;
+    browserId: string;
+    userId: string;
+    scopes: string;
+    teamId: string | null;
+  }>()((value) =>
+    query
+      .updateTable('authorizationRequests')
+      .set({
+        approvedUserId: value('userId'),
+        approvedScopes: value('scopes'),
+        approvedTeamId: value('teamId'),
+      })
+      .where('id', '=', value('id'))
+      .where('browserId', '=', value('browserId'))
+      .where('cancelledAt', 'is', null)
+      .where(isLive),
   );
   const cancel = database.statement<{ id: string; browserId: string }>()((value) =>
     query
@@ -113,7 +123,11 @@ export function createRequests({ database }: { database: Database }) {
         approved:
           row.approvedUserId === null
             ? undefined
-            : { userId: row.approvedUserId, scopes: wordsOf(row.approvedScopes) },
+            : {
+                userId: row.approvedUserId,
+                scopes: wordsOf(row.approvedScopes),
+                teamId: row.approvedTeamId ?? undefined,
+              },
         cancelled: row.cancelledAt !== null,
       };
     },
@@ -125,8 +139,22 @@ export function createRequests({ database }: { database: Database }) {
     /** Notes what the person allowed; only in the browser that the request belongs to. */
     approve: (
       id: string,
-      answer: { browserId: string; userId: string; scopes: readonly string[] },
-    ): Expected => exactly(1, approve({ id, ...answer, scopes: formatScope(answer.scopes) })),
+      answer: {
+        browserId: string;
+        userId: string;
+        scopes: readonly string[];
+        teamId: string | undefined;
+      },
+    ): Expected =>
+      exactly(
+        1,
+        approve({
+          id,
+          ...answer,
+          scopes: formatScope(answer.scopes),
+          teamId: answer.teamId ?? null,
+        }),
+      ),
 
     /** Notes that the person does not want it. */
     cancel: (id: string, browserId: string): Expected => exactly(1, cancel({ id, browserId })),

@@ -16,9 +16,17 @@ export type AuthorizationParameters = {
   /** Seconds. */
   maxAge?: number;
   loginHint?: string;
+  /** The pushed request that these come from (RFC 9126): used up when the authorization completes. */
+  pushedRequestId?: string;
   /** The key that the code is to be bound to (RFC 9449, 10). */
   dpopJkt?: string;
-  /** The `sub` of a valid `id_token_hint`: only this person will do. */
+  /** Claims asked for by name, of those that the app may have (OpenID Connect Core 5.5). */
+  claims?: { idToken: readonly string[]; userinfo: readonly string[] };
+  /** Authentication context classes asked for; an essential one must be met (OpenID Connect Core 5.5.1.1). */
+  acr?: { values: readonly string[]; isEssential: boolean };
+  /** The host of a redirect URI that is a project's: consent is remembered for it alone. */
+  projectHost?: string;
+  /** The `sub` of a valid `id_token_hint`, or of the `claims`: only this person will do. */
   hintedUserId?: string;
 };
 
@@ -33,6 +41,6 @@ export type AuthorizationRequest = {
   /** The login the browser had when it came: a login that is asked for must be another one. */
   loginAtStart: string | undefined;
   /** What the person allowed on the consent page, and who they were. */
-  approved: { userId: string; scopes: readonly string[] } | undefined;
+  approved: { userId: string; scopes: readonly string[]; teamId: string | undefined } | undefined;
   cancelled: boolean;
 };

@@ -14,8 +14,10 @@ import { refuseHead, type Endpoint } from '../endpoint.ts';
 import { repeatableParameters } from '../resources.ts';
 import type { FindBrowser, FindMembership, SignInAttempts } from '../shapes.ts';
 import type { Answering, AnswerPlace } from './answering.ts';
+import { acrValues } from './claims.ts';
 import { loginMark, type Authorizing, type Standing } from './authorizing.ts';
 import type { VerifyIdTokenHint } from './id-token-hint.ts';
+import type { FindPushedRequest } from './pushed.ts';
 import { parseClient, parseParameters, parseRedirectUri, parseResponseMode, parseState } from './parsing.ts';
 
 export type AuthorizationNeeds = {
@@ -30,6 +32,8 @@ export type AuthorizationNeeds = {
   answering: Answering;
   findBrowser: FindBrowser;
   findMembership: FindMembership;
+  findPushed: FindPushedRequest;
+  completePushed: (id: string) => Expected;
   verifyHint: VerifyIdTokenHint;
 };
 
@@ -43,9 +47,12 @@ export function createAuthorization(needs: AuthorizationNeeds): Endpoint {
   const { origin, api, database, requests, attempts, authorizing, answering } = needs;
 
   /** Validates what was sent. Errors throw until the redirect URI is known to be good, and go to the app after. */
-  async function begin(context: DoorContext, sent: ReadonlyMap<string, string>): Promise<Response> {
+  async function begin(context: DoorContext, asked: ReadonlyMap<string, string>): Promise<Response> {
     const isPost = context.req.method === 'POST';
-    const app = await parseClient(sent, needs.apps.find);
+    const app = await parseClient(asked, needs.apps.find);
+    const pushed = await needs.findPushed(asked, app);
+    // Of a pushed request nothing beside it counts (RFC 9126, 4).
+    const sent = pushed?.parameters ?? asked;
     const { reference, statement } = attempts.begin({ kind: 'sign-in', teamId: app.teamId, appId: app.id });
     // A page that says what was wrong with this request carries the attempt's reference.
     context.set('reference', reference);
@@ -68,9 +75,22 @@ export function createAuthorization(needs: AuthorizationNeeds): Endpoint {
     let parameters: AuthorizationParameters;
     try {
       if (responseMode instanceof OAuthError) throw responseMode;
+      if (pushed === undefined && app.requirePushedAuthorizationRequests) {
+        throw oauthError(
+          'invalid_request',
+          'This app pushes its authorization requests (RFC 9126). Expected a request_uri of the pushed authorization request endpoint',
+        );
+      }
       parameters = parseParameters(sent, app, { redirectUri, responseMode, api });
+      if (pushed !== undefined) parameters.pushedRequestId = pushed.id;
       const hint = sent.get('id_token_hint');
-      if (hint !== undefined) parameters.hintedUserId = (await needs.verifyHint(hint)).sub;
+      if (hint !== undefined) {
+        const { sub } = await needs.verifyHint(hint);
+        if ((parameters.hintedUserId ?? sub) !== sub) {
+          throw oauthError('invalid_request', "Parameter 'id_token_hint'. 'claims' asks for another user");
+        }
+        parameters.hintedUserId = sub;
+      }
     } catch (error) {
       if (!(error instanceof OAuthError)) throw error;
       await database.write([statement, failed('request', error)]);
@@ -130,14 +150,21 @@ export function createAuthorization(needs: AuthorizationNeeds): Endpoint {
       await database.write([...before, stored.statement]);
       return context.redirect(`${origin}/${page}?request=${stored.id}`, 303);
     }
+    const { pushedRequestId } = parameters;
+    const finishing =
+      pushedRequestId === undefined ? before : [needs.completePushed(pushedRequestId), ...before];
     if (step.next === 'refuse') {
       const detail = step.description;
       const refusal = attempts.step(reference, { step: step.step, outcome: 'failed', detail });
-      const outcome = await database.tryWrite([...before, refusal]);
+      const outcome = await database.tryWrite([...finishing, refusal]);
       if (!outcome.committed) throw publicError('authorization_request_gone');
       return answering.error(context, parameters, step);
     }
-    const code = await authorizing.issueCode(standing, { reference, consent: step.consent, before });
+    const code = await authorizing.issueCode(standing, {
+      reference,
+      consent: step.consent,
+      before: finishing,
+    });
     if (code === undefined) throw publicError('authorization_request_gone');
     return answering.code(context, parameters, code);
   }
@@ -159,6 +186,9 @@ export function createAuthorization(needs: AuthorizationNeeds): Endpoint {
       code_challenge_methods_supported: codeChallengeMethods,
       prompt_values_supported: prompts,
       authorization_response_iss_parameter_supported: true,
+      acr_values_supported: acrValues,
+      display_values_supported: ['page'],
+      ui_locales_supported: ['en'],
       request_parameter_supported: false,
       request_uri_parameter_supported: false,
     },

@@ -12,6 +12,7 @@ import {
   authorizationCodePurpose,
   type AuthorizationCode,
 } from './authorization-code.ts';
+import { acrOf } from './claims.ts';
 import { decide, type NextStep } from './decision.ts';
 
 export type AuthorizingNeeds = {
@@ -19,7 +20,7 @@ export type AuthorizingNeeds = {
   clock: Clock;
   audit: Pick<Audit, 'record'>;
   codes: Pick<Codes, 'issue'>;
-  consents: Pick<Consents, 'find'>;
+  consents: Pick<Consents, 'listOfApp'>;
   tokens: Pick<Tokens, 'allotFamilyId'>;
   attempts: AttemptSteps;
   findMembership: FindMembership;
@@ -50,17 +51,27 @@ function isFreshLogin({ browser, request }: Pick<Standing, 'browser' | 'request'
 export function createAuthorizing(needs: AuthorizingNeeds) {
   const { codes, consents, findMembership, clock, attempts, audit } = needs;
 
+  /** What the person allowed this app, for the host asked for, in teams that they are still a member of. */
+  async function listConsents(userId: string, app: App, { projectHost }: AuthorizationParameters) {
+    const all = await consents.listOfApp(userId, app.id);
+    const here = all.filter(({ host }) => host === projectHost);
+    const memberships = await Promise.all(
+      here.map(({ teamId }) => teamId === undefined || findMembership(teamId, userId)),
+    );
+    return here.filter((_, index) => memberships[index] !== undefined);
+  }
+
   return {
     async decide({ app, parameters, browser, request }: Standing): Promise<NextStep> {
       const { session, user } = browser;
       const login =
         session === undefined || user === undefined || user.disabledAt !== undefined ? undefined : session;
-      const [membership, consent] =
+      const [membership, consented = []] =
         login === undefined
           ? []
           : await Promise.all([
               app.signInAccess === 'team' ? findMembership(app.teamId, login.userId) : undefined,
-              consents.find(login.userId, app.id),
+              listConsents(login.userId, app, parameters),
             ]);
       return decide({
         app,
@@ -69,11 +80,8 @@ export function createAuthorizing(needs: AuthorizingNeeds) {
         login,
         isFreshLogin: isFreshLogin({ browser, request }),
         isMember: membership !== undefined,
-        consented: consent?.scopes,
-        approved:
-          request?.approved !== undefined && request.approved.userId === login?.userId
-            ? request.approved.scopes
-            : undefined,
+        consented,
+        approved: request?.approved?.userId === login?.userId ? request?.approved : undefined,
         cancelled: request?.cancelled ?? false,
       });
     },
@@ -84,7 +92,13 @@ export function createAuthorizing(needs: AuthorizingNeeds) {
      */
     async issueCode(
       standing: Standing,
-      answered: { reference: string; consent: string; before: readonly (Bound<unknown> | Expected)[] },
+      answered: {
+        reference: string;
+        consent: string;
+        /** The team that permissions are given in. */
+        teamId: string | undefined;
+        before: readonly (Bound<unknown> | Expected)[];
+      },
     ): Promise<string | undefined> {
       const { app, parameters, browser } = standing;
       const { session } = browser;
@@ -100,6 +114,9 @@ export function createAuthorizing(needs: AuthorizingNeeds) {
           amr: session.amr,
           redirectHost: new URL(parameters.redirectUri).host,
           resources: parameters.resources,
+          grantedTeamId: answered.teamId,
+          claims: parameters.claims,
+          acr: parameters.acr === undefined ? undefined : acrOf(session.amr),
         },
         redirectUri: parameters.redirectUri,
         codeChallenge: parameters.codeChallenge,
@@ -132,7 +149,12 @@ export function createAuthorizing(needs: AuthorizingNeeds) {
           action: 'authorization-code.issue',
           object: code.family.id,
           teamId: app.teamId,
-          after: { clientId: app.id, scopes: parameters.scopes, redirectUri: parameters.redirectUri },
+          after: {
+            clientId: app.id,
+            scopes: parameters.scopes,
+            teamId: answered.teamId,
+            redirectUri: parameters.redirectUri,
+          },
           reference: answered.reference,
         }),
       ]);

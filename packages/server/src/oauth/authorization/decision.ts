@@ -1,30 +1,35 @@
 import { isWithin } from '@tessera/protocol';
-import { isPublicApp, type App } from '#apps';
+import { isPublicApp, isVerifiedApp, type App } from '#apps';
 import type { OAuthErrorCode } from '#errors';
 import type { AuthorizationParameters } from '#requests';
+import { isAcrMet, scopesToAllow } from './claims.ts';
+import { needsTeam } from './permissions.ts';
 
 /** All that the decision rests on. Times are milliseconds since the epoch. */
 export type AuthorizationFacts = {
-  app: Pick<App, 'signInAccess' | 'firstParty' | 'tokenEndpointAuthMethods'>;
+  app: Pick<App, 'signInAccess' | 'firstParty' | 'registration' | 'tokenEndpointAuthMethods'>;
   parameters: AuthorizationParameters;
   now: number;
   /** Who is logged in. */
-  login: { userId: string; authenticatedAt: number } | undefined;
+  login: { userId: string; authenticatedAt: number; amr: readonly string[] } | undefined;
   /** They logged in after the request came. */
   isFreshLogin: boolean;
   /** Whether they are a member of the team that owns the app. */
   isMember: boolean;
-  /** What they allowed the app before. */
-  consented: readonly string[] | undefined;
+  /** What they allowed the app before, the latest first. */
+  consented: readonly Allowed[];
   /** What they allowed on the consent page of this very request. */
-  approved: readonly string[] | undefined;
+  approved: Allowed | undefined;
   cancelled: boolean;
 };
+
+/** What a person allowed, and the team they allowed permissions in. */
+export type Allowed = { scopes: readonly string[]; teamId: string | undefined };
 
 export type NextStep =
   | { next: 'login' }
   | { next: 'consent' }
-  | { next: 'answer'; consent: 'given' | 'remembered' | 'first party' }
+  | { next: 'answer'; consent: 'given' | 'remembered' | 'first party'; teamId: string | undefined }
   | { next: 'refuse'; step: 'login' | 'access' | 'consent'; error: OAuthErrorCode; description: string };
 
 /**
@@ -47,26 +52,39 @@ export function decide(facts: AuthorizationFacts): NextStep {
       ? refuse('login', 'login_required', 'Another user than the one of id_token_hint is logged in')
       : { next: 'login' };
   }
+  if (!isAcrMet(parameters.acr, login.amr)) {
+    return refuse(
+      'login',
+      'unmet_authentication_requirements',
+      'No login here has the authentication context class that is asked for',
+    );
+  }
   if (app.signInAccess === 'team' && !facts.isMember) {
     return refuse('access', 'access_denied', 'Only members of the team that owns this app may sign in to it');
   }
-  if (facts.approved !== undefined && isWithin(parameters.scopes, facts.approved)) {
-    return { next: 'answer', consent: 'given' };
+  const toAllow = scopesToAllow(parameters);
+  const hasTeam = !needsTeam(parameters.scopes);
+  const covers = ({ scopes, teamId }: Allowed) =>
+    isWithin(toAllow, scopes) && (hasTeam || teamId !== undefined);
+  if (facts.approved !== undefined && covers(facts.approved)) {
+    return { next: 'answer', consent: 'given', teamId: facts.approved.teamId };
   }
-  const asksAnew = prompts.includes('consent');
-  const mayRemember = !isPublicApp(app) || parameters.redirectUri.startsWith('https:');
-  if (app.firstParty && mayRemember && !asksAnew) return { next: 'answer', consent: 'first party' };
-  if (
-    facts.consented !== undefined &&
-    isWithin(parameters.scopes, facts.consented) &&
-    mayRemember &&
-    !asksAnew
-  ) {
-    return { next: 'answer', consent: 'remembered' };
+  if (!prompts.includes('consent') && mayRemember(app, parameters)) {
+    // Which team it is about is the person's own choice, also where we ask nothing else.
+    if (app.firstParty && hasTeam) return { next: 'answer', consent: 'first party', teamId: undefined };
+    const remembered = facts.consented.find(covers);
+    if (remembered !== undefined) {
+      return { next: 'answer', consent: 'remembered', teamId: remembered.teamId };
+    }
   }
   return isSilent
     ? refuse('consent', 'consent_required', 'The user has not allowed this yet')
     : { next: 'consent' };
+}
+
+/** Whoever can be impersonated by any program of the machine, or vouches for itself, is asked about each time. */
+function mayRemember(app: AuthorizationFacts['app'], { redirectUri }: AuthorizationParameters): boolean {
+  return isVerifiedApp(app) && (!isPublicApp(app) || redirectUri.startsWith('https:'));
 }
 
 function isLoginEnough(facts: AuthorizationFacts, login: { authenticatedAt: number }): boolean {

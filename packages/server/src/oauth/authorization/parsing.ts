@@ -15,6 +15,7 @@ import { isPublicApp, type App } from '#apps';
 import { oauthError, publicError, type OAuthError, type PublicError } from '#errors';
 import type { AuthorizationParameters } from '#requests';
 import { parseResources } from '../resources.ts';
+import { parseClaims } from './claims.ts';
 
 type Sent = ReadonlyMap<string, string>;
 
@@ -106,6 +107,7 @@ export function parseParameters(
     scopes: parseScopes(sent, app),
     resources: parseResources(sent, app, api),
     prompts: parsePrompts(sent),
+    ...parseClaims(sent, app),
     ...(state === undefined ? {} : { state }),
     ...(nonce === undefined ? {} : { nonce }),
     ...(codeChallenge === undefined ? {} : { codeChallenge }),
@@ -170,10 +172,11 @@ function parseCodeChallenge(sent: Sent, app: App): string | undefined {
 
 function parseScopes(sent: Sent, app: App): string[] {
   const scope = sent.get('scope');
-  if (scope === undefined) return [...app.scopes];
+  const enabled: readonly string[] = [...app.scopes, ...app.permissions];
+  if (scope === undefined) return [...enabled];
   const asked = parseScope(scope);
   if (asked === undefined) throw oauthError('invalid_scope', "Parameter 'scope'. Malformed");
-  const scopes = asked.filter((name) => (app.scopes as readonly string[]).includes(name));
+  const scopes = asked.filter((name) => enabled.includes(name));
   if (scopes.length === 0 && asked.length > 0) {
     throw oauthError(
       'invalid_scope',

@@ -1,3 +1,6 @@
+import { permissionTable } from '@tessera/contract';
+import { permissionsOf } from './permissions.ts';
+
 /** A scope on the consent page: `words` completes "It will be able to: …", `not` completes "It will not …". */
 export type ScopeWords = { name: string; words: string; not?: string };
 
@@ -18,5 +21,10 @@ const wordsOf: Readonly<Record<string, Omit<ScopeWords, 'name'>>> = {
 };
 
 export function describeScopes(scopes: readonly string[]): ScopeWords[] {
-  return scopes.map((name) => ({ name, ...(wordsOf[name] ?? { words: name }) }));
+  const permissions: readonly string[] = permissionsOf(scopes);
+  const identity = scopes.filter((name) => !permissions.includes(name));
+  return [
+    ...identity.map((name) => ({ name, ...(wordsOf[name] ?? { words: name }) })),
+    ...permissionsOf(scopes).map((name) => ({ name, words: permissionTable[name].words })),
+  ];
 }

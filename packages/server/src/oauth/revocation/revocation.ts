@@ -1,4 +1,4 @@
-import { tokenEndpointAuthMethods } from '@tessera/protocol';
+import { clientAssertionAlgorithms, tokenEndpointAuthMethods } from '@tessera/protocol';
 import type { AuthenticateClient } from '#clients';
 import { oauthError } from '#errors';
 import type { DoorContext } from '#http';
@@ -17,7 +17,11 @@ export function createRevocation(needs: {
 }): Endpoint {
   async function answer(context: DoorContext): Promise<Response> {
     const form = await readEndpointForm(context);
-    const client = await needs.authenticate({ authorization: context.req.header('authorization'), form });
+    const client = await needs.authenticate({
+      authorization: context.req.header('authorization'),
+      form,
+      clientAddress: context.get('clientAddress'),
+    });
     const token = form.get('token');
     if (token === undefined) throw oauthError('invalid_request', "Parameter 'token'. Required");
     const outcome = await needs.tokens.revoke(token, client.id, {
@@ -34,6 +38,7 @@ export function createRevocation(needs: {
     metadata: {
       revocation_endpoint: `${needs.api}/login/oauth/token/revoke`,
       revocation_endpoint_auth_methods_supported: tokenEndpointAuthMethods,
+      revocation_endpoint_auth_signing_alg_values_supported: clientAssertionAlgorithms,
     },
     mount: (door) => mountForAnyOrigin(door, '/login/oauth/token/revoke', { POST: answer }),
   };

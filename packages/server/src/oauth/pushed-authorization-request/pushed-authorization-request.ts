@@ -1,0 +1,100 @@
+import { isPublicApp, type App } from '#apps';
+import type { AuthenticateClient } from '#clients';
+import type { Database } from '#database';
+import { OAuthError, oauthError, PublicError } from '#errors';
+import type { DoorContext } from '#http';
+import { pushedRequestLifetimeSeconds, type PushedRequests } from '#requests';
+import type { VerifyIdTokenHint } from '../authorization/id-token-hint.ts';
+import { parseParameters, parseRedirectUri, parseResponseMode } from '../authorization/parsing.ts';
+import { mountForAnyOrigin, type Endpoint } from '../endpoint.ts';
+import type { ReadProof } from '../proof.ts';
+import { readEndpointForm } from '../token/token.ts';
+
+export type PushedAuthorizationRequestNeeds = {
+  api: string;
+  database: Pick<Database, 'write'>;
+  pushedRequests: Pick<PushedRequests, 'push'>;
+  authenticate: AuthenticateClient;
+  readProof: ReadProof;
+  verifyHint: VerifyIdTokenHint;
+};
+
+type Sent = ReadonlyMap<string, string>;
+
+/** What authenticates the client is for this request alone. */
+const credentials = ['client_secret', 'client_assertion', 'client_assertion_type'];
+
+/**
+ * The pushed authorization request endpoint (RFC 9126): the same rules as at the authorization endpoint, answered to
+ * the client, before any browser is sent.
+ */
+export function createPushedAuthorizationRequest(needs: PushedAuthorizationRequestNeeds): Endpoint {
+  const { api } = needs;
+  const url = `${api}/login/oauth/par`;
+
+  /** Throws OAuthError with what would be wrong at the authorization endpoint. */
+  async function validate(sent: Sent, app: App): Promise<void> {
+    const redirectUri = redirectUriOf(sent, app);
+    const responseMode = parseResponseMode(sent);
+    if (responseMode instanceof OAuthError) throw responseMode;
+    parseParameters(sent, app, { redirectUri, responseMode, api });
+    const hint = sent.get('id_token_hint');
+    if (hint !== undefined) await needs.verifyHint(hint);
+  }
+
+  async function answer(context: DoorContext): Promise<Response> {
+    const form = await readEndpointForm(context);
+    const client = await needs.authenticate({
+      authorization: context.req.header('authorization'),
+      form,
+      clientAddress: context.get('clientAddress'),
+    });
+    const dpopJkt = await needs.readProof(context, client, url, { isOptional: true });
+    if (form.has('request_uri')) {
+      throw oauthError(
+        'invalid_request',
+        "Parameter 'request_uri'. It is what this endpoint gives out. Expected the request's own parameters",
+      );
+    }
+    const sent = new Map([...form].filter(([name]) => !credentials.includes(name)));
+    sent.set('client_id', client.id);
+    if (dpopJkt !== undefined) bindToKey(sent, dpopJkt);
+    await validate(sent, client);
+    const { requestUri, statement } = needs.pushedRequests.push(client.id, sent);
+    await needs.database.write([statement]);
+    return context.json({ request_uri: requestUri, expires_in: pushedRequestLifetimeSeconds }, 201, {
+      'cache-control': 'no-store',
+    });
+  }
+
+  return {
+    metadata: {
+      pushed_authorization_request_endpoint: url,
+      // Of the server as a whole; an app may have it required (RFC 9126, 6).
+      require_pushed_authorization_requests: false,
+    },
+    mount: (door) => mountForAnyOrigin(door, '/login/oauth/par', { POST: answer }),
+  };
+}
+
+/** The error page of the authorization endpoint, in the words of this one. */
+function redirectUriOf(sent: Sent, app: App): string {
+  try {
+    return parseRedirectUri(sent, app, !isPublicApp(app));
+  } catch (error) {
+    if (!(error instanceof PublicError)) throw error;
+    throw oauthError('invalid_request', error.description, { cause: error });
+  }
+}
+
+/** RFC 9449, 10.1: by the proof or by the parameter; by both only if they agree. */
+function bindToKey(sent: Map<string, string>, dpopJkt: string): void {
+  const named = sent.get('dpop_jkt');
+  if (named !== undefined && named !== dpopJkt) {
+    throw oauthError(
+      'invalid_dpop_proof',
+      "Parameter 'dpop_jkt'. It is the thumbprint of another key than that of the DPoP proof",
+    );
+  }
+  sent.set('dpop_jkt', dpopJkt);
+}
