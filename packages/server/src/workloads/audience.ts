@@ -7,9 +7,10 @@ import type { WorkloadProject } from './workload.ts';
  */
 export function validateAudience(
   audience: string,
-  allowed: { project: WorkloadProject; standard: string; ownUrls: readonly string[] },
+  allowed: { project: WorkloadProject; standard: string; issuer: string; ownUrls: readonly string[] },
 ): void {
-  if (audience === allowed.standard) return;
+  // Exactly our issuer is a client assertion: short, and taken once, by an app that is linked with the project.
+  if (audience === allowed.standard || audience === allowed.issuer) return;
   if (allowed.ownUrls.some((url) => isUnder(audience, url))) {
     throw publicError('invalid_target', {
       description: `The audience "${audience}" is an address of this service itself.`,

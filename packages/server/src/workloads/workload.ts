@@ -48,6 +48,9 @@ export const lifetimeSeconds: Readonly<Record<Runtime, number>> = {
   development: 3_600,
 };
 
+/** Seconds a token lives that is a client assertion: for the one request that it is minted for (RFC 7523, 3). */
+export const assertionLifetimeSeconds = 300;
+
 /** `iss`: the team's own issuer or the one for all, as the project chose. */
 export function issuerOf(oidcUrl: string, workload: Workload): string {
   return workload.project.oidcTokenConfig.issuerMode === 'team'
@@ -73,7 +76,7 @@ const clockDifferenceSeconds = 30;
 /** All claims of federation.md, "Token". `issuedAt` in seconds. */
 export function workloadClaims(
   workload: Workload,
-  issue: { issuer: string; audience: string; id: string; issuedAt: number },
+  issue: { issuer: string; audience: string; id: string; issuedAt: number; lifetimeSeconds: number },
 ): JWTPayload & { sub: string; exp: number } {
   const { team, project, environment, deployment } = workload;
   const subject = subjectOf(workload);
@@ -102,7 +105,7 @@ export function workloadClaims(
     }),
     iat: issue.issuedAt,
     nbf: issue.issuedAt - clockDifferenceSeconds,
-    exp: issue.issuedAt + lifetimeSeconds[workload.runtime],
+    exp: issue.issuedAt + issue.lifetimeSeconds,
     jti: issue.id,
   };
 }

@@ -164,7 +164,7 @@ describeOnBothDatabases('workload tokens', (openDatabase) => {
     });
   });
 
-  test('only listed audiences, and never an address of ours', async () => {
+  test('only listed audiences, and never an address of ours but our issuer, as a client assertion of five minutes', async () => {
     const { workloads } = await start();
     const mint = (audience: string, of = project) =>
       workloads.mint({ ...workload, project: of }, { actor: 'tok_1', audience });
@@ -172,13 +172,15 @@ describeOnBothDatabases('workload tokens', (openDatabase) => {
     expect(decodeJwt((await mint('https://id.example.com/acme')).token).aud).toBe(
       'https://id.example.com/acme',
     );
+    const assertion = decodeJwt((await mint('https://id.example.com')).token);
+    expect((assertion.exp ?? 0) - (assertion.iat ?? 0)).toBe(300);
     await expect(mint('https://vault.example.net')).rejects.toMatchObject({
       code: 'invalid_target',
       mend: expect.stringContaining('oidcTokenConfig'),
     });
     const own = [
       'https://id.example.com/other-team',
-      'https://id.example.com',
+      'https://id.example.com/',
       'https://ID.example.com:443/api/',
       'https://id.example.com/oidc/acme',
       'http://id.example.com/api',
@@ -195,7 +197,7 @@ describe('claims', () => {
   test('a development token names the person, and nothing that is not known', () => {
     const claims = workloadClaims(
       { team, project, environment: 'development', runtime: 'development', userId: 'usr_1' },
-      { issuer: 'i', audience: 'a', id: 'jti_1', issuedAt: 1_000 },
+      { issuer: 'i', audience: 'a', id: 'jti_1', issuedAt: 1_000, lifetimeSeconds: 3_600 },
     );
     expect(claims).toMatchObject({ user_id: 'usr_1', exp: 4_600 });
     expect(Object.keys(claims)).not.toEqual(expect.arrayContaining(['deployment_id']));

@@ -8,8 +8,10 @@ import { publicError } from '#errors';
 import type { Keys } from '#keys';
 import { validateAudience } from './audience.ts';
 import {
+  assertionLifetimeSeconds,
   defaultAudience,
   issuerOf,
+  lifetimeSeconds,
   workloadClaims,
   type Workload,
   type WorkloadDeployment,
@@ -65,12 +67,19 @@ export function createWorkloads(needs: WorkloadsNeeds) {
       });
     }
     const audience = asked.audience ?? defaultAudience(urls.origin, team);
-    validateAudience(audience, { project, standard: defaultAudience(urls.origin, team), ownUrls });
+    validateAudience(audience, {
+      project,
+      standard: defaultAudience(urls.origin, team),
+      issuer: urls.origin,
+      ownUrls,
+    });
     const claims: JWTPayload & { sub: string; exp: number } = workloadClaims(workload, {
       issuer: issuerOf(urls.oidc, workload),
       audience,
       id: createId('jti'),
       issuedAt: Math.floor(clock.now() / 1000),
+      lifetimeSeconds:
+        audience === urls.origin ? assertionLifetimeSeconds : lifetimeSeconds[workload.runtime],
     });
     const id = claims.jti as string;
     const token = await keys.sign({
