@@ -205,7 +205,7 @@ export const plans = {
     count: 11,
     modules: rpInitiatedLogoutModules,
     notForUs: {},
-    notYet: because('the end-session endpoint is being built', rpInitiatedLogoutModules),
+    notYet: {},
   },
   backChannelLogout: {
     title: 'Back-channel logout OP',
@@ -213,7 +213,7 @@ export const plans = {
     count: 2,
     modules: backChannelLogoutModules,
     notForUs: {},
-    notYet: because('back-channel logout is being built', backChannelLogoutModules),
+    notYet: {},
   },
   dynamic: {
     title: 'Dynamic OP',
