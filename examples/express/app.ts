@@ -47,18 +47,13 @@ export function createExpressApp(settings: ExpressAppSettings): Express {
   });
 
   app.get('/profile', requiresAuth(), (request, response) => {
-    const { user, accessToken } = request.oidc;
-    const facts = {
-      name: user?.['name'],
-      email: user?.['email'],
-      sub: user?.['sub'],
-      // The tokens themselves never leave the server.
-      'access-token': `…${accessToken?.access_token.slice(-6) ?? ''}`,
-    };
+    const { name, email, sub } = request.oidc.user as { name: string; email: string; sub: string };
+    // The tokens themselves never leave the server.
+    const token = `…${request.oidc.accessToken?.access_token.slice(-6) ?? ''}`;
     response.send(
       renderPage(
         'Profile',
-        `${renderFacts(facts)}<form id="renew" method="post" action="/renew"><button>Renew the tokens</button></form>
+        `${renderFacts({ name, email, sub, 'access-token': token })}<form id="renew" method="post" action="/renew"><button>Renew the tokens</button></form>
 <a class="button" id="sign-out" href="/logout">Sign out</a>`,
       ),
     );

@@ -1,4 +1,5 @@
-import { createAdaptorServer } from '@hono/node-server';
+import { createServer } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
 import { Hono } from 'hono';
 import * as openid from 'openid-client';
 import { listen, type Running } from '../listen.ts';
@@ -111,12 +112,17 @@ function toSession(tokens: openid.TokenEndpointResponse & openid.TokenEndpointRe
   if (!claims || !tokens.id_token) throw new Error('the answer has no ID token');
   return {
     sub: claims.sub,
-    name: String(claims['name'] ?? ''),
-    email: String(claims['email'] ?? ''),
+    name: textOf(claims['name']),
+    email: textOf(claims['email']),
     idToken: tokens.id_token,
     accessToken: tokens.access_token,
     refreshToken: tokens.refresh_token,
   };
+}
+
+/** A claim that may be missing. */
+function textOf(claim: unknown): string {
+  return typeof claim === 'string' ? claim : '';
 }
 
 function showDoor(): string {
@@ -138,11 +144,10 @@ function showProfile({ name, email, sub, accessToken }: Session): string {
 export async function startHonoApp(
   settings: Omit<HonoAppSettings, 'url'> & { port: number },
 ): Promise<Running> {
-  let app: Hono | undefined;
-  const server = createAdaptorServer({
-    fetch: (request) => app?.fetch(request) ?? new Response('starting', { status: 503 }),
-  });
-  const running = await listen(server as Parameters<typeof listen>[0], settings.port);
-  app = await createHonoApp({ ...settings, url: running.url });
+  const server = createServer();
+  const running = await listen(server, settings.port);
+  const app = await createHonoApp({ ...settings, url: running.url });
+  const answer = getRequestListener(app.fetch);
+  server.on('request', (request, response) => void answer(request, response));
   return running;
 }

@@ -82,10 +82,15 @@ function toSession(tokens: openid.TokenEndpointResponse & openid.TokenEndpointRe
   if (!claims || !tokens.id_token) throw new Error('the answer has no ID token');
   return {
     sub: claims.sub,
-    name: String(claims.name ?? ''),
-    email: String(claims.email ?? ''),
+    name: textOf(claims.name),
+    email: textOf(claims.email),
     idToken: tokens.id_token,
     accessToken: tokens.access_token,
     refreshToken: tokens.refresh_token,
   };
+}
+
+/** A claim that may be missing. */
+function textOf(claim: unknown): string {
+  return typeof claim === 'string' ? claim : '';
 }
