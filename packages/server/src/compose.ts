@@ -1,7 +1,7 @@
 import { wireNames } from '@tessera/protocol';
 import { createAccount, pageErrors } from '#account';
 import { apiTokenMigrations, createApiTokens } from '#api-tokens';
-import { appMigrations, createAppRest, createApps } from '#apps';
+import { appMigrations, createAppRegistrations, createAppRest, createApps } from '#apps';
 import { attemptMigrations, createAttemptRest, createAttempts } from '#attempts';
 import { auditMigrations, createAudit } from '#audit';
 import { clientMigrations, createClients } from '#clients';
@@ -123,6 +123,13 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   const teams = createTeams({ database, clock, audit });
   const { clientIdDocuments } = config;
   const apps = createApps({ database, clock, audit, sealing, wire, clientIdDocuments });
+  const registrations = createAppRegistrations({
+    database,
+    clock,
+    audit,
+    wire,
+    prepareSecret: apps.prepareSecret,
+  });
   const consents = createConsents({ database, clock });
   const requests = createRequests({ database });
   const pushedRequests = createPushedRequests({ database });
@@ -219,6 +226,11 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     tokens,
     authenticateClient: clients.authenticate,
     dpop,
+    limits,
+    fetch,
+    registrations,
+    registration: config.registration,
+    clientIdDocuments,
     attempts,
     pages,
     findUser: users.find,

@@ -1,4 +1,4 @@
-import type { Apps } from '#apps';
+import type { AppRegistrations, Apps } from '#apps';
 import type { Audit } from '#audit';
 import type { AuthenticateClient } from '#clients';
 import type { Clock } from '#clock';
@@ -6,8 +6,10 @@ import type { Codes } from '#codes';
 import type { Consents } from '#consents';
 import type { Bound, Database, Expected } from '#database';
 import type { Dpop } from '#dpop';
+import type { GuardedFetch } from '#fetch';
 import { answerOf, newDoor, type Door, type DoorContext, type ErrorAnswer } from '#http';
 import type { Keys } from '#keys';
+import type { Limits } from '#limits';
 import type { Pages } from '#pages';
 import type { PushedRequests, Requests } from '#requests';
 import { createIdTokens, type Tokens } from '#tokens';
@@ -24,6 +26,8 @@ import { createJwks } from './jwks/jwks.ts';
 import { createPushedAuthorizationRequest } from './pushed-authorization-request/pushed-authorization-request.ts';
 import { createRevocation } from './revocation/revocation.ts';
 import { createProofReader } from './proof.ts';
+import { createRegistration, type RegistrationTerms } from './registration/registration.ts';
+import { createVerifySector } from './registration/sector.ts';
 import type { FindBrowser, FindMembership, FindTeamName, FindUser, SignInAttempts } from './shapes.ts';
 import { createAuthorizationCodeGrant } from './token/grants/authorization-code.ts';
 import { createClientCredentialsGrant } from './token/grants/client-credentials.ts';
@@ -55,6 +59,13 @@ export type OAuthNeeds = {
   findBrowser: FindBrowser;
   forgetLogin: (context: DoorContext) => void;
   /** The sessions room's. */
+  limits: Limits;
+  fetch: GuardedFetch;
+  registrations: AppRegistrations;
+  /** Undefined: no client may register itself. */
+  registration: RegistrationTerms | undefined;
+  /** Whether addresses of metadata documents are client ids. */
+  clientIdDocuments: boolean;
   requireLiveSession: (sid: string) => Expected;
   /** The logout room's. */
   endSession: (session: { id: string; userId: string }) => readonly Bound<unknown>[];
@@ -122,10 +133,24 @@ export function createOAuth(needs: OAuthNeeds): OAuth {
   const apiDoor = newDoor('oauth');
   for (const endpoint of apiEndpoints) endpoint.mount(apiDoor);
 
+    ...createOwnRegistration(needs),
   return {
     originDoor,
     apiDoor,
     signIn: createSignIn({ ...needs, authorizing }),
     endSessionRequests: endSession.requests,
   };
+}
+
+function createOwnRegistration(needs: OAuthNeeds): Endpoint[] {
+  if (needs.registration === undefined) return [];
+  return [
+    createRegistration({
+      ...needs,
+      api: needs.urls.api,
+      terms: needs.registration,
+      verifySector: createVerifySector(needs),
+      endTokens: needs.tokens.endAllOfClient,
+    }),
+  ];
 }
