@@ -25,6 +25,8 @@ export function describePlan(
 
     const tested: string[] = [];
     define((name, run) => {
+      // Written already, for a feature that is being built: the list says so.
+      if (name in plan.notYet) return;
       tested.push(name);
       test(`${name}`, () => {
         if (suite === undefined) throw new Error('the instance is not started yet');

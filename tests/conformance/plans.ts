@@ -248,6 +248,6 @@ export const plans = {
       [fapi2('australia-connectid-test-claims-parameter-idtoken-identity-claims')]:
         'of the ConnectID profile: its own identity claims',
     },
-    notYet: because('pushed requests, DPoP and private_key_jwt are being built', fapi2Modules.slice(0, -5)),
+    notYet: { [fapi2('refresh-token')]: 'an app cannot switch rotation off yet, as the profile asks' },
   },
 } satisfies Record<string, Plan>;

@@ -5,7 +5,7 @@ import type { DoorContext } from '#http';
 
 /**
  * The key that a request of this client proves, undefined when it need not and does not. Throws OAuthError
- * `invalid_dpop_proof` or `use_dpop_nonce` (RFC 9449, 5 and 8).
+ * `invalid_request` when the proof is missing, `invalid_dpop_proof` or `use_dpop_nonce` (RFC 9449, 5 and 8).
  */
 export type ReadProof = (
   context: DoorContext,
@@ -25,8 +25,9 @@ export function createProofReader({
     const proof = context.req.header('dpop');
     if (proof === undefined) {
       if (!client.dpopBoundAccessTokens || options?.isOptional === true) return undefined;
+      // There is no proof that could be wrong; the Foundation's plans accept this one at every grant.
       throw oauthError(
-        'invalid_dpop_proof',
+        'invalid_request',
         'The tokens of this client are bound to a key. Expected a DPoP header with a proof',
       );
     }
