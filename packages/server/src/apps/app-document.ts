@@ -54,11 +54,6 @@ function withoutRepetition(value: unknown): unknown {
 function refuseUnavailable(body: Body): void {
   const unbuilt = [
     ['redirectProjects', (body.redirectProjects ?? []).length > 0, 'redirectUris'],
-    ['permissions', (body.permissions ?? []).length > 0, 'scopes'],
-    ['accessTokenFormat', body.accessTokenFormat === 'jwt', '"opaque"'],
-    ['resources', (body.resources ?? []).length > 0, 'none'],
-    ['protectedResources', (body.protectedResources ?? []).length > 0, 'none'],
-    ['rotateRefreshTokens', body.rotateRefreshTokens === false, 'true'],
     [
       'grantTypes',
       (body.grantTypes ?? []).includes('urn:ietf:params:oauth:grant-type:device_code'),

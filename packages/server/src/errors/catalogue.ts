@@ -227,6 +227,11 @@ export const errorCatalogue = {
     title: 'This sign-in was begun in another browser',
     mend: 'Finish it in that browser, or go back to the app and sign in again here.',
   },
+  consent_team_missing: {
+    status: 400,
+    title: 'No team was chosen',
+    mend: 'Choose one of your teams. If you are in none, found one, or ask for an invitation.',
+  },
 
   end_session_request_invalid: {
     status: 400,

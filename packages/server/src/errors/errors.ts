@@ -58,6 +58,7 @@ export type OAuthErrorCode =
   | 'login_required'
   | 'consent_required'
   | 'interaction_required'
+  | 'unmet_authentication_requirements'
   | 'account_selection_required'
   | 'request_not_supported'
   | 'request_uri_not_supported'

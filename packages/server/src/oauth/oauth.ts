@@ -13,6 +13,7 @@ import type { Limits } from '#limits';
 import type { Pages } from '#pages';
 import type { PushedRequests, Requests } from '#requests';
 import { createIdTokens, type Tokens } from '#tokens';
+import { createApiAccess, type FindApiAccess } from './api-access.ts';
 import { createAnswering } from './authorization/answering.ts';
 import { createAuthorization } from './authorization/authorization.ts';
 import { createAuthorizing } from './authorization/authorizing.ts';
@@ -20,15 +21,23 @@ import { createIdTokenHints } from './authorization/id-token-hint.ts';
 import { createFindPushedRequest } from './authorization/pushed.ts';
 import { createSignIn, type SignIn } from './authorization/interaction.ts';
 import { createDiscovery } from './discovery/discovery.ts';
+import type { Endpoint } from './endpoint.ts';
 import { createEndSession, type EndSession } from './end-session/end-session.ts';
 import { createIntrospection } from './introspection/introspection.ts';
 import { createJwks } from './jwks/jwks.ts';
 import { createPushedAuthorizationRequest } from './pushed-authorization-request/pushed-authorization-request.ts';
-import { createRevocation } from './revocation/revocation.ts';
-import { createProofReader } from './proof.ts';
 import { createRegistration, type RegistrationTerms } from './registration/registration.ts';
 import { createVerifySector } from './registration/sector.ts';
-import type { FindBrowser, FindMembership, FindTeamName, FindUser, SignInAttempts } from './shapes.ts';
+import { createRevocation } from './revocation/revocation.ts';
+import { createProofReader } from './proof.ts';
+import type {
+  FindBrowser,
+  FindMembership,
+  FindTeamName,
+  ListTeams,
+  FindUser,
+  SignInAttempts,
+} from './shapes.ts';
 import { createAuthorizationCodeGrant } from './token/grants/authorization-code.ts';
 import { createClientCredentialsGrant } from './token/grants/client-credentials.ts';
 import { createRefreshTokenGrant } from './token/grants/refresh-token.ts';
@@ -50,15 +59,6 @@ export type OAuthNeeds = {
   tokens: Tokens;
   authenticateClient: AuthenticateClient;
   dpop: Dpop;
-  attempts: SignInAttempts;
-  pages: Pick<Pages, 'page' | 'errorPage'>;
-  findUser: FindUser;
-  findTeam: FindTeamName;
-  findMembership: FindMembership;
-  /** The account room's. */
-  findBrowser: FindBrowser;
-  forgetLogin: (context: DoorContext) => void;
-  /** The sessions room's. */
   limits: Limits;
   fetch: GuardedFetch;
   registrations: AppRegistrations;
@@ -66,6 +66,16 @@ export type OAuthNeeds = {
   registration: RegistrationTerms | undefined;
   /** Whether addresses of metadata documents are client ids. */
   clientIdDocuments: boolean;
+  attempts: SignInAttempts;
+  pages: Pick<Pages, 'page' | 'errorPage'>;
+  findUser: FindUser;
+  findTeam: FindTeamName;
+  findMembership: FindMembership;
+  listTeams: ListTeams;
+  /** The account room's. */
+  findBrowser: FindBrowser;
+  forgetLogin: (context: DoorContext) => void;
+  /** The sessions room's. */
   requireLiveSession: (sid: string) => Expected;
   /** The logout room's. */
   endSession: (session: { id: string; userId: string }) => readonly Bound<unknown>[];
@@ -78,6 +88,8 @@ export type OAuth = {
   apiDoor: Door;
   /** For the login and consent pages. */
   signIn: SignIn;
+  /** For the REST API. */
+  findApiAccess: FindApiAccess;
   /** For the page that asks before a logout. */
   endSessionRequests: EndSession['requests'];
 };
@@ -121,6 +133,7 @@ export function createOAuth(needs: OAuthNeeds): OAuth {
     createUserinfo({ ...needs, api, origin }),
     createRevocation({ ...needs, api, authenticate }),
     createIntrospection({ ...needs, api, issuer, authenticate }),
+    ...createOwnRegistration(needs),
   ];
   const discovery = createDiscovery({ issuer, endpoints: [...originEndpoints, ...apiEndpoints] });
 
@@ -133,11 +146,11 @@ export function createOAuth(needs: OAuthNeeds): OAuth {
   const apiDoor = newDoor('oauth');
   for (const endpoint of apiEndpoints) endpoint.mount(apiDoor);
 
-    ...createOwnRegistration(needs),
   return {
     originDoor,
     apiDoor,
     signIn: createSignIn({ ...needs, authorizing }),
+    findApiAccess: createApiAccess(needs),
     endSessionRequests: endSession.requests,
   };
 }

@@ -17,6 +17,8 @@ export type Browser = {
 export type FindBrowser = (context: DoorContext) => Promise<Browser>;
 
 export type FindTeamName = (teamId: string) => Promise<{ name: string } | undefined>;
+/** The teams that a person is a member of. */
+export type ListTeams = (userId: string) => Promise<readonly { team: { id: string; name: string } }[]>;
 export type FindMembership = (teamId: string, userId: string) => Promise<{ role: string } | undefined>;
 
 export type AttemptSteps = {

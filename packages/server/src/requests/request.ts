@@ -1,4 +1,5 @@
 import type { Prompt, ResponseMode } from '@tessera/protocol';
+import type { OAuthErrorCode } from '#errors';
 
 /** The parameters of an authorization request (RFC 6749 4.1.1, OpenID Connect Core 3.1.2.1) after validation. */
 export type AuthorizationParameters = {
@@ -28,6 +29,10 @@ export type AuthorizationParameters = {
   projectHost?: string;
   /** The `sub` of a valid `id_token_hint`, or of the `claims`: only this person will do. */
   hintedUserId?: string;
+  /** What is wrong with the request, kept until its app may be told: after login. */
+  refusal?: { error: OAuthErrorCode; description: string };
+  /** What was sent, as it was: the app is one that is looked up only after login. */
+  unread?: Readonly<Record<string, string>>;
 };
 
 /** A request that waits for a person. Times are milliseconds since the epoch. */

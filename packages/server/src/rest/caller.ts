@@ -29,8 +29,8 @@ export type PresentedAccessToken = {
   /** The team that the person granted for; undefined: none, so the token is for the person's own profile alone. */
   teamId: string | undefined;
   permissions: ReadonlySet<Permission>;
-  /** Until then the login behind the token counts as a fresh one. */
-  freshUntil: number;
+  /** The key that it is bound to (RFC 9449); undefined for a bearer token. */
+  dpopJkt: string | undefined;
 };
 
 export type CallerNeeds = {
@@ -96,11 +96,14 @@ export function createCallerReader({ authenticateApiToken, findAccessToken, find
   async function readAccessToken(token: string): Promise<Authority | undefined> {
     const found = await findAccessToken?.(token);
     if (found === undefined) return undefined;
-    const { clientId, userId, teamId, permissions, freshUntil } = found;
+    // Without its key it is worth nothing.
+    if (found.dpopJkt !== undefined) return undefined;
+    const { clientId, userId, teamId, permissions } = found;
     return {
       caller: { kind: 'access-token', id: clientId, userId, teamId, permissions, builds: [] },
       projectIds: [],
-      freshUntil,
+      // An app goes on working when the person has left: it is never fresh.
+      freshUntil: 0,
     };
   }
 }

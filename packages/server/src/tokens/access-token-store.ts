@@ -90,7 +90,7 @@ export function createAccessTokenStore(database: Database) {
         resources: token.reach.resources.join(' '),
         dpopJkt: token.dpopJkt ?? null,
       }),
-    async find(hash: string): Promise<Omit<AccessToken, 'jti'> | undefined> {
+    async find(hash: string): Promise<Omit<AccessToken, 'jti' | 'isForUs'> | undefined> {
       const row = await database.find(find({ hash }));
       if (row === undefined) return undefined;
       return {

@@ -31,7 +31,7 @@ export function createIdTokens(needs: {
   return ({ family, user, algorithm, accessToken, nonce }) => {
     const now = Math.floor(needs.clock.now() / 1000);
     const claims: JWTPayload = {
-      ...userClaims(user, family.scopes, needs.issuer),
+      ...userClaims(user, family.scopes, needs.issuer, family.claims?.idToken),
       iss: needs.issuer,
       sub: user.id,
       aud: family.clientId,
@@ -44,24 +44,36 @@ export function createIdTokens(needs: {
       sid: family.sid,
       at_hash: accessTokenHash(accessToken, algorithm),
       amr: [...family.amr],
+      ...(family.acr === undefined ? {} : { acr: family.acr }),
     };
     return needs.keys.sign({ purpose: 'id-token', algorithm, type: idTokenType, claims });
   };
 }
 
-/** What these scopes let an app know about a person (OpenID Connect Core 5.4), for ID token and userinfo alike. */
-export function userClaims(user: User, scopes: readonly string[], origin: string): Record<string, unknown> {
-  return {
-    ...(scopes.includes('profile')
-      ? {
-          ...(user.name === undefined ? {} : { name: user.name }),
-          preferred_username: user.username,
-          ...(user.picture === undefined ? {} : { picture: `${origin}${user.picture}` }),
-          updated_at: Math.floor(user.updatedAt / 1000),
-        }
-      : {}),
-    ...(scopes.includes('email') ? { email: user.email, email_verified: user.emailVerified } : {}),
+/**
+ * What scopes, and claims asked for by name, let an app know about a person (OpenID Connect Core 5.4 and 5.5), for ID
+ * token and userinfo alike. What there is not is left out.
+ */
+export function userClaims(
+  user: User,
+  scopes: readonly string[],
+  origin: string,
+  named: readonly string[] = [],
+): Record<string, unknown> {
+  const profile: Record<string, unknown> = {
+    name: user.name,
+    preferred_username: user.username,
+    picture: user.picture === undefined ? undefined : `${origin}${user.picture}`,
+    updated_at: Math.floor(user.updatedAt / 1000),
   };
+  const email: Record<string, unknown> = { email: user.email, email_verified: user.emailVerified };
+  const known = { ...profile, ...email };
+  const told = {
+    ...(scopes.includes('profile') ? profile : {}),
+    ...(scopes.includes('email') ? email : {}),
+    ...Object.fromEntries(named.map((name) => [name, known[name]])),
+  };
+  return Object.fromEntries(Object.entries(told).filter(([, value]) => value !== undefined));
 }
 
 /** The left half of the access token's hash, by the hash of the ID token's algorithm (OpenID Connect Core 3.1.3.6). */

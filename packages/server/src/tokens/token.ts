@@ -49,6 +49,8 @@ export type AccessToken = {
   scopes: readonly string[];
   /** Resource servers that it is for; none: it is for us. */
   resources: readonly string[];
+  /** Whether our own API takes it. */
+  isForUs: boolean;
   grantedTeamId: string | undefined;
   claims: RequestedClaims | undefined;
   /** The key that it is bound to (RFC 9449, 6); undefined for a bearer token. */

@@ -274,7 +274,9 @@ export function createTokens({ database, clock, audit, keys, wire, urls }: Token
     async findAccessToken(token: string): Promise<AccessToken | undefined> {
       const read = accessTokens.read(token);
       const found = read && (await accessStore.find(read.hash));
-      return found && { ...found, jti: read.readJti() };
+      if (found === undefined || read === undefined) return undefined;
+      const isForUs = found.resources.length === 0 || found.resources.includes(urls.api);
+      return { ...found, jti: read.readJti(), isForUs };
     },
 
     /** Ends everything that a code's first redemption issued, because the code came a second time. */

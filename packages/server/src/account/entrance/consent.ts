@@ -2,7 +2,7 @@ import { html } from 'hono/html';
 import { publicError } from '#errors';
 import type { Bound } from '#database';
 import { newDoor, readQuery, type Door } from '#http';
-import { hiddenFields, icon, notice, type Markup } from '#pages';
+import { choice, hiddenFields, icon, notice, type Markup } from '#pages';
 import type { Browser, LoggedIn } from '../browsers.ts';
 import { isLoggedIn, pageErrors, type Desk } from '../desk.ts';
 import { formActionFor, hostOf } from './destinations.ts';
@@ -21,6 +21,10 @@ export type RequestView = {
   redirectUri: string;
   /** `words` completes "It will be able to …"; `not` says in a sentence what that does not include. */
   scopes: readonly { name: string; words: string; not?: string | undefined }[];
+  /** Resource servers that the app's tokens will be for. */
+  resources?: readonly string[];
+  /** The person's teams, when they have to choose one that the app may do something in. */
+  teams?: readonly { id: string; name: string; isLast: boolean }[] | undefined;
   loginHint?: string | undefined;
 };
 
@@ -28,7 +32,7 @@ export type RequestView = {
  * request is unknown, over, or another browser's. */
 export type SignIn = {
   describe(requestId: string, browser: Browser): Promise<RequestView>;
-  approve(requestId: string, browser: LoggedIn): Promise<void>;
+  approve(requestId: string, browser: LoggedIn, chosen: { teamId?: string | undefined }): Promise<void>;
   cancel(requestId: string, browser: Browser): Promise<void>;
   /** Writes the login into the timeline of the attempt. */
   loginStep?(
@@ -65,7 +69,7 @@ export function createConsentDoor({ desk, signIn }: { desk: Desk; signIn: SignIn
       await signIn.cancel(requestId, browser);
     } else if (decision === 'allow') {
       if (!isLoggedIn(browser)) return desk.goTo(context, loginPath(requestId));
-      await signIn.approve(requestId, browser);
+      await signIn.approve(requestId, browser, { teamId: fields.get('team') });
     } else {
       throw publicError('bad_request', {
         description: `The decision '${decision ?? ''}' was received. Expected 'allow' or 'cancel'.`,
@@ -111,6 +115,15 @@ function consentBody(desk: Desk, requestId: string, request: RequestView, browse
       </ul>
       ${refused.length > 0 ? html`<p class="refused quiet">${words.consent.notTitle} ${joined(refused)}.</p>` : ''}
     </div>
+    ${request.teams === undefined ? '' : teamChoice(request.teams)}
+    ${
+      request.resources?.length
+        ? html`<p class="destination">
+            ${words.consent.resources}
+            ${request.resources.map((resource) => html`<code data-resource="${resource}">${resource}</code> `)}
+          </p>`
+        : ''
+    }
     <p class="destination">
       ${words.consent.destination} <code id="consent-destination">${hostOf(redirectUri)}</code>
     </p>
@@ -133,6 +146,17 @@ function consentBody(desk: Desk, requestId: string, request: RequestView, browse
       <a href="${desk.at(loginPath(requestId))}">${words.consent.switchAccount}</a>
     </p>
   </form>`;
+}
+
+/** With one team there is nothing to choose, but the person sees which one it is about. */
+function teamChoice(teams: readonly { id: string; name: string; isLast: boolean }[]): Markup {
+  if (teams.length === 0) return notice('warning', words.consent.noTeamTitle, words.consent.noTeam);
+  return choice({
+    name: 'team',
+    label: words.consent.team,
+    options: teams.map(({ id, name }) => ({ value: id, label: name })),
+    value: teams.find(({ isLast }) => isLast)?.id,
+  });
 }
 
 function requestIdOf(parameters: ReadonlyMap<string, string>): string {

@@ -26,11 +26,13 @@ export type AuthorizationFacts = {
 /** What a person allowed, and the team they allowed permissions in. */
 export type Allowed = { scopes: readonly string[]; teamId: string | undefined };
 
+type RefusedStep = 'request' | 'login' | 'access' | 'consent';
+
 export type NextStep =
   | { next: 'login' }
   | { next: 'consent' }
   | { next: 'answer'; consent: 'given' | 'remembered' | 'first party'; teamId: string | undefined }
-  | { next: 'refuse'; step: 'login' | 'access' | 'consent'; error: OAuthErrorCode; description: string };
+  | { next: 'refuse'; step: RefusedStep; error: OAuthErrorCode; description: string };
 
 /**
  * What comes next in an authorization, the whole of it on one screen: login, access, consent, answer; each either
@@ -46,6 +48,9 @@ export function decide(facts: AuthorizationFacts): NextStep {
   }
   if (login === undefined || !isLoginEnough(facts, login)) {
     return isSilent ? refuse('login', 'login_required', 'The user is not logged in') : { next: 'login' };
+  }
+  if (parameters.refusal !== undefined) {
+    return refuse('request', parameters.refusal.error, parameters.refusal.description);
   }
   if (parameters.hintedUserId !== undefined && parameters.hintedUserId !== login.userId) {
     return isSilent || facts.isFreshLogin
@@ -94,6 +99,6 @@ function isLoginEnough(facts: AuthorizationFacts, login: { authenticatedAt: numb
   return maxAge === undefined || (maxAge > 0 && facts.now - login.authenticatedAt <= maxAge * 1000);
 }
 
-function refuse(step: 'login' | 'access' | 'consent', error: OAuthErrorCode, description: string): NextStep {
+function refuse(step: RefusedStep, error: OAuthErrorCode, description: string): NextStep {
   return { next: 'refuse', step, error, description };
 }

@@ -1,11 +1,13 @@
-import type { Apps } from '#apps';
+import { isVerifiedApp, type Apps } from '#apps';
 import type { Audit } from '#audit';
 import type { Consents } from '#consents';
 import type { Bound, Database } from '#database';
 import { publicError } from '#errors';
 import type { Requests } from '#requests';
-import type { Browser, FindTeamName, AttemptSteps } from '../shapes.ts';
+import type { Browser, FindTeamName, AttemptSteps, ListTeams } from '../shapes.ts';
 import type { Authorizing } from './authorizing.ts';
+import { scopesToAllow } from './claims.ts';
+import { needsTeam } from './permissions.ts';
 import { describeScopes, type ScopeWords } from './scope-words.ts';
 
 export type InteractionNeeds = {
@@ -17,6 +19,7 @@ export type InteractionNeeds = {
   attempts: AttemptSteps;
   authorizing: Authorizing;
   findTeam: FindTeamName;
+  listTeams: ListTeams;
 };
 
 export type RequestDescription = {
@@ -24,6 +27,10 @@ export type RequestDescription = {
   /** Where the person will be sent. */
   redirectUri: string;
   scopes: ScopeWords[];
+  /** Resource servers that the tokens will be for. */
+  resources: readonly string[];
+  /** The person's teams, when the app wants to do something in one: they choose. */
+  teams?: { id: string; name: string; isLast: boolean }[];
   loginHint?: string;
   reference: string;
 };
@@ -43,15 +50,34 @@ export function createSignIn(needs: InteractionNeeds) {
     return { request, app };
   }
 
+  async function describeTeams(userId: string, appId: string) {
+    const [teams, consented] = await Promise.all([
+      needs.listTeams(userId),
+      consents.listOfApp(userId, appId),
+    ]);
+    const last = consented.find(({ teamId }) => teamId !== undefined)?.teamId;
+    return teams.map(({ team: { id, name } }) => ({ id, name, isLast: id === last }));
+  }
+
   return {
     async describe(requestId: string, browser: Browser): Promise<RequestDescription> {
       const { request, app } = await getRequest(requestId, browser);
       const { parameters, reference } = request;
       const team = await needs.findTeam(app.teamId);
+      const userId = browser.session?.userId;
       return {
-        app: { name: app.name, teamName: team?.name ?? '', verified: true },
+        app: {
+          name: app.name,
+          ...(app.logo === undefined ? {} : { logo: app.logo }),
+          teamName: team?.name ?? '',
+          verified: isVerifiedApp(app),
+        },
         redirectUri: parameters.redirectUri,
-        scopes: describeScopes(parameters.scopes),
+        scopes: describeScopes(scopesToAllow(parameters)),
+        resources: parameters.resources,
+        ...(userId === undefined || !needsTeam(parameters.scopes)
+          ? {}
+          : { teams: await describeTeams(userId, app.id) }),
         ...(parameters.loginHint === undefined ? {} : { loginHint: parameters.loginHint }),
         reference,
       };
@@ -59,27 +85,39 @@ export function createSignIn(needs: InteractionNeeds) {
 
     /**
      * The person allows what the request asks for. Counts only when consent is what the request waits for: a form
-     * sent before the login it needs, or by another account, changes nothing.
+     * sent before the login it needs, or by another account, changes nothing. `teamId`: the team that permissions are
+     * given in, one of the person's own. Throws `consent_team_missing`.
      */
-    async approve(requestId: string, browser: Browser): Promise<void> {
+    async approve(
+      requestId: string,
+      browser: Browser,
+      { teamId }: { teamId?: string | undefined } = {},
+    ): Promise<void> {
       const { request, app } = await getRequest(requestId, browser);
       const { parameters, reference } = request;
       const step = await authorizing.decide({ app, parameters, browser, request });
       const userId = browser.session?.userId;
       if (step.next !== 'consent' || userId === undefined) return;
-      const { scopes } = parameters;
-      const before = await consents.find(userId, app.id);
+      const scopes = scopesToAllow(parameters);
+      const chosen = needsTeam(scopes) ? teamId : undefined;
+      if (needsTeam(scopes)) {
+        const isOwn = (await needs.listTeams(userId)).some(({ team }) => team.id === teamId);
+        if (!isOwn) throw publicError('consent_team_missing');
+      }
+      const host = parameters.projectHost;
+      const consented = await consents.listOfApp(userId, app.id);
+      const before = consented.find((one) => one.teamId === chosen && one.host === host);
       const outcome = await needs.database.tryWrite([
-        requests.approve(requestId, { browserId: browser.id, userId, scopes }),
-        consents.record({ userId, appId: app.id, scopes }, before),
+        requests.approve(requestId, { browserId: browser.id, userId, scopes, teamId: chosen }),
+        consents.record({ userId, appId: app.id, teamId: chosen, host, scopes }, before),
         attempts.step(reference, { step: 'consent', outcome: 'ok', detail: 'given' }),
         audit.record({
           actor: userId,
           action: 'consent.give',
           object: app.id,
           teamId: app.teamId,
-          before: before?.scopes,
-          after: scopes,
+          before: before && { scopes: before.scopes },
+          after: { scopes, teamId: chosen, host },
           reference,
         }),
       ]);

@@ -170,7 +170,7 @@ function parseCodeChallenge(sent: Sent, app: App): string | undefined {
   return codeChallenge;
 }
 
-function parseScopes(sent: Sent, app: App): string[] {
+export function parseScopes(sent: Sent, app: App): string[] {
   const scope = sent.get('scope');
   const enabled: readonly string[] = [...app.scopes, ...app.permissions];
   if (scope === undefined) return [...enabled];

@@ -8,7 +8,7 @@ import { mountForAnyOrigin, type Endpoint } from '../endpoint.ts';
 import { needsNonce } from '../proof.ts';
 import type { FindUser } from '../shapes.ts';
 
-const claims = [
+const claimsSupported = [
   'iss',
   'sub',
   'aud',
@@ -21,6 +21,7 @@ const claims = [
   'sid',
   'at_hash',
   'amr',
+  'acr',
   'name',
   'preferred_username',
   'picture',
@@ -44,6 +45,8 @@ export function createUserinfo(needs: {
     const presented = await readAccessToken(context);
     const token = await needs.tokens.findAccessToken(presented.accessToken);
     if (token === undefined) throw invalidToken('The access token is unknown, expired or revoked');
+    // RFC 9068, 4: a token for somebody else's server, which it could pass on, is none for us.
+    if (!token.isForUs) throw invalidToken('The access token is for another resource server');
     await verifySender(context, presented, token);
     if (token.userId === undefined || !token.scopes.includes('openid')) {
       throw oauthError('insufficient_scope', "The access token does not have the scope 'openid'", {
@@ -53,9 +56,8 @@ export function createUserinfo(needs: {
     }
     const user = await needs.findUser(token.userId);
     if (user === undefined || user.disabledAt !== undefined) throw invalidToken('The account is disabled');
-    return context.json({ sub: user.id, ...userClaims(user, token.scopes, needs.origin) }, 200, {
-      'cache-control': 'no-store',
-    });
+    const claims = userClaims(user, token.scopes, needs.origin, token.claims?.userinfo);
+    return context.json({ sub: user.id, ...claims }, 200, { 'cache-control': 'no-store' });
   }
 
   /** RFC 9449, 7: a token that is bound to a key comes with a proof of it. */
@@ -80,8 +82,8 @@ export function createUserinfo(needs: {
   return {
     metadata: {
       userinfo_endpoint: endpoint,
-      claims_supported: claims,
-      claims_parameter_supported: false,
+      claims_supported: claimsSupported,
+      claims_parameter_supported: true,
     },
     mount: (door) => mountForAnyOrigin(door, '/login/oauth/userinfo', { GET: answer, POST: answer }),
   };
