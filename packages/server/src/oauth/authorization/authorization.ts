@@ -163,6 +163,7 @@ export function createAuthorization(needs: AuthorizationNeeds): Endpoint {
     const code = await authorizing.issueCode(standing, {
       reference,
       consent: step.consent,
+      teamId: step.teamId,
       before: finishing,
     });
     if (code === undefined) throw publicError('authorization_request_gone');
