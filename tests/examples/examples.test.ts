@@ -96,9 +96,9 @@ describe('the examples of "Sign in with Tessera"', { timeout: 120_000 }, () => {
   });
 
   test('Next.js', { timeout: 600_000 }, async (context) => {
-    const { problem } = installNextApp();
+    const { problem } = await installNextApp();
     context.skip(problem !== undefined, problem);
-    buildNextApp();
+    await buildNextApp();
     const app = await startNextApp(await register('Next.js', 'client_secret_basic'));
     running.push(app);
     await walkThrough(app, '/');

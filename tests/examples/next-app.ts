@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -28,7 +28,7 @@ function environment(more: Readonly<Record<string, string>> = {}): NodeJS.Proces
  * Installs the packages of the example, which has a lockfile of its own so that nobody else has to fetch Next.js.
  * Answers why not when they are missing and the registry cannot be reached.
  */
-export function installNextApp(): { problem?: string } {
+export async function installNextApp(): Promise<{ problem?: string }> {
   const wanted = createHash('sha256')
     .update(readFileSync(join(folder, 'package-lock.json')))
     .digest('hex');
@@ -41,16 +41,11 @@ export function installNextApp(): { problem?: string } {
   const options = ['--prefix', folder, 'ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
   const npm = process.env['npm_execpath'];
   const [command, args] = npm ? [process.execPath, [npm, ...options]] : ['npm', options];
-  const { status, stderr, error } = spawnSync(command, args, {
-    cwd: folder,
-    env: environment(),
-    encoding: 'utf8',
-  });
+  const { status, words } = await run(command, args);
   if (status === 0) {
     writeFileSync(stamp, wanted);
     return {};
   }
-  const words = `${stderr ?? ''}${error?.message ?? ''}`;
   if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH|ERR_SOCKET_TIMEOUT/.test(words)) {
     return {
       problem: 'the packages of examples/nextjs are not installed and the registry cannot be reached',
@@ -60,13 +55,25 @@ export function installNextApp(): { problem?: string } {
 }
 
 /** Builds the example as for production; that checks its types too. */
-export function buildNextApp(): void {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [next, 'build'], {
-    cwd: folder,
-    env: environment(),
-    encoding: 'utf8',
-  });
-  if (status !== 0) throw new Error(`next build failed: ${stdout}${stderr}`);
+export async function buildNextApp(): Promise<void> {
+  const { status, words } = await run(process.execPath, [next, 'build']);
+  if (status !== 0) throw new Error(`next build failed: ${words}`);
+}
+
+/** Without blocking: the instance that the test asks runs in this process. */
+async function run(
+  command: string,
+  args: readonly string[],
+): Promise<{ status: number | null; words: string }> {
+  const child = spawn(command, args, { cwd: folder, env: environment(), stdio: ['ignore', 'pipe', 'pipe'] });
+  let words = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      words = (words + chunk.toString()).slice(-8_000);
+    });
+  }
+  const [status] = (await once(child, 'close')) as [number | null];
+  return { status, words };
 }
 
 export async function startNextApp(settings: {
