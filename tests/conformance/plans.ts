@@ -169,11 +169,6 @@ const fapi2Modules = [
   'australia-connectid-test-claims-parameter-idtoken-identity-claims',
 ].map(fapi2);
 
-/** The same reason for many modules. */
-function because(reason: string, modules: readonly string[]): Record<string, string> {
-  return Object.fromEntries(modules.map((name) => [name, reason]));
-}
-
 export const plans = {
   config: {
     title: 'Config OP',
@@ -226,10 +221,9 @@ export const plans = {
       'oidcc-request-uri-signed-rs256':
         'the server never fetches a request_uri: it would fetch what a stranger names (security.md D5)',
     },
-    notYet: because(
-      'dynamic registration is being built',
-      dynamicModules.filter((name) => !name.startsWith('oidcc-request-uri-')),
-    ),
+    notYet: {
+      'oidcc-server-rotate-keys': 'there is no command yet by which an operator rotates the signing keys',
+    },
   },
   fapi2SecurityProfile: {
     title: 'FAPI 2.0 Security Profile OP (private_key_jwt, DPoP, OpenID Connect)',

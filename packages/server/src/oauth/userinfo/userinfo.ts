@@ -1,8 +1,9 @@
-import { dpopSigningAlgorithms } from '@tessera/protocol';
-import type { Apps } from '#apps';
+import { dpopSigningAlgorithms, idTokenSigningAlgorithms } from '@tessera/protocol';
+import type { App, Apps } from '#apps';
 import type { Dpop } from '#dpop';
 import { oauthError, type OAuthError } from '#errors';
 import { readForm, type DoorContext } from '#http';
+import type { Keys } from '#keys';
 import { userClaims, type AccessToken, type Tokens } from '#tokens';
 import { mountForAnyOrigin, type Endpoint } from '../endpoint.ts';
 import { needsNonce } from '../proof.ts';
@@ -30,6 +31,9 @@ const claimsSupported = [
   'email_verified',
 ];
 
+// Of its own, so that it passes for no other JWT of ours (RFC 8725, 3.11).
+const userinfoType = 'userinfo+jwt';
+
 /** OpenID Connect Core 5.3: the claims of a person, by the scopes of an access token. */
 export function createUserinfo(needs: {
   api: string;
@@ -37,6 +41,7 @@ export function createUserinfo(needs: {
   tokens: Pick<Tokens, 'findAccessToken'>;
   apps: Pick<Apps, 'find'>;
   dpop: Pick<Dpop, 'verifySender' | 'currentNonce'>;
+  keys: Pick<Keys, 'sign'>;
   findUser: FindUser;
 }): Endpoint {
   const endpoint = `${needs.api}/login/oauth/userinfo`;
@@ -47,17 +52,30 @@ export function createUserinfo(needs: {
     if (token === undefined) throw invalidToken('The access token is unknown, expired or revoked');
     // RFC 9068, 4: a token for somebody else's server, which it could pass on, is none for us.
     if (!token.isForUs) throw invalidToken('The access token is for another resource server');
-    await verifySender(context, presented, token);
+    const [client, user] = await Promise.all([
+      needs.apps.find(token.clientId),
+      token.userId === undefined ? undefined : needs.findUser(token.userId),
+    ]);
+    await verifySender(context, presented, token, client);
     if (token.userId === undefined || !token.scopes.includes('openid')) {
       throw oauthError('insufficient_scope', "The access token does not have the scope 'openid'", {
         status: 403,
         headers: { 'www-authenticate': 'Bearer realm="tessera", error="insufficient_scope", scope="openid"' },
       });
     }
-    const user = await needs.findUser(token.userId);
     if (user === undefined || user.disabledAt !== undefined) throw invalidToken('The account is disabled');
     const claims = userClaims(user, token.scopes, needs.origin, token.claims?.userinfo);
-    return context.json({ sub: user.id, ...claims }, 200, { 'cache-control': 'no-store' });
+    const algorithm = client?.userinfoSignedResponseAlg;
+    if (algorithm === undefined) {
+      return context.json({ sub: user.id, ...claims }, 200, { 'cache-control': 'no-store' });
+    }
+    const jwt = await needs.keys.sign({
+      purpose: 'id-token',
+      algorithm,
+      type: userinfoType,
+      claims: { sub: user.id, ...claims, iss: needs.origin, aud: token.clientId },
+    });
+    return context.body(jwt, 200, { 'content-type': 'application/jwt', 'cache-control': 'no-store' });
   }
 
   /** RFC 9449, 7: a token that is bound to a key comes with a proof of it. */
@@ -65,9 +83,9 @@ export function createUserinfo(needs: {
     context: DoorContext,
     presented: { scheme: string; accessToken: string },
     token: AccessToken,
+    client: App | undefined,
   ): Promise<void> {
     const { dpopJkt: boundTo } = token;
-    const client = boundTo === undefined ? undefined : await needs.apps.find(token.clientId);
     if (boundTo !== undefined) context.header('dpop-nonce', needs.dpop.currentNonce());
     await needs.dpop.verifySender({
       ...presented,
@@ -82,6 +100,7 @@ export function createUserinfo(needs: {
   return {
     metadata: {
       userinfo_endpoint: endpoint,
+      userinfo_signing_alg_values_supported: idTokenSigningAlgorithms,
       claims_supported: claimsSupported,
       claims_parameter_supported: true,
     },
