@@ -21,13 +21,7 @@ export function createKeyStore(database: Database) {
   const query = database.queries<KeyTables>();
 
   const listInUse = database.statement<Record<never, never>>()(() =>
-    query
-      .selectFrom('signingKeys')
-      .selectAll()
-      .where('retiredAt', 'is', null)
-      .orderBy('generation')
-      .orderBy('createdAt')
-      .orderBy('kid'),
+    query.selectFrom('signingKeys').selectAll().where('retiredAt', 'is', null),
   );
 
   // A process that comes second leaves the first one's key as it is, and reads it afterwards.
@@ -49,7 +43,7 @@ export function createKeyStore(database: Database) {
   );
 
   return {
-    /** All keys that are not retired, the oldest generation first. */
+    /** All keys that are not retired. */
     listInUse: () => database.list(listInUse({})),
     /** All rows in one unit. */
     async insertUnlessTaken(rows: readonly KeyRow[]) {

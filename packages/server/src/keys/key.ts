@@ -24,6 +24,15 @@ export function allowsAlgorithm(purpose: KeyPurpose, algorithm: KeyAlgorithm): b
   return algorithmsOf[purpose].includes(algorithm);
 }
 
+/**
+ * The order in which a purpose's keys are published: RS256 first, since a reader that stumbles over a key it does not
+ * know keeps those before it; then the oldest first. It is the same on every node.
+ */
+export function comparePublished(one: HeldKey, other: HeldKey): number {
+  const order = algorithmsOf[one.purpose];
+  return order.indexOf(one.algorithm) - order.indexOf(other.algorithm) || one.generation - other.generation;
+}
+
 /** A key as it is published: public members, `kid`, `use` and `alg`. */
 export type PublicKey = JWK & { kid: string; use: 'sig'; alg: KeyAlgorithm };
 

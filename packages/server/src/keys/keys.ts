@@ -5,6 +5,7 @@ import type { Logger } from '#logger';
 import type { Sealing } from '#sealing';
 import {
   allowsAlgorithm,
+  comparePublished,
   keyPurposes,
   type HeldKey,
   type KeyAlgorithm,
@@ -117,7 +118,7 @@ export function createKeys(needs: KeysNeeds) {
     },
 
     /**
-     * The public keys of these purposes, to be published, the oldest first. From the last good copy while the
+     * The public keys of these purposes, to be published, in an order that is the same on every node. From the last good copy while the
      * database is down. Every purpose has its RS256 key in it.
      */
     async published(purposes: readonly KeyPurpose[]): Promise<readonly PublicKey[]> {
@@ -127,6 +128,7 @@ export function createKeys(needs: KeysNeeds) {
         ring
           .list()
           .filter((key) => key.purpose === purpose)
+          .toSorted(comparePublished)
           .map((key) => key.publicJwk),
       );
     },
