@@ -224,6 +224,43 @@ describeSignIn('DPoP', (place) => {
     expect(asked.headers['dpop-nonce']).toBe(nonce);
   });
 
+  test('protects our own API alike (security-28)', async () => {
+    const at = { teamId: place.world.team.id, issuer: place.tessera.urls.origin };
+    const app = await createKeyClient(place.world.call, at, { permissions: ['user:read'] });
+    const issued = await issueCode({ scope: 'openid user:read' }, app);
+    const fields = { ...codeFields(issued), ...(await assertionFields(app)) };
+    const answer = await sendForm(tokenUrl(), fields, { dpop: await prove() });
+    const { access_token: accessToken } = answer.json() as TokenAnswer;
+    const url = `${place.tessera.urls.api}/v2/user`;
+    const call = async (proof?: string, scheme = 'DPoP', token = accessToken, query = '') =>
+      send(url + query, {
+        headers: {
+          authorization: `${scheme} ${token}`,
+          ...(proof === undefined ? {} : { dpop: proof }),
+        },
+      });
+    const proveCall = (changes: Changes = {}) =>
+      createProof(changes.key ?? key, { url, method: 'GET', accessToken }, changes);
+    const used = await proveCall();
+    expect((await call(used)).status).toBe(200);
+    const wrong: Record<string, Answer> = {
+      'as a bearer token': await call(undefined, 'Bearer'),
+      'without a proof': await call(),
+      'with a used proof': await call(used),
+      'with another key': await call(await proveCall({ key: await createKey() })),
+      'with a proof for another method': await call(await proveCall({ claims: { htm: 'POST' } })),
+      'with a proof for another address': await call(await proveCall({ claims: { htu: userinfoUrl() } })),
+      'an API token with a proof': await call(await proveCall(), 'DPoP', place.world.apiToken),
+    };
+    for (const [what, refused] of Object.entries(wrong)) {
+      expect([refused.status, (refused.json() as { code: string }).code], what).toEqual([
+        401,
+        'unauthorized',
+      ]);
+    }
+    expect(wrong['without a proof']?.headers['www-authenticate']).toMatch(/^DPoP error="/);
+  });
+
   test('is announced in the metadata', async () => {
     const { app } = place.world;
     const metadata = (

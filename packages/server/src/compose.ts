@@ -262,6 +262,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     api: urls.api,
     authenticateApiToken: apiTokens.authenticate,
     findAccessToken: oauth.findApiAccess,
+    verifySender: dpop.verifySender,
     findUser: users.find,
     findTeam: teams.find,
     findTeamBySlug: teams.findBySlug,

@@ -2,8 +2,8 @@ import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT, type CryptoKey, type
 import { createHash, randomUUID } from 'node:crypto';
 import { beforeAll, expect, test } from 'vitest';
 import { describeOnBothDatabases } from '../../../../tests/harness/both-databases.ts';
-import { createShiftedClock } from '../clock/index.ts';
-import { createSealing } from '../sealing/index.ts';
+import { createShiftedClock } from '#clock';
+import { createSealing } from '#sealing';
 import { createDpop, dpopMigrations, type Dpop } from './index.ts';
 
 type Key = { privateKey: CryptoKey; jwk: JWK; alg: string };

@@ -2,6 +2,7 @@ import type { Permission } from '@tessera/contract';
 import type { Apps } from '#apps';
 import type { Tokens } from '#tokens';
 import { permissionsOf } from './authorization/permissions.ts';
+import { needsNonce } from './proof.ts';
 
 /** An access token of a person's, as our own API understands it. */
 export type ApiAccess = {
@@ -13,6 +14,8 @@ export type ApiAccess = {
   permissions: ReadonlySet<Permission>;
   /** The key that it is bound to. */
   dpopJkt: string | undefined;
+  /** Its proofs must carry the server's nonce. */
+  needsDpopNonce: boolean;
 };
 
 export type FindApiAccess = (accessToken: string) => Promise<ApiAccess | undefined>;
@@ -37,6 +40,7 @@ export function createApiAccess(needs: {
       teamId: token.grantedTeamId,
       permissions: new Set(permissionsOf(token.scopes).filter((one) => app.permissions.includes(one))),
       dpopJkt: token.dpopJkt,
+      needsDpopNonce: needsNonce(app),
     };
   };
 }

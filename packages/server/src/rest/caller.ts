@@ -1,5 +1,6 @@
 import type { Permission } from '@tessera/contract';
-import { publicError, type PublicError } from '#errors';
+import type { Dpop } from '#dpop';
+import { OAuthError, publicError, type PublicError } from '#errors';
 import type { Caller, DoorContext } from '#http';
 
 /** A caller, and what the guard alone needs to know of the token. */
@@ -31,35 +32,42 @@ export type PresentedAccessToken = {
   permissions: ReadonlySet<Permission>;
   /** The key that it is bound to (RFC 9449); undefined for a bearer token. */
   dpopJkt: string | undefined;
+  /** Its proofs must carry the server's nonce. */
+  needsDpopNonce: boolean;
 };
 
 export type CallerNeeds = {
   authenticateApiToken: (token: string) => Promise<PresentedApiToken | undefined>;
   findAccessToken?: ((token: string) => Promise<PresentedAccessToken | undefined>) | undefined;
+  /** Throws OAuthError 401 unless the sender proves the key that the token is bound to. */
+  verifySender: Dpop['verifySender'];
   findUser: (id: string) => Promise<{ id: string; disabledAt: number | undefined } | undefined>;
   /** The base URL of the api role, as the realm of the challenge. */
   api: string;
 };
 
-// RFC 6750 section 2.1: b64token.
-const bearer = /^Bearer +([A-Za-z0-9\-._~+/]+=*) *$/i;
+// RFC 6750 section 2.1: b64token; RFC 9449 section 7.1.
+const authorizationForm = /^(Bearer|DPoP) +([A-Za-z0-9\-._~+/]+=*) *$/i;
 
-/** Says who calls, by the bearer token in the Authorization header alone. Throws `unauthorized` (401). */
-export function createCallerReader({ authenticateApiToken, findAccessToken, findUser, api }: CallerNeeds) {
+/** Says who calls, by the token in the Authorization header alone. Throws `unauthorized` (401). */
+export function createCallerReader(needs: CallerNeeds) {
+  const { authenticateApiToken, findAccessToken, findUser, api } = needs;
   return async (context: DoorContext): Promise<Authority> => {
     const header = context.req.header('authorization');
     if (header === undefined || header === '') {
       throw unauthorized(api, 'The call carries no token.', undefined);
     }
-    const token = bearer.exec(header)?.[1];
-    if (token === undefined) {
+    const [, scheme, token] = authorizationForm.exec(header) ?? [];
+    if (scheme === undefined || token === undefined) {
       throw unauthorized(
         api,
         'The Authorization header does not have the form "Bearer …".',
         'invalid_request',
       );
     }
-    const authority = (await readApiToken(token)) ?? (await readAccessToken(token));
+    const isBearer = scheme.toLowerCase() === 'bearer';
+    const authority =
+      (isBearer ? await readApiToken(token) : undefined) ?? (await readAccessToken(scheme, token, context));
     if (authority === undefined) {
       throw unauthorized(api, 'The token is unknown, expired or revoked.', 'invalid_token');
     }
@@ -73,6 +81,30 @@ export function createCallerReader({ authenticateApiToken, findAccessToken, find
     }
     return authority;
   };
+
+  /** RFC 9449 section 7: a bound token comes with a proof of its key, and no other token with one. */
+  async function verifySender(
+    scheme: string,
+    accessToken: string,
+    found: PresentedAccessToken,
+    context: DoorContext,
+  ): Promise<void> {
+    try {
+      await needs.verifySender({
+        scheme,
+        accessToken,
+        boundTo: found.dpopJkt,
+        proof: context.req.header('dpop'),
+        method: context.req.method,
+        url: addressOf(api, context),
+        needsNonce: found.needsDpopNonce,
+      });
+    } catch (error) {
+      if (!(error instanceof OAuthError)) throw error;
+      const { description, headers } = error;
+      throw publicError('unauthorized', { description: `${description}.`, headers, cause: error });
+    }
+  }
 
   async function readApiToken(token: string): Promise<Authority | undefined> {
     const found = await authenticateApiToken(token);
@@ -93,11 +125,14 @@ export function createCallerReader({ authenticateApiToken, findAccessToken, find
     };
   }
 
-  async function readAccessToken(token: string): Promise<Authority | undefined> {
+  async function readAccessToken(
+    scheme: string,
+    token: string,
+    context: DoorContext,
+  ): Promise<Authority | undefined> {
     const found = await findAccessToken?.(token);
     if (found === undefined) return undefined;
-    // Without its key it is worth nothing.
-    if (found.dpopJkt !== undefined) return undefined;
+    await verifySender(scheme, token, found, context);
     const { clientId, userId, teamId, permissions } = found;
     return {
       caller: { kind: 'access-token', id: clientId, userId, teamId, permissions, builds: [] },
@@ -106,6 +141,11 @@ export function createCallerReader({ authenticateApiToken, findAccessToken, find
       freshUntil: 0,
     };
   }
+}
+
+/** The address that was called, as we publish it. */
+function addressOf(api: string, context: DoorContext): string {
+  return `${new URL(api).origin}${new URL(context.req.url).pathname}`;
 }
 
 /** RFC 6750 section 3: a challenge names an error only when a token was presented. */

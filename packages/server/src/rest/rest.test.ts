@@ -11,6 +11,7 @@ import {
 import { describe, expect, it, test } from 'vitest';
 import { createSilentLogger } from '#logger';
 import { createShiftedClock } from '#clock';
+import { oauthError } from '#errors';
 import { createHostTable, problemAnswer, type RestCall, type RestDoor } from '#http';
 import type { PresentedAccessToken, PresentedApiToken } from './caller.ts';
 import { createRestDoor } from './rest.ts';
@@ -180,6 +181,9 @@ function api({
     api: 'http://localhost:4000/api',
     authenticateApiToken: async (text) => (text === 'good' ? presented : undefined),
     findAccessToken: async (text) => (text === 'access' ? accessToken : undefined),
+    verifySender: async ({ boundTo }) => {
+      if (boundTo !== undefined) throw oauthError('invalid_token', 'no proof', { status: 401 });
+    },
     findUser: async (id) => ({ id, disabledAt: disabled ? 1 : undefined }),
     findTeam: async (id) => teams.find((team) => team.id === id),
     findTeamBySlug: async (slug) => teams.find((team) => team.slug === slug),
@@ -301,6 +305,7 @@ test("an app's access token may what it was given and the role allows, in its on
     teamId: acme.id,
     permissions: new Set<Permission>(['project:read', 'team:write', 'user:read']),
     dpopJkt: undefined,
+    needsDpopNonce: false,
   };
   const status = async (world: World, path: string, init?: RequestInit) =>
     (await api({ accessToken, ...world })(path, init, 'access')).status;
