@@ -18,6 +18,7 @@ import { createAnswering } from './authorization/answering.ts';
 import { createAuthorization } from './authorization/authorization.ts';
 import { createAuthorizing } from './authorization/authorizing.ts';
 import { createIdTokenHints } from './authorization/id-token-hint.ts';
+import { createReading } from './authorization/reading.ts';
 import { createFindPushedRequest } from './authorization/pushed.ts';
 import { createSignIn, type SignIn } from './authorization/interaction.ts';
 import { createDiscovery } from './discovery/discovery.ts';
@@ -28,6 +29,7 @@ import { createJwks } from './jwks/jwks.ts';
 import { createPushedAuthorizationRequest } from './pushed-authorization-request/pushed-authorization-request.ts';
 import { createRegistration, type RegistrationTerms } from './registration/registration.ts';
 import { createVerifySector } from './registration/sector.ts';
+import { createClientDocuments } from './registration/client-documents.ts';
 import { createRevocation } from './revocation/revocation.ts';
 import { createProofReader } from './proof.ts';
 import type {
@@ -108,10 +110,10 @@ export function createOAuth(needs: OAuthNeeds): OAuth {
     createAuthorization({
       ...needs,
       origin,
-      api,
       authorizing,
       answering: createAnswering({ issuer, pages: needs.pages }),
-      verifyHint,
+      reading: createReading({ api, verifyHint }),
+      documents: needs.clientIdDocuments ? createClientDocuments(needs) : undefined,
       findPushed: createFindPushedRequest(needs.pushedRequests),
       completePushed: needs.pushedRequests.complete,
     }),

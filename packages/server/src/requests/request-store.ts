@@ -51,6 +51,13 @@ export function createRequests({ database }: { database: Database }) {
       .where('browserId', 'is', null)
       .where(isLive),
   );
+  const settle = database.statement<{ id: string; parameters: string }>()((value) =>
+    query
+      .updateTable('authorizationRequests')
+      .set({ parameters: value('parameters') })
+      .where('id', '=', value('id'))
+      .where(isLive),
+  );
   const approve = database.statement<{
     id: string;
     browserId: string;
@@ -135,6 +142,10 @@ export function createRequests({ database }: { database: Database }) {
     /** Gives a request that has no browser yet to this one. Refused when another one was first. */
     bind: (id: string, browserId: string, loginAtStart: string | undefined): Expected =>
       exactly(1, bind({ id, browserId, loginAtStart: loginAtStart ?? null })),
+
+    /** Writes down what an unread request turned out to ask for. */
+    settle: (id: string, parameters: AuthorizationParameters): Expected =>
+      exactly(1, settle({ id, parameters: JSON.stringify(parameters) })),
 
     /** Notes what the person allowed; only in the browser that the request belongs to. */
     approve: (

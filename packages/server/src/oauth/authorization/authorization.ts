@@ -5,25 +5,24 @@ import {
   responseModes,
   responseTypes,
 } from '@tessera/protocol';
-import type { App, Apps } from '#apps';
+import { isVerifiedApp, unownedTeamId, type App, type Apps } from '#apps';
 import type { Bound, Database, Expected } from '#database';
-import { OAuthError, oauthError, PublicError, publicError } from '#errors';
+import { oauthError, PublicError, publicError } from '#errors';
 import { readForm, readQuery, type Door, type DoorContext } from '#http';
-import type { AuthorizationParameters, Requests } from '#requests';
+import type { AuthorizationRequest, Requests } from '#requests';
 import { refuseHead, type Endpoint } from '../endpoint.ts';
 import { repeatableParameters } from '../resources.ts';
 import type { FindBrowser, FindMembership, SignInAttempts } from '../shapes.ts';
-import type { Answering, AnswerPlace } from './answering.ts';
+import type { ClientDocuments } from '../registration/client-documents.ts';
+import type { Answering } from './answering.ts';
 import { acrValues } from './claims.ts';
-import { loginMark, type Authorizing, type Standing } from './authorizing.ts';
-import type { VerifyIdTokenHint } from './id-token-hint.ts';
+import { isLoggedIn, loginMark, type Authorizing, type Standing } from './authorizing.ts';
 import type { FindPushedRequest } from './pushed.ts';
-import { parseClient, parseParameters, parseRedirectUri, parseResponseMode, parseState } from './parsing.ts';
+import { parseClient, parseRedirectUri } from './parsing.ts';
+import { refusedParameters, unreadParameters, type Reading } from './reading.ts';
 
 export type AuthorizationNeeds = {
   origin: string;
-  /** The base URL of our own API. */
-  api: string;
   database: Pick<Database, 'write' | 'tryWrite'>;
   apps: Pick<Apps, 'find'>;
   requests: Requests;
@@ -34,7 +33,9 @@ export type AuthorizationNeeds = {
   findMembership: FindMembership;
   findPushed: FindPushedRequest;
   completePushed: (id: string) => Expected;
-  verifyHint: VerifyIdTokenHint;
+  reading: Reading;
+  /** Undefined: addresses are no client ids here. */
+  documents: ClientDocuments | undefined;
 };
 
 type Step = Bound<unknown> | Expected;
@@ -44,11 +45,15 @@ type Step = Bound<unknown> | Expected;
  * come back to `/oauth/authorize/{id}`; what can be answered at once is answered at once.
  */
 export function createAuthorization(needs: AuthorizationNeeds): Endpoint {
-  const { origin, api, database, requests, attempts, authorizing, answering } = needs;
+  const { origin, database, requests, attempts, authorizing, answering } = needs;
 
   /** Validates what was sent. Errors throw until the redirect URI is known to be good, and go to the app after. */
   async function begin(context: DoorContext, asked: ReadonlyMap<string, string>): Promise<Response> {
     const isPost = context.req.method === 'POST';
+    const clientId = asked.get('client_id');
+    if (clientId !== undefined && needs.documents?.isAddress(clientId)) {
+      return beginUnread(context, clientId, asked);
+    }
     const app = await parseClient(asked, needs.apps.find);
     const pushed = await needs.findPushed(asked, app);
     // Of a pushed request nothing beside it counts (RFC 9126, 4).
@@ -66,36 +71,12 @@ export function createAuthorization(needs: AuthorizationNeeds): Endpoint {
       if (error instanceof PublicError) await database.write([statement, failed('request', error)]);
       throw error;
     }
-    const responseMode = parseResponseMode(sent);
-    const place: AnswerPlace = {
-      redirectUri,
-      responseMode: responseMode instanceof OAuthError ? 'query' : responseMode,
-      state: parseState(sent),
-    };
-    let parameters: AuthorizationParameters;
-    try {
-      if (responseMode instanceof OAuthError) throw responseMode;
-      if (pushed === undefined && app.requirePushedAuthorizationRequests) {
-        throw oauthError(
-          'invalid_request',
-          'This app pushes its authorization requests (RFC 9126). Expected a request_uri of the pushed authorization request endpoint',
-        );
-      }
-      parameters = parseParameters(sent, app, { redirectUri, responseMode, api });
-      if (pushed !== undefined) parameters.pushedRequestId = pushed.id;
-      const hint = sent.get('id_token_hint');
-      if (hint !== undefined) {
-        const { sub } = await needs.verifyHint(hint);
-        if ((parameters.hintedUserId ?? sub) !== sub) {
-          throw oauthError('invalid_request', "Parameter 'id_token_hint'. 'claims' asks for another user");
-        }
-        parameters.hintedUserId = sub;
-      }
-    } catch (error) {
-      if (!(error instanceof OAuthError)) throw error;
-      await database.write([statement, failed('request', error)]);
-      return answering.error(context, place, error);
+    const read = await needs.reading(sent, app, redirectUri, pushed);
+    if ('error' in read && isVerifiedApp(app)) {
+      await database.write([statement, failed('request', read.error)]);
+      return answering.error(context, read.place, read.error);
     }
+    const parameters = 'error' in read ? refusedParameters(app, read, sent) : read.parameters;
     const before: Step[] = [statement, attempts.step(reference, { step: 'request', outcome: 'ok' })];
     if (isPost) {
       // A form from another site brings no cookie of ours: the person's browser shows itself at the next step.
@@ -105,6 +86,58 @@ export function createAuthorization(needs: AuthorizationNeeds): Endpoint {
     }
     const browser = await needs.findBrowser(context);
     return proceed(context, { app, parameters, browser, request: undefined }, reference, before);
+  }
+
+  /** Stores what an app sent that nobody here knows: who it is, is looked up for somebody who is logged in. */
+  async function beginUnread(
+    context: DoorContext,
+    clientId: string,
+    asked: ReadonlyMap<string, string>,
+  ): Promise<Response> {
+    const { reference, statement } = attempts.begin({
+      kind: 'sign-in',
+      teamId: unownedTeamId,
+      appId: clientId,
+    });
+    const browser = context.req.method === 'POST' ? undefined : await needs.findBrowser(context);
+    const stored = requests.create({
+      parameters: unreadParameters(clientId, asked),
+      reference,
+      browserId: browser?.id,
+      loginAtStart: browser && loginMark(browser),
+    });
+    await database.write([statement, stored.statement]);
+    return context.redirect(continueUrl(stored.id), 303);
+  }
+
+  /** Reads the metadata document of the app, and then its request as if it had come now. */
+  async function readUnread(
+    request: AuthorizationRequest,
+    unread: Readonly<Record<string, string>>,
+  ): Promise<AuthorizationRequest> {
+    const { reference } = request;
+    const asked = new Map(Object.entries(unread));
+    try {
+      if (needs.documents === undefined) throw publicError('client_unknown');
+      const app = await needs.documents.read(request.parameters.clientId, reference);
+      const pushed = await needs.findPushed(asked, app);
+      const sent = pushed?.parameters ?? asked;
+      const redirectUri = parseRedirectUri(sent, app, false);
+      const read = await needs.reading(sent, app, redirectUri, pushed);
+      const parameters = 'error' in read ? refusedParameters(app, read, sent) : read.parameters;
+      const settled = await database.tryWrite([
+        requests.settle(request.id, parameters),
+        attempts.step(reference, { step: 'request', outcome: 'ok' }),
+      ]);
+      if (!settled.committed) throw publicError('authorization_request_gone');
+      return { ...request, parameters };
+    } catch (error) {
+      if (error instanceof PublicError) {
+        const detail = error.description;
+        await database.write([attempts.step(reference, { step: 'request', outcome: 'failed', detail })]);
+      }
+      throw error;
+    }
   }
 
   /** Goes on with a stored request, in the browser that it belongs to. */
@@ -120,6 +153,14 @@ export function createAuthorization(needs: AuthorizationNeeds): Endpoint {
     }
     if (request.browserId !== browser.id) throw publicError('authorization_request_elsewhere');
     context.set('reference', request.reference);
+    const { unread } = request.parameters;
+    if (unread !== undefined) {
+      if (!isLoggedIn(browser)) {
+        if (unread['prompt'] === 'none') throw publicError('sign_in_not_silent');
+        return context.redirect(`${origin}/login?request=${id}`, 303);
+      }
+      request = await readUnread(request, unread);
+    }
     const { parameters, reference } = request;
     const app = await needs.apps.find(parameters.clientId);
     if (app === undefined) throw gone();
@@ -158,6 +199,8 @@ export function createAuthorization(needs: AuthorizationNeeds): Endpoint {
       const refusal = attempts.step(reference, { step: step.step, outcome: 'failed', detail });
       const outcome = await database.tryWrite([...finishing, refusal]);
       if (!outcome.committed) throw publicError('authorization_request_gone');
+      // Strangers are not sent to an address that nobody answers for (RFC 9700, 4.11.2).
+      if (!isVerifiedApp(standing.app) && !isLoggedIn(browser)) throw publicError('sign_in_not_silent');
       return answering.error(context, parameters, step);
     }
     const code = await authorizing.issueCode(standing, {
@@ -170,11 +213,11 @@ export function createAuthorization(needs: AuthorizationNeeds): Endpoint {
     return answering.code(context, parameters, code);
   }
 
+  /** Whoever is in the owning team may see what is registered. */
   async function isOwner(context: DoorContext, app: App): Promise<boolean> {
     const { user } = await needs.findBrowser(context);
     if (user === undefined) return false;
-    const membership = await needs.findMembership(app.teamId, user.id);
-    return membership?.role === 'owner' || membership?.role === 'member';
+    return (await needs.findMembership(app.teamId, user.id)) !== undefined;
   }
 
   const continueUrl = (id: string) => `${origin}/oauth/authorize/${id}`;
@@ -192,6 +235,7 @@ export function createAuthorization(needs: AuthorizationNeeds): Endpoint {
       ui_locales_supported: ['en'],
       request_parameter_supported: false,
       request_uri_parameter_supported: false,
+      ...(needs.documents === undefined ? {} : { client_id_metadata_document_supported: true }),
     },
     mount(door: Door) {
       door.get('/oauth/authorize', (context) => {

@@ -37,6 +37,11 @@ export type Standing = {
 
 export type Authorizing = ReturnType<typeof createAuthorizing>;
 
+/** Somebody is logged in who may be. */
+export function isLoggedIn({ session, user }: Browser): boolean {
+  return session !== undefined && user !== undefined && user.disabledAt === undefined;
+}
+
 /** Names a login: another one, or the same person proving themselves again, has another name. */
 export function loginMark({ session }: Browser): string | undefined {
   return session && `${session.id} ${session.authenticatedAt}`;

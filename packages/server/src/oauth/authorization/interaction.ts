@@ -1,9 +1,10 @@
-import { isVerifiedApp, type Apps } from '#apps';
+import { redirectUriProblem } from '@tessera/protocol';
+import { isVerifiedApp, type App, type Apps } from '#apps';
 import type { Audit } from '#audit';
 import type { Consents } from '#consents';
 import type { Bound, Database } from '#database';
 import { publicError } from '#errors';
-import type { Requests } from '#requests';
+import type { AuthorizationRequest, Requests } from '#requests';
 import type { Browser, FindTeamName, AttemptSteps, ListTeams } from '../shapes.ts';
 import type { Authorizing } from './authorizing.ts';
 import { scopesToAllow } from './claims.ts';
@@ -23,7 +24,14 @@ export type InteractionNeeds = {
 };
 
 export type RequestDescription = {
-  app: { name: string; teamName: string; verified: boolean };
+  app: {
+    name: string;
+    logo?: string;
+    teamName: string;
+    verified: boolean;
+    /** What an unverified app says of itself, in the words of its registration. */
+    about: { name: 'website' | 'policy' | 'terms'; uri: string }[];
+  };
   /** Where the person will be sent. */
   redirectUri: string;
   scopes: ScopeWords[];
@@ -41,13 +49,31 @@ export type SignIn = ReturnType<typeof createSignIn>;
 export function createSignIn(needs: InteractionNeeds) {
   const { apps, requests, consents, attempts, audit, authorizing } = needs;
 
+  async function getOwnRequest(requestId: string, browser: Browser): Promise<AuthorizationRequest> {
+    const request = await requests.find(requestId);
+    if (request === undefined) throw publicError('authorization_request_gone');
+    if (request.browserId !== browser.id) throw publicError('authorization_request_elsewhere');
+    return request;
+  }
+
   /** Throws `authorization_request_gone` or `authorization_request_elsewhere`. */
   async function getRequest(requestId: string, browser: Browser) {
-    const request = await requests.find(requestId);
-    const app = request && (await apps.find(request.parameters.clientId));
-    if (request === undefined || app === undefined) throw publicError('authorization_request_gone');
-    if (request.browserId !== browser.id) throw publicError('authorization_request_elsewhere');
+    const request = await getOwnRequest(requestId, browser);
+    const app = await apps.find(request.parameters.clientId);
+    if (app === undefined) throw publicError('authorization_request_gone');
     return { request, app };
+  }
+
+  /** Before login nothing is known of such an app but its address, which is what people see of it later too. */
+  function describeUnread({ parameters, reference }: AuthorizationRequest): RequestDescription {
+    const { clientId, redirectUri } = parameters;
+    return {
+      app: { name: new URL(clientId).host, teamName: '', verified: false, about: [] },
+      redirectUri: redirectUriProblem(redirectUri) === undefined ? redirectUri : clientId,
+      scopes: [],
+      resources: [],
+      reference,
+    };
   }
 
   async function describeTeams(userId: string, appId: string) {
@@ -61,6 +87,8 @@ export function createSignIn(needs: InteractionNeeds) {
 
   return {
     async describe(requestId: string, browser: Browser): Promise<RequestDescription> {
+      const own = await getOwnRequest(requestId, browser);
+      if (own.parameters.unread !== undefined) return describeUnread(own);
       const { request, app } = await getRequest(requestId, browser);
       const { parameters, reference } = request;
       const team = await needs.findTeam(app.teamId);
@@ -71,6 +99,7 @@ export function createSignIn(needs: InteractionNeeds) {
           ...(app.logo === undefined ? {} : { logo: app.logo }),
           teamName: team?.name ?? '',
           verified: isVerifiedApp(app),
+          about: aboutOf(app),
         },
         redirectUri: parameters.redirectUri,
         scopes: describeScopes(scopesToAllow(parameters)),
@@ -97,7 +126,7 @@ export function createSignIn(needs: InteractionNeeds) {
       const { parameters, reference } = request;
       const step = await authorizing.decide({ app, parameters, browser, request });
       const userId = browser.session?.userId;
-      if (step.next !== 'consent' || userId === undefined) return;
+      if (step.next !== 'consent' || userId === undefined || parameters.unread !== undefined) return;
       const scopes = scopesToAllow(parameters);
       const chosen = needsTeam(scopes) ? teamId : undefined;
       if (needsTeam(scopes)) {
@@ -137,9 +166,18 @@ export function createSignIn(needs: InteractionNeeds) {
 
     /** The person does not want it: the app gets `access_denied`. */
     async cancel(requestId: string, browser: Browser): Promise<void> {
-      await getRequest(requestId, browser);
+      await getOwnRequest(requestId, browser);
       const outcome = await needs.database.tryWrite([requests.cancel(requestId, browser.id)]);
       if (!outcome.committed) throw publicError('authorization_request_gone');
     },
   };
+}
+
+function aboutOf({ about }: App): RequestDescription['app']['about'] {
+  const named = [
+    { name: 'website', uri: about.clientUri },
+    { name: 'policy', uri: about.policyUri },
+    { name: 'terms', uri: about.tosUri },
+  ] as const;
+  return named.flatMap(({ name, uri }) => (uri === undefined ? [] : [{ name, uri }]));
 }
