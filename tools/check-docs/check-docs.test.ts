@@ -3,7 +3,8 @@ import { checkPage } from './check-docs.ts';
 
 const there = new Set(['README.md', 'docs/guides/apps.md', 'docs/guides', 'docs/a b.md', 'LICENSE']);
 const repository = {
-  exists: (path: string) => there.has(path),
+  exists: (path: string) => there.has(path) || path === 'examples/a.ts',
+  read: () => 'const a = 1;\nif (a) {\n  start();\n  stop();\n}\n',
   scripts: new Set(['start', 'demo', 'test:long']),
 };
 const check = (text: string, path = 'docs/guides/apps.md') =>
@@ -46,4 +47,18 @@ test('a script that is named can be run', () => {
     "2: npm run nothing: package.json has no script 'nothing'",
   ]);
   expect(check('`npm test`')).toEqual(["1: npm run test: package.json has no script 'test'"]);
+});
+
+test('a sample is what the file it is from says', () => {
+  const sample = (code: string, from = 'examples/a.ts') => check(`\`\`\`ts from=${from}\n${code}\n\`\`\``);
+  expect(sample('const a = 1;\n// …\nstop();')).toEqual([]);
+  expect(sample('  start();\n  stop();')).toEqual([]);
+  expect(sample('start();\nstop(a);')).toEqual(['2: the sample is not as in examples/a.ts: stop(a);']);
+  expect(sample('stop();\nstart();')).toEqual([
+    '2: the sample is not as in examples/a.ts: its lines have another order',
+  ]);
+  expect(sample('stop();\n// …\nstart();')).toHaveLength(1);
+  expect(sample('start();', 'examples/b.ts')).toEqual([
+    '2: the sample is from examples/b.ts, which is not there',
+  ]);
 });

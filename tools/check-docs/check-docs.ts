@@ -10,6 +10,7 @@ export interface Finding {
 /** What a page can be wrong about: what there is in the repository, and which npm scripts can be run. */
 export interface Repository {
   exists: (path: string) => boolean;
+  read: (path: string) => string;
   scripts: ReadonlySet<string>;
 }
 
@@ -29,11 +30,14 @@ export function checkPage(path: string, text: string, repository: Repository): F
     ...prose.flatMap(({ content, line }) => checkLinks(path, content, line, repository)),
     ...text.split('\n').flatMap((content, index) => checkScripts(path, content, index + 1, repository)),
     ...blocks.flatMap(({ language, code, line }) => checkCode(path, language, code, line)),
+    ...blocks.flatMap((block) => checkSource(path, block, repository)),
   ];
 }
 
 interface Block {
   language: string;
+  /** The file that the code is taken from: ```ts from=examples/hono/app.ts */
+  from: string | undefined;
   code: string;
   /** Of the first line of code. */
   line: number;
@@ -42,17 +46,19 @@ interface Block {
 function split(text: string): { prose: { content: string; line: number }[]; blocks: Block[] } {
   const prose: { content: string; line: number }[] = [];
   const blocks: Block[] = [];
-  let fence: { marks: string; indent: number; language: string; lines: string[]; line: number } | null = null;
+  let fence: (Omit<Block, 'code'> & { marks: string; indent: number; lines: string[] }) | null = null;
   for (const [index, content] of text.split('\n').entries()) {
     const [, indent = '', marks, info = ''] = /^(\s*(?:>\s?)*)(`{3,}|~{3,})\s*(.*)$/.exec(content) ?? [];
     if (fence && marks?.startsWith(fence.marks) && info === '') {
-      blocks.push({ language: fence.language, code: fence.lines.join('\n'), line: fence.line });
+      const { language, from, lines, line } = fence;
+      blocks.push({ language, from, code: lines.join('\n'), line });
       fence = null;
     } else if (fence) {
       fence.lines.push(content.slice(fence.indent));
     } else if (marks !== undefined) {
       const language = info.split(/[\s{]/)[0]?.toLowerCase() ?? '';
-      fence = { marks, indent: indent.length, language, lines: [], line: index + 2 };
+      const from = /(?:^|\s)from=(\S+)/.exec(info)?.[1];
+      fence = { marks, indent: indent.length, language, from, lines: [], line: index + 2 };
     } else {
       prose.push({ content, line: index + 1 });
     }
@@ -95,4 +101,32 @@ function checkCode(path: string, language: string, code: string, line: number): 
   if (!error) return [];
   const before = code.slice(0, error.labels[0]?.start ?? 0).split('\n').length - 1;
   return [{ path, line: line + before, found: `the ${language} block does not parse: ${error.message}` }];
+}
+
+/** A sample from a file has to be in it line by line, however it is indented; `// …` stands for what is left out. */
+function checkSource(path: string, { from, code, line }: Block, { exists, read }: Repository): Finding[] {
+  if (from === undefined) return [];
+  if (!exists(from)) return [{ path, line, found: `the sample is from ${from}, which is not there` }];
+  const source = joinLines(read(from));
+  let position = 0;
+  for (const part of code.split(/^\s*(?:\/\/ …|\{\/\* … \*\/\}|<!-- … -->)\s*$/m)) {
+    const wanted = joinLines(part);
+    const found = source.indexOf(wanted, position);
+    if (found < 0) {
+      const [first = ''] = wanted.split('\n').filter((each) => each !== '' && !source.includes(each));
+      return [
+        { path, line, found: `the sample is not as in ${from}: ${first || 'its lines have another order'}` },
+      ];
+    }
+    position = found + wanted.length;
+  }
+  return [];
+}
+
+function joinLines(code: string): string {
+  return code
+    .split('\n')
+    .map((each) => each.trim())
+    .filter((each) => each !== '')
+    .join('\n');
 }

@@ -17,6 +17,7 @@ function listPages(folder: string): string[] {
 const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: object };
 const repository = {
   exists: (path: string) => existsSync(join(root, path)),
+  read: (path: string) => readFileSync(join(root, path), 'utf8'),
   scripts: new Set(Object.keys(scripts)),
 };
 const pages = listPages('');
