@@ -37,7 +37,13 @@ import { createPasswords } from '#passwords';
 import { createProjectRest, createProjects, projectJoin, projectMigrations } from '#projects';
 import { createConnectorCheck, createProviderRest, createProviders } from '#providers';
 import { createRemoteKeys } from '#remote-keys';
-import { createPushedRequests, createRequests, requestMigrations } from '#requests';
+import {
+  createDeviceRequests,
+  createPushedRequests,
+  createRequests,
+  deviceRequestMigrations,
+  requestMigrations,
+} from '#requests';
 import { createAuditLogRest, createOpenApiRest, createRestDoor, createUserRest } from '#rest';
 import { createSealing } from '#sealing';
 import { createSessions, sessionMigrations } from '#sessions';
@@ -84,6 +90,7 @@ const migrations = [
   appMigrations,
   consentMigrations,
   requestMigrations,
+  deviceRequestMigrations,
   connectorMigrations,
   visitorMigrations,
   attemptMigrations,
@@ -133,6 +140,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   const consents = createConsents({ database, clock });
   const requests = createRequests({ database });
   const pushedRequests = createPushedRequests({ database });
+  const deviceRequests = createDeviceRequests({ database, sealing });
   const attempts = createAttempts({ database, clock });
   const visitors = createVisitors({ database, clock });
   const roleUrls = Object.values(urls).map((url) => new URL(url));
@@ -222,6 +230,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     apps,
     consents,
     requests,
+    deviceRequests,
     pushedRequests,
     tokens,
     authenticateClient: clients.authenticate,

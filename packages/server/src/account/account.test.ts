@@ -115,6 +115,7 @@ describeOnBothDatabases('the account pages', (openDatabase) => {
       teams,
       projects,
       apiTokens,
+      authorizedApps: { list: async () => [], revoke: async () => {} },
       endSession: ({ id }) => [sessions.end(id)],
     });
     // A stand-in for the authorization server: one request, and what was decided about it.
@@ -135,8 +136,20 @@ describeOnBothDatabases('the account pages', (openDatabase) => {
       describe: () => Promise.resolve({ app: { name: 'Notes' }, destination: undefined }),
       confirm: () => Promise.resolve(undefined),
     };
+    const deviceSignIn = {
+      claim: () => Promise.resolve(undefined),
+      describe: () => Promise.reject(publicError('device_request_gone')),
+      approve: () => Promise.resolve(),
+      deny: () => Promise.resolve(),
+    };
     const table = createHostTable(
-      [{ base: origin, doors: account.doors({ signIn, endSessionRequests }), errors: pageErrors(pages) }],
+      [
+        {
+          base: origin,
+          doors: account.doors({ signIn, endSessionRequests, deviceSignIn }),
+          errors: pageErrors(pages),
+        },
+      ],
       createSilentLogger(),
     );
     const fetch = async (request: Request): Promise<Response> => {

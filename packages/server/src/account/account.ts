@@ -18,6 +18,7 @@ import { createBrowsers, type Browser, type EndSession } from './browsers.ts';
 import { createConsentDoor, type SignIn } from './entrance/consent.ts';
 import { createDesk, pageErrors } from './desk.ts';
 import { createFreshness } from './self/freshness.ts';
+import { createDeviceDoor, type DeviceSignIn } from './entrance/device.ts';
 import { createLoginDoor } from './entrance/login.ts';
 import { createLogoutDoor, type EndSessionRequests } from './entrance/logout.ts';
 import { createPeopleDoor } from './self/people.ts';
@@ -51,7 +52,11 @@ export type Account = {
   /** Takes the login out of the browser; ending the session itself is the caller's business. */
   forget(context: DoorContext): void;
   /** The doors at the origin. What the authorization server lets them do arrives now: it needs `browser` first. */
-  doors(authorizationServer: { signIn: SignIn; endSessionRequests: EndSessionRequests }): Door[];
+  doors(authorizationServer: {
+    signIn: SignIn;
+    endSessionRequests: EndSessionRequests;
+    deviceSignIn: DeviceSignIn;
+  }): Door[];
 };
 
 export function createAccount(needs: AccountNeeds): Account {
@@ -65,12 +70,13 @@ export function createAccount(needs: AccountNeeds): Account {
   return {
     browser: browsers.read,
     forget: browsers.forget,
-    doors: ({ signIn, endSessionRequests }) => [
+    doors: ({ signIn, endSessionRequests, deviceSignIn }) => [
       createAssetDoor(pages),
       createLoginDoor({ desk, database, audit, credentials, signIn }),
       createSetupDoor({ desk, database, audit, users, credentials, setupLinks, teams }),
       createConsentDoor({ desk, signIn }),
       createLogoutDoor({ desk, endSessionRequests }),
+      createDeviceDoor({ desk, deviceSignIn }),
       createProfileDoor({ desk, database, audit, users, sessions, endSession }),
       createTeamsDoor({ desk, teams }),
       createApiTokensDoor({ desk, api, apiTokens, teams, projects, freshness }),

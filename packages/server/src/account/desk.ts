@@ -67,7 +67,16 @@ export function pageErrors(pages: Pick<Pages, 'errorPage'>): ErrorAnswer {
 }
 
 /** Pages whose forms are sent to their own address, so that the address shows the form again. */
-const ownForms = ['/login', '/setup', '/oauth/consent', '/account/teams', '/account/tokens/new'];
+const ownForms = [
+  '/login',
+  '/setup',
+  '/oauth/consent',
+  '/oauth/logout/confirm',
+  '/oauth/device',
+  '/oauth/device/confirm',
+  '/account/teams',
+  '/account/tokens/new',
+];
 
 function pageOfForm(context: DoorContext): { href: string; label: string } {
   const { pathname, search } = new URL(context.req.url);

@@ -4,6 +4,7 @@
 export { createAccount, type Account, type AccountNeeds } from './account.ts';
 export type { Browser, EndSession, LoggedIn } from './browsers.ts';
 export type { RequestView, SignIn } from './entrance/consent.ts';
+export type { DeviceSignIn } from './entrance/device.ts';
 export type { EndSessionRequests } from './entrance/logout.ts';
 export type { AccountApiTokens, TokenOfPerson, TokenProjects } from './self/api-tokens.ts';
 export type { AccountTeams, TeamOfPerson } from './self/teams.ts';

@@ -54,11 +54,6 @@ function withoutRepetition(value: unknown): unknown {
 function refuseUnavailable(body: Body): void {
   const unbuilt = [
     ['redirectProjects', (body.redirectProjects ?? []).length > 0, 'redirectUris'],
-    [
-      'grantTypes',
-      (body.grantTypes ?? []).includes('urn:ietf:params:oauth:grant-type:device_code'),
-      'authorization_code',
-    ],
     ['webMessage', body.webMessage === true, 'false'],
   ] as const;
   for (const [field, isSent, instead] of unbuilt) {

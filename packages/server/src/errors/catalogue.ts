@@ -243,6 +243,21 @@ export const errorCatalogue = {
     title: 'The post-logout redirect URI is not registered',
     mend: 'You are still logged in. You can log out here; the developers of the app can register this URL, exactly, as a post-logout URL.',
   },
+  device_request_gone: {
+    status: 404,
+    title: 'This request of a device is finished, expired or unknown',
+    mend: 'Ask the device for a new code and enter that.',
+  },
+  device_request_elsewhere: {
+    status: 403,
+    title: 'This code was entered at another login',
+    mend: 'Go on in the browser where it was entered. If that was not you, cancel it on the device and ask for a new code.',
+  },
+  device_access_denied: {
+    status: 403,
+    title: 'You may not sign in to this app',
+    mend: 'Only members of the team that owns the app may. Ask that team, and give them the reference.',
+  },
   end_session_request_gone: {
     status: 404,
     title: 'This logout is finished, expired or unknown',

@@ -33,6 +33,13 @@ export function createLimits({ database, sealing }: { database: Database; sealin
   const deleteBucket = database.statement<{ bucket: string }>()((value) =>
     query.deleteFrom('limits').where('bucket', '=', value('bucket')),
   );
+  const giveBack = database.statement<{ bucket: string }>()((value) =>
+    query
+      .updateTable('limits')
+      .set({ tries: sql<number>`"tries" - 1` })
+      .where('bucket', '=', value('bucket'))
+      .where('tries', '>', 0),
+  );
   const deleteEnded = database.statement<Record<never, never>>()(() =>
     query.deleteFrom('limits').where(windowEnded),
   );
@@ -50,6 +57,9 @@ export function createLimits({ database, sealing }: { database: Database; sealin
 
     /** Forgets the tries: somebody got it right. */
     clear: (name: string, key: string): Bound<unknown> => deleteBucket({ bucket: bucketOf(name, key) }),
+
+    /** Takes one try back that turned out right, where only wrong ones are to count. */
+    giveBack: (name: string, key: string): Bound<unknown> => giveBack({ bucket: bucketOf(name, key) }),
 
     /** Drops the counts of windows that are over. */
     deleteEnded: (): Bound<unknown> => deleteEnded({}),

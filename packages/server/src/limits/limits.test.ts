@@ -32,6 +32,9 @@ describeOnBothDatabases('limits', (openDatabase) => {
     expect(await tryOnce('code', 'usr_a')).toBe(true);
     for (let each = 0; each < 4; each += 1) await tryOnce('code', 'usr_a');
     expect(await tryOnce('code', 'usr_a')).toBe(false);
+    await database.write([limits.giveBack('code', 'usr_a')]);
+    expect(await tryOnce('code', 'usr_a')).toBe(true);
+    expect(await tryOnce('code', 'usr_a')).toBe(false);
     await database.write([limits.clear('code', 'usr_a')]);
     expect(await tryOnce('code', 'usr_a')).toBe(true);
   });

@@ -11,7 +11,7 @@ import { answerOf, newDoor, type Door, type DoorContext, type ErrorAnswer } from
 import type { Keys } from '#keys';
 import type { Limits } from '#limits';
 import type { Pages } from '#pages';
-import type { PushedRequests, Requests } from '#requests';
+import type { DeviceRequests, PushedRequests, Requests } from '#requests';
 import { createIdTokens, type Tokens } from '#tokens';
 import { createApiAccess, type FindApiAccess } from './api-access.ts';
 import { createAnswering } from './authorization/answering.ts';
@@ -21,6 +21,8 @@ import { createIdTokenHints } from './authorization/id-token-hint.ts';
 import { createReading } from './authorization/reading.ts';
 import { createFindPushedRequest } from './authorization/pushed.ts';
 import { createSignIn, type SignIn } from './authorization/interaction.ts';
+import { createDeviceAuthorization } from './device-authorization/device-authorization.ts';
+import { createDeviceSignIn, type DeviceSignIn } from './device-authorization/device-interaction.ts';
 import { createDiscovery } from './discovery/discovery.ts';
 import type { Endpoint } from './endpoint.ts';
 import { createEndSession, type EndSession } from './end-session/end-session.ts';
@@ -42,6 +44,7 @@ import type {
 } from './shapes.ts';
 import { createAuthorizationCodeGrant } from './token/grants/authorization-code.ts';
 import { createClientCredentialsGrant } from './token/grants/client-credentials.ts';
+import { createDeviceCodeGrant } from './token/grants/device-code.ts';
 import { createRefreshTokenGrant } from './token/grants/refresh-token.ts';
 import { createTokenEndpoint } from './token/token.ts';
 import { createUserinfo } from './userinfo/userinfo.ts';
@@ -57,6 +60,7 @@ export type OAuthNeeds = {
   apps: Apps;
   consents: Consents;
   requests: Requests;
+  deviceRequests: DeviceRequests;
   pushedRequests: PushedRequests;
   tokens: Tokens;
   authenticateClient: AuthenticateClient;
@@ -94,6 +98,8 @@ export type OAuth = {
   findApiAccess: FindApiAccess;
   /** For the page that asks before a logout. */
   endSessionRequests: EndSession['requests'];
+  /** For the pages of the device flow. */
+  deviceSignIn: DeviceSignIn;
 };
 
 export function createOAuth(needs: OAuthNeeds): OAuth {
@@ -129,9 +135,11 @@ export function createOAuth(needs: OAuthNeeds): OAuth {
         createAuthorizationCodeGrant({ ...needs, api, issueIdToken }),
         createRefreshTokenGrant({ ...needs, api, issueIdToken }),
         createClientCredentialsGrant({ ...needs, api }),
+        createDeviceCodeGrant({ ...needs, api, issueIdToken }),
       ],
     }),
     createPushedAuthorizationRequest({ ...needs, api, authenticate, readProof, verifyHint }),
+    createDeviceAuthorization({ ...needs, origin, api, authenticate }),
     createUserinfo({ ...needs, api, origin }),
     createRevocation({ ...needs, api, authenticate }),
     createIntrospection({ ...needs, api, issuer, authenticate }),
@@ -154,6 +162,7 @@ export function createOAuth(needs: OAuthNeeds): OAuth {
     signIn: createSignIn({ ...needs, authorizing }),
     findApiAccess: createApiAccess(needs),
     endSessionRequests: endSession.requests,
+    deviceSignIn: createDeviceSignIn(needs),
   };
 }
 

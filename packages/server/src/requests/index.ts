@@ -1,6 +1,16 @@
 // Authorization requests on their way through login and consent: validated parameters, the browser they belong to,
-// and what the person answered; and those that a client pushed ahead. Owns the tables `authorizationRequests` and
-// `pushedRequests`. Not the rules of the parameters nor the decision what comes next (oauth), not the pages (account).
+// and what the person answered; those that a client pushed ahead; and those of devices, which wait for somebody to
+// enter their code. Owns the tables `authorizationRequests`, `pushedRequests` and `deviceRequests`. Not the rules of
+// the parameters nor the decision what comes next (oauth), not the pages (account).
+export { formatUserCode, parseUserCode, type DeviceRequest } from './device-request.ts';
+export { deviceRequestMigrations } from './device-request-migrations.ts';
+export {
+  createDeviceRequests,
+  deviceIntervalSeconds,
+  deviceRequestLifetimeSeconds,
+  type Claim,
+  type DeviceRequests,
+} from './device-request-store.ts';
 export {
   createPushedRequests,
   isPushedRequestUri,

@@ -2,25 +2,28 @@ import { html } from 'hono/html';
 import { publicError } from '#errors';
 import type { Bound } from '#database';
 import { newDoor, readQuery, type Door } from '#http';
-import { choice, hiddenFields, icon, notice, type Markup } from '#pages';
+import { choice, hiddenFields, notice, type Markup } from '#pages';
 import type { Browser, LoggedIn } from '../browsers.ts';
 import { isLoggedIn, pageErrors, type Desk } from '../desk.ts';
+import {
+  aboutList,
+  decisionButtons,
+  parties,
+  permissionList,
+  request,
+  resourceList,
+  type AskedScope,
+  type AskingApp,
+} from './consent-parts.ts';
 import { formActionFor, hostOf } from './destinations.ts';
 import { authorizePath } from './login.ts';
 import { words } from '../words.ts';
 
 /** What an authorization request asks of a person. */
 export type RequestView = {
-  app: {
-    name: string;
-    /** A path at our own origin. */
-    logo?: string | undefined;
-    teamName: string;
-    verified: boolean;
-  };
+  app: AskingApp;
   redirectUri: string;
-  /** `words` completes "It will be able to …"; `not` says in a sentence what that does not include. */
-  scopes: readonly { name: string; words: string; not?: string | undefined }[];
+  scopes: readonly AskedScope[];
   /** Resource servers that the app's tokens will be for. */
   resources?: readonly string[];
   /** The person's teams, when they have to choose one that the app may do something in. */
@@ -81,68 +84,19 @@ export function createConsentDoor({ desk, signIn }: { desk: Desk; signIn: SignIn
   return door;
 }
 
-function consentBody(desk: Desk, requestId: string, request: RequestView, browser: LoggedIn): Markup {
-  const { app, scopes, redirectUri } = request;
-  const { user } = browser;
-  const refused = scopes.flatMap(({ not }) => (not === undefined ? [] : [not]));
+function consentBody(desk: Desk, requestId: string, view: RequestView, browser: LoggedIn): Markup {
   const action = `${desk.at('/oauth/consent')}?request=${encodeURIComponent(requestId)}`;
   return html`<form id="consent" class="card" method="post" action="${action}">
-    ${hiddenFields({ csrf: browser.csrfToken(purposeOf(requestId)) })}
-    <div class="pair">
-      <div>
-        <p class="tile" aria-hidden="true">
-          ${app.logo ? html`<img src="${desk.at(app.logo)}" alt="" />` : initialOf(app.name)}
-        </p>
-        <p class="pair-name">${app.name}</p>
-        <p class="quiet">${words.consent.by} ${app.teamName}</p>
-      </div>
-      ${icon('arrow')}
-      <div>
-        <p class="tile person" aria-hidden="true">${initialOf(user.name ?? user.email)}</p>
-        <p class="pair-name">${user.name ?? user.username}</p>
-        <p class="quiet">${words.consent.you}</p>
-      </div>
-    </div>
-    <div>
-      <h1>${words.consent.title}</h1>
-      <p><strong>${app.name}</strong> ${words.consent.by} ${app.teamName} ${words.consent.sentenceStart}</p>
-    </div>
-    ${app.verified ? '' : notice('warning', words.consent.unverifiedTitle, words.consent.unverified(app.teamName))}
-    <div>
-      <h2>${words.consent.learns}</h2>
-      <ul class="permissions">
-        ${scopes.map(({ name, words: sentence }) => html`<li data-scope="${name}">${icon('good')}<span>${sentence}</span></li>`)}
-      </ul>
-      ${refused.length > 0 ? html`<p class="refused quiet">${words.consent.notTitle} ${joined(refused)}.</p>` : ''}
-    </div>
-    ${request.teams === undefined ? '' : teamChoice(request.teams)}
-    ${
-      request.resources?.length
-        ? html`<p class="destination">
-            ${words.consent.resources}
-            ${request.resources.map((resource) => html`<code data-resource="${resource}">${resource}</code> `)}
-          </p>`
-        : ''
-    }
+    ${hiddenFields({ csrf: browser.csrfToken(purposeOf(requestId)) })} ${parties(desk, view.app, browser)}
+    ${request(view.app, words.consent.title, words.consent.sentenceStart)} ${permissionList(view.scopes)}
+    ${view.teams === undefined ? '' : teamChoice(view.teams)} ${resourceList(view.resources)}
+    ${aboutList(view.app)}
     <p class="destination">
-      ${words.consent.destination} <code id="consent-destination">${hostOf(redirectUri)}</code>
+      ${words.consent.destination} <code id="consent-destination">${hostOf(view.redirectUri)}</code>
     </p>
-    <div class="decision">
-      <button type="submit" class="button secondary" id="consent-cancel" name="decision" value="cancel">
-        ${words.consent.cancel}
-      </button>
-      <button
-        type="submit"
-        class="button primary armed-late"
-        id="consent-allow"
-        name="decision"
-        value="allow"
-      >
-        ${words.consent.allow}
-      </button>
-    </div>
+    ${decisionButtons()}
     <p class="in-use">
-      <span>${words.consent.inUse} <strong>${user.email}</strong></span>
+      <span>${words.consent.inUse} <strong>${browser.user.email}</strong></span>
       <a href="${desk.at(loginPath(requestId))}">${words.consent.switchAccount}</a>
     </p>
   </form>`;
@@ -177,12 +131,4 @@ function purposeOf(requestId: string): string {
 
 function loginPath(requestId: string): string {
   return `/login?request=${encodeURIComponent(requestId)}`;
-}
-
-function initialOf(name: string): string {
-  return [...name.trim()][0]?.toUpperCase() ?? '?';
-}
-
-function joined(parts: readonly string[]): string {
-  return new Intl.ListFormat('en', { type: 'disjunction' }).format(parts);
 }
