@@ -68,7 +68,7 @@ async function openPrivateJwk(sealing: Sealing, row: KeyRow): Promise<JWK> {
     throw new Error(
       `The signing key ${row.kid} (${row.purpose}, ${row.algorithm}) does not open with this master key. ` +
         'Give the server the master key that this database was started with (TESSERA_MASTER_KEY or ' +
-        'TESSERA_MASTER_KEY_FILE, or the file master.key in the data folder).',
+        'TESSERA_MASTER_KEY_FILE, or the file master-key in the data folder).',
       { cause },
     );
   }
