@@ -44,7 +44,13 @@ import {
   deviceRequestMigrations,
   requestMigrations,
 } from '#requests';
-import { createAuditLogRest, createOpenApiRest, createRestDoor, createUserRest } from '#rest';
+import {
+  createAuditLogRest,
+  createOpenApiRest,
+  createProtectedResource,
+  createRestDoor,
+  createUserRest,
+} from '#rest';
 import { createSealing } from '#sealing';
 import { createSessions, sessionMigrations } from '#sessions';
 import { createTeamRest, createTeams, teamJoin, teamMigrations } from '#teams';
@@ -316,6 +322,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   // A process that is no gateway knows no other host.
   const elsewhere = createHostTable([{ base: elsewhereUrl, doors: [], errors: problemAnswer }], logger).find(
     new URL(elsewhereUrl).host,
+  const protectedResource = createProtectedResource(urls);
   );
   const otherHosts = config.roles.includes('gateway') ? undefined : elsewhere;
   const operations = createHostTable(
@@ -323,6 +330,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
       {
         base: operationsUrl,
         doors: [createOperationsDoor({ isReady: database.isAnswering })],
+    { base: protectedResource.base, doors: [protectedResource.door], errors: problemAnswer },
         errors: problemAnswer,
       },
     ],

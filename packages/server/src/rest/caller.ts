@@ -2,6 +2,7 @@ import type { Permission } from '@tessera/contract';
 import type { Dpop } from '#dpop';
 import { OAuthError, publicError, type PublicError } from '#errors';
 import type { Caller, DoorContext } from '#http';
+import { protectedResourceUrl } from './protected-resource.ts';
 
 /** A caller, and what the guard alone needs to know of the token. */
 export type Authority = {
@@ -154,9 +155,11 @@ function unauthorized(
   description: string,
   error: 'invalid_request' | 'invalid_token' | undefined,
 ): PublicError {
+  // RFC 9728 section 5.1: where a program finds out who issues tokens.
+  const metadata = `resource_metadata="${protectedResourceUrl(api)}"`;
   const challenge =
     error === undefined
-      ? `Bearer realm="${api}"`
-      : `Bearer realm="${api}", error="${error}", error_description="${description.replaceAll('"', "'").replaceAll(/[^\x20-\x7e]/g, '.')}"`;
+      ? `Bearer realm="${api}", ${metadata}`
+      : `Bearer realm="${api}", ${metadata}, error="${error}", error_description="${description.replaceAll('"', "'").replaceAll(/[^\x20-\x7e]/g, '.')}"`;
   return publicError('unauthorized', { description, headers: { 'www-authenticate': challenge } });
 }

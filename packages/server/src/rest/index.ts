@@ -5,3 +5,4 @@ export type { PresentedAccessToken, PresentedApiToken } from './caller.ts';
 export { createOpenApiRest } from './openapi-rest.ts';
 export { createRestDoor, type RestNeeds } from './rest.ts';
 export { createUserRest } from './user-rest.ts';
+export { createProtectedResource } from './protected-resource.ts';
