@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { logIn } from '../harness/front-door.ts';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { expectPage, logIn } from '../harness/front-door.ts';
 import { send } from '../harness/send.ts';
 import { createSignInWorld, type SignInWorld } from '../harness/sign-in-world.ts';
 import { passSignInPages } from '../harness/sign-in.ts';
@@ -92,5 +92,15 @@ describe.each(libraries)('$name, as it is published', (library) => {
     );
     await relyingParty.finish(visitor, answer.location());
     expect(await relyingParty.find(visitor)).toMatchObject({ email: world.admin.email });
+  });
+
+  if (library.backchannelLogoutPath === undefined) return;
+  test('hears of a logout elsewhere', { timeout: 60_000 }, async () => {
+    const page = await visitor.visit(`${tessera.urls.origin}/oauth/logout`);
+    await expectPage(visitor, await visitor.submit(page, 'logout', {}, 'logout-confirm'));
+    await vi.waitFor(async () => expect(await relyingParty.find(visitor)).toBeUndefined(), {
+      timeout: 50_000,
+      interval: 200,
+    });
   });
 });

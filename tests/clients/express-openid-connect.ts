@@ -1,11 +1,13 @@
 import express from 'express';
 import openidConnect from 'express-openid-connect';
+import session from 'express-session';
 import { expectHome, findMe, post, type ClientLibrary } from './relying-party.ts';
 
 /** https://www.npmjs.com/package/express-openid-connect: its own routes for login, callback and logout. */
 export const expressOpenidConnect: ClientLibrary = {
   name: 'express-openid-connect',
   callbackPath: '/callback',
+  backchannelLogoutPath: '/backchannel-logout',
   async start({ url, issuer, clientId, clientSecret }, server) {
     const app = express();
     app.use(
@@ -17,6 +19,8 @@ export const expressOpenidConnect: ClientLibrary = {
         secret: 'a secret of the app, long enough for a test',
         authRequired: false,
         idpLogout: true,
+        // Its documentation names express-session's stores; its types do not quite take them.
+        backchannelLogout: { store: new session.MemoryStore() as never },
         authorizationParams: { response_type: 'code', scope: 'openid profile email offline_access' },
       }),
     );

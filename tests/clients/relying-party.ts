@@ -33,6 +33,7 @@ export type AppRegistration = {
   name: string;
   redirectUris: string[];
   postLogoutRedirectUris: string[];
+  backchannelLogoutUri?: string;
   tokenEndpointAuthMethods?: ('client_secret_basic' | 'client_secret_post' | 'none')[];
   requirePkce?: boolean;
 };
@@ -41,6 +42,8 @@ export type ClientLibrary = {
   name: string;
   /** Below the app's address. */
   callbackPath: string;
+  /** Below the app's address, for a library that wants to be told of logouts elsewhere. */
+  backchannelLogoutPath?: string;
   /** What the app's registration has that is not the rule. */
   registration?: Pick<AppRegistration, 'tokenEndpointAuthMethods' | 'requirePkce'>;
   /** A library without a web framework leaves the server alone. */
@@ -49,7 +52,7 @@ export type ClientLibrary = {
 
 /** Registers an app and starts it: in this order since each needs the other's address. */
 export async function startRelyingParty(
-  { name, callbackPath, registration, start }: ClientLibrary,
+  { name, callbackPath, backchannelLogoutPath, registration, start }: ClientLibrary,
   { call, teamId, issuer }: { call: Client; teamId: string; issuer: string },
 ): Promise<{ relyingParty: RelyingParty; homes: string[]; close(): Promise<void> }> {
   const server = createServer();
@@ -59,6 +62,9 @@ export async function startRelyingParty(
     name,
     redirectUris: [`${url}${callbackPath}`],
     postLogoutRedirectUris: homes,
+    ...(backchannelLogoutPath === undefined
+      ? {}
+      : { backchannelLogoutUri: `${url}${backchannelLogoutPath}` }),
     ...registration,
   });
   const relyingParty = await start({ url, issuer, clientId, clientSecret }, server);
