@@ -131,5 +131,8 @@ export const createAppSecretAnswer = appSecretSchema.extend({
 });
 export const deleteAppSecretQuery = z.strictObject({ ...teamQuery, secretId: z.string().min(1).max(64) });
 
+/** The mark of an app that skips consent: instance administrators alone set it. */
+export const markAppBody = z.strictObject({ firstParty: z.boolean() });
+
 export const appParams = z.strictObject({ id: z.string().min(1).max(64) });
 export const appQuery = z.strictObject(teamQuery);

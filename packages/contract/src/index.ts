@@ -4,6 +4,7 @@ export * from './api-tokens.ts';
 export * from './app-activity.ts';
 export * from './apps.ts';
 export * from './audit-log.ts';
+export * from './authorized-apps.ts';
 export * from './client.ts';
 export * from './connectors.ts';
 export * from './deployments.ts';

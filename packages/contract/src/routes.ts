@@ -2,6 +2,7 @@ import { z } from 'zod';
 import * as appActivity from './app-activity.ts';
 import * as apps from './apps.ts';
 import * as auditLog from './audit-log.ts';
+import * as authorizedApps from './authorized-apps.ts';
 import * as connectors from './connectors.ts';
 import * as deployments from './deployments.ts';
 import { teamQuery } from './names.ts';
@@ -383,6 +384,55 @@ export const routes = listOf(
     team: 'query',
     params: apps.appParams,
     query: apps.deleteAppSecretQuery,
+    status: 204,
+  },
+  {
+    name: 'apps.invalidate-tokens',
+    method: 'POST',
+    path: '/v1/apps/{id}/invalidate-tokens',
+    summary: 'End all tokens of an app',
+    permission: 'app:invalidate',
+    team: 'query',
+    params: apps.appParams,
+    query: apps.appQuery,
+    status: 204,
+  },
+  {
+    name: 'apps.mark',
+    method: 'PATCH',
+    path: '/v1/apps/{id}/first-party',
+    summary: 'Mark an app as the instance’s own, which skips consent (instance administrators)',
+    // The person's own standing: no list of permissions and no app gives it away.
+    permission: 'user:write',
+    fresh: true,
+    team: 'none',
+    params: apps.appParams,
+    query: apps.appQuery,
+    body: apps.markAppBody,
+    status: 200,
+    answer: apps.appSchema,
+  },
+  {
+    name: 'authorized-apps.list',
+    method: 'GET',
+    path: '/v1/authorized-apps',
+    summary: 'List the apps that you allowed something',
+    // Not user:read, which apps get for a person's profile: what else they use is nobody's business.
+    permission: 'user:write',
+    team: 'none',
+    query: authorizedApps.authorizedAppsQuery,
+    status: 200,
+    answer: authorizedApps.listAuthorizedAppsAnswer,
+  },
+  {
+    name: 'authorized-apps.delete',
+    method: 'DELETE',
+    path: '/v1/authorized-apps/{appId}',
+    summary: 'Take back what you allowed an app, and end its tokens',
+    permission: 'user:write',
+    team: 'none',
+    params: authorizedApps.authorizedAppParams,
+    query: authorizedApps.authorizedAppsQuery,
     status: 204,
   },
   {

@@ -1,7 +1,7 @@
 import { wireNames } from '@tessera/protocol';
 import { createAccount, pageErrors } from '#account';
 import { apiTokenMigrations, createApiTokens } from '#api-tokens';
-import { appMigrations, createAppRegistrations, createAppRest, createApps } from '#apps';
+import { appMigrations, createAppRegistrations, createAppRest, createApps, isVerifiedApp } from '#apps';
 import { attemptMigrations, createAttemptRest, createAttempts } from '#attempts';
 import { auditMigrations, createAudit } from '#audit';
 import { clientMigrations, createClients } from '#clients';
@@ -10,7 +10,7 @@ import { codeMigrations, createCodes } from '#codes';
 import type { Config } from '#config';
 import { createConnectDoor } from '#connect';
 import { connectorMigrations, createConnectorRest, createConnectors } from '#connectors';
-import { consentMigrations, createConsents } from '#consents';
+import { consentMigrations, createAuthorizedAppRest, createAuthorizedApps, createConsents } from '#consents';
 import { createCredentials, createSetupLinks, credentialMigrations } from '#credentials';
 import { migrate, openDatabase, type Database, type DatabaseAddress } from '#database';
 import { createDeploymentRest, createDeployments, deploymentMigrations } from '#deployments';
@@ -54,7 +54,7 @@ import {
 import { createSealing } from '#sealing';
 import { createSessions, sessionMigrations } from '#sessions';
 import { createTeamRest, createTeams, teamJoin, teamMigrations } from '#teams';
-import { createSessionTokens, createTokens, tokenMigrations } from '#tokens';
+import { createSessionTokens, createPersonTokens, createTokens, tokenMigrations } from '#tokens';
 import { createUsers, userMigrations } from '#users';
 import { createVisitorRest, createVisitors, visitorMigrations } from '#visitors';
 import { createWorkloadRest, createWorkloads } from '#workloads';
@@ -209,6 +209,20 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   const speaking = { fetch, remoteKeys, connectors, clock, redirectUri: `${urls.connect}/callback` };
   const providers = createProviders(speaking);
 
+  const personTokens = createPersonTokens(database);
+  const authorizedApps = createAuthorizedApps({
+    database,
+    audit,
+    consents,
+    describeApp: async (appId) => {
+      const app = await apps.find(appId);
+      if (app === undefined) return undefined;
+      const team = await teams.find(app.teamId);
+      return { ...app, teamName: team?.name, verified: isVerifiedApp(app) };
+    },
+    ...personTokens,
+  });
+
   // Doors
   const account = createAccount({
     ...urls,
@@ -224,6 +238,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     teams,
     projects,
     apiTokens,
+    authorizedApps,
     endSession: logout.endSession,
   });
   const oauth = createOAuth({
@@ -290,7 +305,8 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
       createDeploymentRest({ deployments, findProject: projects.find, address }),
       createConnectorRest({ connectors, redirectUri: speaking.redirectUri }),
       createProviderRest(speaking),
-      createAppRest({ apps, endTokens: tokens.endAllOfClient }),
+      createAppRest({ apps, database, audit, endTokens: tokens.endAllOfClient, findUser: users.find }),
+      createAuthorizedAppRest({ authorizedApps }),
       createWorkloadRest({
         workloads,
         findTeam: teams.find,
@@ -306,6 +322,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   });
   const issuing = { keys, clock, urls, findTeam: teams.findBySlug };
 
+  const protectedResource = createProtectedResource(urls);
   const identityDoors = [
     {
       base: urls.origin,
@@ -313,6 +330,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
       errors: pageErrors(pages),
     },
     { base: urls.api, doors: [oauth.apiDoor, rest], errors: problemAnswer },
+    { base: protectedResource.base, doors: [protectedResource.door], errors: problemAnswer },
     { base: urls.oidc, doors: [createOidcDoor(issuing)], errors: problemAnswer },
     { base: urls.passport, doors: [createPassportDoor(issuing)], errors: problemAnswer },
     // It may be a host of its own, where the origin's style sheet is not: its pages carry their style.
@@ -322,7 +340,6 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   // A process that is no gateway knows no other host.
   const elsewhere = createHostTable([{ base: elsewhereUrl, doors: [], errors: problemAnswer }], logger).find(
     new URL(elsewhereUrl).host,
-  const protectedResource = createProtectedResource(urls);
   );
   const otherHosts = config.roles.includes('gateway') ? undefined : elsewhere;
   const operations = createHostTable(
@@ -330,7 +347,6 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
       {
         base: operationsUrl,
         doors: [createOperationsDoor({ isReady: database.isAnswering })],
-    { base: protectedResource.base, doors: [protectedResource.door], errors: problemAnswer },
         errors: problemAnswer,
       },
     ],

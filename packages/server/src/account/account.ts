@@ -14,6 +14,7 @@ import {
   type TokenProjects,
   type TokenTeams,
 } from './self/api-tokens.ts';
+import { createAuthorizedAppsDoor, type AccountAuthorizedApps } from './self/authorized-apps.ts';
 import { createBrowsers, type Browser, type EndSession } from './browsers.ts';
 import { createConsentDoor, type SignIn } from './entrance/consent.ts';
 import { createDesk, pageErrors } from './desk.ts';
@@ -43,6 +44,7 @@ export type AccountNeeds = {
     TokenTeams & { addMember(teamId: string, userId: string, role: Role): Bound<unknown> | Expected };
   projects: TokenProjects;
   apiTokens: AccountApiTokens;
+  authorizedApps: AccountAuthorizedApps;
   endSession: EndSession;
 };
 
@@ -62,7 +64,7 @@ export type Account = {
 export function createAccount(needs: AccountNeeds): Account {
   const { origin, api, clock, database, audit, sealing, pages, users, sessions, credentials, setupLinks } =
     needs;
-  const { teams, projects, apiTokens, endSession } = needs;
+  const { teams, projects, apiTokens, authorizedApps, endSession } = needs;
   const browsers = createBrowsers({ origin, sealing, sessions, users, endSession });
   const desk = createDesk({ origin, pages, browsers });
   const freshness = createFreshness({ clock });
@@ -80,6 +82,7 @@ export function createAccount(needs: AccountNeeds): Account {
       createProfileDoor({ desk, database, audit, users, sessions, endSession }),
       createTeamsDoor({ desk, teams }),
       createApiTokensDoor({ desk, api, apiTokens, teams, projects, freshness }),
+      createAuthorizedAppsDoor({ desk, authorizedApps }),
       createPeopleDoor({ desk, database, audit, users, setupLinks, freshness }),
     ],
   };

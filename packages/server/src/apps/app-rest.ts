@@ -1,5 +1,6 @@
 import { getRoute, type AppDocument } from '@tessera/contract';
-import type { Bound } from '#database';
+import type { Audit } from '#audit';
+import type { Bound, Database } from '#database';
 import { publicError } from '#errors';
 import { restDoor, type RestDoor } from '#http';
 import { appDocument, appFieldsOf, secretDocument } from './app-document.ts';
@@ -8,12 +9,17 @@ import type { AppActor, Apps } from './apps.ts';
 
 export type AppRestNeeds = {
   apps: Apps;
+  database: Pick<Database, 'write'>;
+  audit: Pick<Audit, 'record'>;
+  findUser: (id: string) => Promise<{ isInstanceAdmin: boolean } | undefined>;
   /** The end of all tokens of an app, for the unit that deletes it. */
   endTokens: (appId: string) => readonly Bound<unknown>[];
 };
 
 /** REST doors of apps and their secrets. */
-export function createAppRest({ apps, endTokens }: AppRestNeeds): readonly RestDoor[] {
+export function createAppRest(needs: AppRestNeeds): readonly RestDoor[] {
+  const { apps, database, audit, endTokens, findUser } = needs;
+
   /** Another team's app does not exist for this one. */
   async function getApp(id: string, teamId: string): Promise<App> {
     const app = await apps.find(id);
@@ -45,6 +51,22 @@ export function createAppRest({ apps, endTokens }: AppRestNeeds): readonly RestD
     restDoor(getRoute('apps.delete'), async ({ team, params, caller, reference }) => {
       const app = await getApp(params.id, team.id);
       await apps.delete(app, endTokens(app.id), actorOf(caller, reference));
+    }),
+
+    restDoor(getRoute('apps.invalidate-tokens'), async ({ team, params, caller, reference }) => {
+      const app = await getApp(params.id, team.id);
+      const record = { action: 'app.invalidate-tokens', object: app.id, teamId: app.teamId, reference };
+      await database.write([...endTokens(app.id), audit.record({ actor: caller.id, ...record })]);
+    }),
+
+    restDoor(getRoute('apps.mark'), async ({ params, body, caller, reference }) => {
+      if ((await findUser(caller.userId))?.isInstanceAdmin !== true) {
+        throw publicError('forbidden', { description: 'Only instance administrators mark apps.' });
+      }
+      const app = await apps.find(params.id);
+      if (app === undefined)
+        throw publicError('not_found', { description: `There is no app "${params.id}".` });
+      return documentOf(await apps.update(app, body, actorOf(caller, reference)));
     }),
 
     restDoor(getRoute('app-secrets.create'), async ({ team, params, body, caller, reference }) => {

@@ -37,7 +37,7 @@ export type Apps = {
   /** Throws `invalid_app` (a rule is broken) or `app_name_taken`. */
   create(teamId: string, fields: NewAppFields, actor: AppActor): Promise<App>;
   /** Changes only the given fields. Throws `invalid_app`, `app_name_taken`, or `app_changed` when it changed meanwhile. */
-  update(app: App, changes: Partial<AppFields>, actor: AppActor): Promise<App>;
+  update(app: App, changes: Partial<AppFields & Pick<App, 'firstParty'>>, actor: AppActor): Promise<App>;
   /** Deletes the app with its secrets; `also` goes into the same unit (the end of its tokens). */
   delete(app: App, also: readonly Bound<unknown>[], actor: AppActor): Promise<void>;
   /** A new secret, in the clear for this once. Throws `too_many_secrets` when two are active. */

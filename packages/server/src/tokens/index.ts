@@ -5,6 +5,7 @@ export type { AccessTokenForm } from './access-token.ts';
 export { createIdTokens, idTokenType, userClaims } from './id-token.ts';
 export type { IdTokenRequest, IssueIdToken } from './id-token.ts';
 export { createSessionTokens } from './session-token-store.ts';
+export { createPersonTokens } from './person-token-store.ts';
 export { tokenMigrations } from './token-migrations.ts';
 export type { AccessToken, RefreshToken, RequestedClaims, TokenFamily, TokenReach } from './token.ts';
 export { createTokens } from './tokens.ts';

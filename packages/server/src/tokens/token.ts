@@ -78,4 +78,5 @@ export type RevocationReason =
   | 'refresh_token_reuse'
   | 'revoked_by_client'
   | 'tokens_invalidated'
+  | 'revoked_by_person'
   | 'session_ended';

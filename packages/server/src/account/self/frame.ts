@@ -10,6 +10,7 @@ const paths: Record<Tab, string> = {
   profile: '/account',
   teams: '/account/teams',
   tokens: '/account/tokens',
+  apps: '/account/apps',
   people: '/account/people',
 };
 
