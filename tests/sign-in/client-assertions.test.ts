@@ -139,6 +139,17 @@ describeSignIn('a client assertion', (place) => {
     expect(errorOf(byName).error).toBe('invalid_client');
   });
 
+  test('may be for the token endpoint where the app says so: the switch of old libraries', async () => {
+    const { issuer } = client;
+    const old = await createKeyClient(place.world.call, at(), { strictAssertionAudience: false });
+    for (const aud of [issuer, tokenUrl(), [issuer], [tokenUrl(), issuer]]) {
+      expect((await assert({ claims: { aud } }, old)).status, String(aud)).toBe(200);
+    }
+    for (const aud of [undefined, [], 'https://elsewhere.example', `${tokenUrl()}/`]) {
+      expect((await assert({ claims: { aud } }, old)).status, String(aud)).toBe(401);
+    }
+  });
+
   test('is signed with the one algorithm that is registered', async () => {
     const keys = [
       await createKey('ES256'),

@@ -241,6 +241,7 @@ describeSignIn('the FAPI 2.0 profile', (place) => {
       { tokenEndpointAuthMethods: ['private_key_jwt', 'client_secret_basic'] },
       { tokenEndpointAuthMethods: ['none'] },
       { requirePkce: false },
+      { strictAssertionAudience: false },
       { redirectUris: ['com.example.app:/cb'] },
     ]) {
       const made = createKeyClient(call, at(), { ...fapi, ...wrong });

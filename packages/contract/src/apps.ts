@@ -82,6 +82,10 @@ const writableFields = {
     .meta({ description: 'Resource servers of the team that the app is: it may introspect their tokens' }),
   rotateRefreshTokens: z.boolean(),
   requirePkce: z.boolean(),
+  strictAssertionAudience: z.boolean().meta({
+    description:
+      'Client assertions are for the issuer alone; false: also for the token endpoint (old libraries)',
+  }),
   requirePushedAuthorizationRequests: z.boolean(),
   dpopBoundAccessTokens: z.boolean(),
   securityProfile: z.enum(['standard', 'fapi2']),

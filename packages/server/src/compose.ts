@@ -145,7 +145,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   });
   const consents = createConsents({ database, clock });
   const requests = createRequests({ database });
-  const pushedRequests = createPushedRequests({ database });
+  const pushedRequests = createPushedRequests({ database, clock });
   const deviceRequests = createDeviceRequests({ database, sealing });
   const attempts = createAttempts({ database, clock });
   const visitors = createVisitors({ database, clock });
@@ -190,6 +190,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     remoteKeys,
     keys,
     issuer: urls.origin,
+    tokenEndpoint: `${urls.api}/login/oauth/token`,
     oidc: urls.oidc,
     limits,
   });

@@ -49,6 +49,7 @@ function validateFapi(fields: AppFields): void {
     ['requirePushedAuthorizationRequests', fields.requirePushedAuthorizationRequests, 'true'],
     ['dpopBoundAccessTokens', fields.dpopBoundAccessTokens, 'true'],
     ['requirePkce', fields.requirePkce, 'true'],
+    ['strictAssertionAudience', fields.strictAssertionAudience, 'true'],
     ['idTokenSignedResponseAlg', fields.idTokenSignedResponseAlg !== 'RS256', '"PS256", "ES256" or "EdDSA"'],
     [
       'tokenEndpointAuthSigningAlg',

@@ -44,6 +44,8 @@ export type AppFields = {
   rotateRefreshTokens: boolean;
   /** False is the legacy switch of a confidential app; a public app always needs PKCE. */
   requirePkce: boolean;
+  /** False is the legacy switch of old libraries: assertions may be for the token endpoint, or for several. */
+  strictAssertionAudience: boolean;
   /** RFC 9126, 6. */
   requirePushedAuthorizationRequests: boolean;
   /** RFC 9449, 5.2. */
@@ -121,6 +123,7 @@ export const defaultAppFields = {
   protectedResources: [],
   rotateRefreshTokens: true,
   requirePkce: true,
+  strictAssertionAudience: true,
   requirePushedAuthorizationRequests: false,
   dpopBoundAccessTokens: false,
   securityProfile: 'standard',

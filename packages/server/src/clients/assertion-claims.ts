@@ -50,9 +50,16 @@ export function parseAssertion(token: string): ClientAssertion {
 export type ExpectedAssertion = {
   /** Our issuer: `aud` is exactly this, as a string (FAPI 2.0, 5.3.2.1). */
   audience: string;
+  /** Of an app that may: what else may be in `aud` (RFC 7523, 3), which then may be a list. */
+  alsoAudience?: string | undefined;
   /** Milliseconds since the epoch. */
   now: number;
 };
+
+function isForUs(aud: unknown, { audience, alsoAudience }: ExpectedAssertion): boolean {
+  if (alsoAudience === undefined) return aud === audience;
+  return [aud].flat().some((one) => one === audience || one === alsoAudience);
+}
 
 /** The rules over the claims (RFC 7523, 3). Throws `AssertionRefused` with what was expected; times in seconds. */
 export function validateClaims(
@@ -61,7 +68,7 @@ export function validateClaims(
 ): { id: string; expiresAt: number } {
   const { aud, exp, iat, nbf, jti } = claims;
   const now = expected.now / 1000;
-  if (aud !== expected.audience) {
+  if (!isForUs(aud, expected)) {
     throw new AssertionRefused(
       `Its 'aud' is ${Array.isArray(aud) ? 'a list' : 'another one'}. Expected exactly the string '${expected.audience}'`,
     );

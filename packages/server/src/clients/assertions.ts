@@ -27,6 +27,7 @@ export type AssertionNeeds = {
   clock: Clock;
   /** `issuer`: ours, the audience of every assertion. `oidc`: the issuer of workload tokens is it, or under it. */
   issuer: string;
+  tokenEndpoint: string;
   oidc: string;
   apps: Pick<Apps, 'find' | 'findWithSecrets' | 'openSecret' | 'noteSecretUse'>;
   remoteKeys: Pick<RemoteKeys, 'at'>;
@@ -136,9 +137,13 @@ export function createAssertions(needs: AssertionNeeds) {
         : algorithm.startsWith('HS')
           ? 'client_secret_jwt'
           : 'private_key_jwt';
-      const { id } = validateClaims(claims, { audience: needs.issuer, now: clock.now() });
       const app = await apps.find(named);
       if (app === undefined) return undefined;
+      const { id } = validateClaims(claims, {
+        audience: needs.issuer,
+        alsoAudience: isWorkload || app.strictAssertionAudience ? undefined : needs.tokenEndpoint,
+        now: clock.now(),
+      });
       if (!app.tokenEndpointAuthMethods.includes(method)) {
         throw new AssertionRefused(
           `It is by '${method}'. Registered for the client: ${app.tokenEndpointAuthMethods.join(', ')}`,

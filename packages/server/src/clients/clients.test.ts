@@ -19,6 +19,7 @@ const noAssertions = {
   remoteKeys: undefined,
   keys: undefined,
   issuer: 'https://id.example',
+  tokenEndpoint: 'https://id.example/token',
   oidc: 'https://id.example/oidc',
 } as unknown as ClientsNeeds;
 

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
+import type { Clock } from '#clock';
 import { exactly, type Bound, type Database, type Expected } from '#database';
 import { hashSecret } from '#sealing';
 
@@ -14,6 +15,10 @@ type PushedRow = {
 
 /** RFC 9126, 2.2: the reference is a URN of this form. */
 const requestUriPrefix = 'urn:ietf:params:oauth:request_uri:';
+
+/** Past its expiry, for as long as somebody may be on the pages with it. */
+const keptMilliseconds = 2 * 60 * 60 * 1000;
+const pruneEveryMilliseconds = 60_000;
 
 /** Seconds within which the person's browser has to bring it. */
 export const pushedRequestLifetimeSeconds = 60;
@@ -39,7 +44,8 @@ export function isPushedRequestUri(requestUri: string): boolean {
  * Pushed requests. One is used up when an authorization completes with it, not when it is opened: a page may be
  * loaded twice. Its expiry bounds the opening; the person may take their time.
  */
-export function createPushedRequests({ database }: { database: Database }) {
+export function createPushedRequests({ database, clock }: { database: Database; clock: Clock }) {
+  let prunedAt = 0;
   const query = database.queries<{ pushedRequests: PushedRow }>();
   const insert = database.statement<Pick<PushedRow, 'hash' | 'clientId' | 'parameters'>>()((value) =>
     query.insertInto('pushedRequests').values({
@@ -74,20 +80,28 @@ export function createPushedRequests({ database }: { database: Database }) {
       .where('hash', '=', value('hash'))
       .where('completedAt', 'is', null),
   );
+  const deleteOld = database.statement<Record<never, never>>()(() =>
+    query
+      .deleteFrom('pushedRequests')
+      .where('expiresAt', '<=', sql<number>`${database.now} - ${sql.lit(keptMilliseconds)}`),
+  );
 
   return {
     /** Stores a request that has been validated. The URI is given out; only its hash is kept. */
     push(
       clientId: string,
       parameters: ReadonlyMap<string, string>,
-    ): { requestUri: string; statement: Bound<unknown> } {
+    ): { requestUri: string; statements: readonly Bound<unknown>[] } {
       const secret = randomBytes(32).toString('base64url');
       const statement = insert({
         hash: hashSecret(secret),
         clientId,
         parameters: JSON.stringify([...parameters]),
       });
-      return { requestUri: `${requestUriPrefix}${secret}`, statement };
+      const isTimeToPrune = clock.now() - prunedAt > pruneEveryMilliseconds;
+      if (isTimeToPrune) prunedAt = clock.now();
+      const statements = [statement, ...(isTimeToPrune ? [deleteOld({})] : [])];
+      return { requestUri: `${requestUriPrefix}${secret}`, statements };
     },
 
     async find(requestUri: string): Promise<PushedRequest | undefined> {

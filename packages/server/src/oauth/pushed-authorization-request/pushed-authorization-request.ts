@@ -35,7 +35,7 @@ export function createPushedAuthorizationRequest(needs: PushedAuthorizationReque
   /** Throws OAuthError with what would be wrong at the authorization endpoint. */
   async function validate(sent: Sent, app: App): Promise<void> {
     const redirectUri = redirectUriOf(sent, app);
-    const responseMode = parseResponseMode(sent);
+    const responseMode = parseResponseMode(sent, app, redirectUri);
     if (responseMode instanceof OAuthError) throw responseMode;
     parseParameters(sent, app, { redirectUri, responseMode, api });
     const hint = sent.get('id_token_hint');
@@ -60,8 +60,8 @@ export function createPushedAuthorizationRequest(needs: PushedAuthorizationReque
     sent.set('client_id', client.id);
     if (dpopJkt !== undefined) bindToKey(sent, dpopJkt);
     await validate(sent, client);
-    const { requestUri, statement } = needs.pushedRequests.push(client.id, sent);
-    await needs.database.write([statement]);
+    const { requestUri, statements } = needs.pushedRequests.push(client.id, sent);
+    await needs.database.write(statements);
     return context.json({ request_uri: requestUri, expires_in: pushedRequestLifetimeSeconds }, 201, {
       'cache-control': 'no-store',
     });

@@ -57,6 +57,8 @@ export function parseClientMetadata(metadata: ClientMetadata): SelfRegistration 
       dpopBoundAccessTokens: flag(metadata, 'dpop_bound_access_tokens') ?? false,
       // Ours alone: the switch of old libraries that know no PKCE. The app's rules refuse it for public clients.
       requirePkce: flag(metadata, 'require_pkce') ?? true,
+      // The same, of libraries that write the token endpoint into their assertions (OpenID Connect Core, 9).
+      strictAssertionAudience: flag(metadata, 'strict_assertion_audience') ?? true,
     },
     about: parseAbout(metadata),
   };
@@ -85,6 +87,7 @@ export function clientMetadataOf(app: App): Record<string, unknown> {
     require_pushed_authorization_requests: app.requirePushedAuthorizationRequests,
     dpop_bound_access_tokens: app.dpopBoundAccessTokens,
     require_pkce: app.requirePkce,
+    strict_assertion_audience: app.strictAssertionAudience,
     client_uri: about.clientUri,
     logo_uri: about.logoUri,
     policy_uri: about.policyUri,
