@@ -64,9 +64,9 @@ export function createDynamicClients(suite: Suite) {
     return { answer, key };
   }
 
-  async function authenticate(client: RegisteredClient, kid?: string): Promise<Record<string, string>> {
+  async function createAssertion(client: RegisteredClient, kid?: string): Promise<string> {
     const now = Math.floor((Date.now() + suite.aheadMilliseconds) / 1000);
-    const assertion = await new SignJWT({ jti: randomUUID() })
+    return new SignJWT({ jti: randomUUID() })
       .setProtectedHeader({ alg: 'RS256', ...(kid === undefined ? {} : { kid }) })
       .setIssuer(client.clientId)
       .setSubject(client.clientId)
@@ -74,15 +74,19 @@ export function createDynamicClients(suite: Suite) {
       .setIssuedAt(now)
       .setExpirationTime(now + 60)
       .sign(client.key.privateKey);
+  }
+
+  async function authenticate(client: RegisteredClient, kid?: string): Promise<Record<string, string>> {
     return {
       client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-      client_assertion: assertion,
+      client_assertion: await createAssertion(client, kid),
     };
   }
 
   const clients = {
     metadata,
     tryToRegister,
+    createAssertion,
 
     async register(more: Record<string, unknown> = {}): Promise<RegisteredClient> {
       const { answer, key } = await tryToRegister(more);
