@@ -54,6 +54,9 @@ describeSignIn('a client assertion', (place) => {
     const wrong: Record<string, Changes> = {
       'another issuer': { claims: { iss: 'somebody' } },
       'no iss': { claims: { iss: undefined } },
+      'iss of another type': { claims: { iss: 7 } },
+      'sub of another type': { claims: { sub: [client.clientId] } },
+      'sub with a NUL': { claims: { sub: 'cl_\0' } },
       'no sub': { claims: { sub: undefined } },
       'another sub': { claims: { sub: place.world.app.clientId } },
       'no aud': { claims: { aud: undefined } },
@@ -73,6 +76,7 @@ describeSignIn('a client assertion', (place) => {
       'a jti too long': { claims: { jti: 'x'.repeat(513) } },
       'typ of another kind': { header: { typ: 'dpop+jwt' } },
       'another key': { key: await createKey() },
+      'a key id of another type': { header: { kid: 7 } },
       'a key id that is not there': { header: { kid: 'nobody' } },
     };
     for (const [what, changes] of Object.entries(wrong)) {

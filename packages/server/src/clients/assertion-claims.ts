@@ -42,6 +42,11 @@ export function parseAssertion(token: string): ClientAssertion {
   if (!types.includes(typeof header.typ === 'string' ? header.typ.toLowerCase() : header.typ)) {
     throw new AssertionRefused("Its 'typ' is of another kind of token. Expected 'JWT' or none");
   }
+  for (const name of ['iss', 'sub'] as const) {
+    if (claims[name] !== undefined && typeof claims[name] !== 'string') {
+      throw new AssertionRefused(`Its '${name}' is not a string`);
+    }
+  }
   if (typeof header.alg !== 'string') throw new AssertionRefused("Its header has no 'alg'");
   return { token, algorithm: header.alg, claims };
 }
