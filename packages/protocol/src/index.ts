@@ -45,6 +45,7 @@ export {
   responseModes,
   responseTypes,
   tokenEndpointAuthMethods,
+  webMessageResponseMode,
   type GrantType,
   type IdTokenSigningAlgorithm,
   type Prompt,

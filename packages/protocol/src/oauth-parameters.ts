@@ -1,6 +1,8 @@
 /** The values that the authorization server knows, by the registries' names. */
 export const responseTypes = ['code'] as const;
-export const responseModes = ['query', 'form_post'] as const;
+/** The popup's mode (draft-meyerzuselha-oauth-web-message-response-mode): the answer is posted to the opener. */
+export const webMessageResponseMode = 'web_message.opener';
+export const responseModes = ['query', 'form_post', webMessageResponseMode] as const;
 export type ResponseMode = (typeof responseModes)[number];
 
 export const deviceCodeGrantType = 'urn:ietf:params:oauth:grant-type:device_code';

@@ -1,6 +1,6 @@
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { answerOf, type DoorContext, type ErrorAnswer } from '#http';
-import type { ErrorFacts, Page, Pages } from '#pages';
+import { openerKept, type ErrorFacts, type Page, type Pages } from '#pages';
 import type { Browser, Browsers, LoggedIn } from './browsers.ts';
 import { words } from './words.ts';
 
@@ -45,7 +45,10 @@ export function isLoggedIn(browser: Browser): browser is LoggedIn {
 
 /** Answers with a page; cookies that were set on the way stay. */
 export function showPage(context: DoorContext, page: Page): Response {
-  return context.body(page.body, page.status as ContentfulStatusCode, page.headers);
+  const headers = context.get('keepsOpener')
+    ? { ...page.headers, 'cross-origin-opener-policy': openerKept }
+    : page.headers;
+  return context.body(page.body, page.status as ContentfulStatusCode, headers);
 }
 
 /** Errors of the origin's doors as pages, with the request's reference. */

@@ -54,7 +54,6 @@ function withoutRepetition(value: unknown): unknown {
 function refuseUnavailable(body: Body): void {
   const unbuilt = [
     ['redirectProjects', (body.redirectProjects ?? []).length > 0, 'redirectUris'],
-    ['webMessage', body.webMessage === true, 'false'],
   ] as const;
   for (const [field, isSent, instead] of unbuilt) {
     if (isSent) throw invalidApp(field, 'This is not available on this server.', `Use ${instead} instead.`);

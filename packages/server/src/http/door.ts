@@ -19,6 +19,8 @@ export type DoorEnv = {
   Variables: RequestFacts & {
     /** What a door answered with an error, for the log line of the request. */
     failure?: unknown;
+    /** The answer belongs to a popup, which a page of ours must not part from the window that opened it. */
+    keepsOpener?: boolean;
   };
 };
 

@@ -10,7 +10,7 @@ import type { GuardedFetch } from '#fetch';
 import { answerOf, newDoor, type Door, type DoorContext, type ErrorAnswer } from '#http';
 import type { Keys } from '#keys';
 import type { Limits } from '#limits';
-import type { Pages } from '#pages';
+import { openerKept, type Pages } from '#pages';
 import type { DeviceRequests, PushedRequests, Requests } from '#requests';
 import { createIdTokens, type Tokens } from '#tokens';
 import { createApiAccess, type FindApiAccess } from './api-access.ts';
@@ -73,7 +73,7 @@ export type OAuthNeeds = {
   /** Whether addresses of metadata documents are client ids. */
   clientIdDocuments: boolean;
   attempts: SignInAttempts;
-  pages: Pick<Pages, 'page' | 'errorPage'>;
+  pages: Pick<Pages, 'page' | 'errorPage' | 'webMessagePage'>;
   findUser: FindUser;
   findTeam: FindTeamName;
   findMembership: FindMembership;
@@ -149,6 +149,7 @@ export function createOAuth(needs: OAuthNeeds): OAuth {
 
   const errorPage: ErrorAnswer = (error, context) => {
     const page = needs.pages.errorPage({ ...answerOf(error), reference: context.get('reference') });
+    if (context.get('keepsOpener')) page.headers['cross-origin-opener-policy'] = openerKept;
     return context.body(page.body, page.status as 400, page.headers);
   };
   const originDoor = newDoor(errorPage);

@@ -2,6 +2,7 @@ import { html } from 'hono/html';
 import { timeline, type TimelineStep } from './components.ts';
 import { readStyle } from './assets.ts';
 import { renderPage, type Layout, type Page, type Styling } from './layout.ts';
+import type { Markup } from './markup.ts';
 import { words } from './words.ts';
 
 /** What an error page says. `answerOf(error)` of the http room gives the first five. */
@@ -20,9 +21,9 @@ export type ErrorFacts = {
   steps?: readonly TimelineStep[];
 };
 
-/** The same page in two dresses: with our files at our origin, with nothing to load elsewhere. */
-export function renderErrorPage(facts: ErrorFacts, styling: Styling): Page {
-  const body = html`<article class="card error">
+/** What an error page shows. */
+export function errorBody(facts: ErrorFacts): Markup {
+  return html`<article class="card error">
     <p class="error-status" aria-hidden="true">${facts.status}</p>
     <h1>${facts.title}</h1>
     <p id="error-description">${facts.description}</p>
@@ -47,6 +48,11 @@ export function renderErrorPage(facts: ErrorFacts, styling: Styling): Page {
       </div>
     </dl>
   </article>`;
+}
+
+/** The same page in two dresses: with our files at our origin, with nothing to load elsewhere. */
+export function renderErrorPage(facts: ErrorFacts, styling: Styling): Page {
+  const body = errorBody(facts);
   return renderPage(
     { title: facts.title, body, status: facts.status, ...(facts.headers && { headers: facts.headers }) },
     styling,

@@ -17,8 +17,9 @@ export {
   type TimelineStep,
 } from './components.ts';
 export { errorPage, inlinePage, type ErrorFacts } from './error-page.ts';
-export { type Layout, type Page } from './layout.ts';
+export { openerKept, type Layout, type Page } from './layout.ts';
 export { icon } from './mark.ts';
 export { type Markup } from './markup.ts';
 export { createPages, type Pages } from './pages.ts';
+export { type WebMessage } from './web-message-page.ts';
 export { type Asset } from './assets.ts';

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { html, raw } from 'hono/html';
 import { copyScript } from './copy-script.ts';
 import { mark } from './mark.ts';
+import { openerScript } from './opener-script.ts';
 import type { Markup } from './markup.ts';
 import { textOf } from './markup.ts';
 import { words } from './words.ts';
@@ -23,6 +24,12 @@ export type Layout = {
   copies?: boolean;
   /** The page's form is sent as soon as the page is there (and has a button for when scripts are off). */
   submitsItself?: boolean;
+  /**
+   * The page is part of a way that ends with a message to the window that opened it: it must not be parted from it.
+   */
+  keepsOpener?: boolean;
+  /** The page's element `#web-message` says what is posted to the window that opened it, and to which origin. */
+  postsToOpener?: boolean;
   headers?: Record<string, string>;
 };
 
@@ -30,6 +37,9 @@ export type Layout = {
 export type Styling =
   | { kind: 'linked'; stylePath: string; iconPath: string }
   | { kind: 'inline'; style: string };
+
+/** Every answer on the way must say this, or the opener is lost for good. */
+export const openerKept = 'unsafe-none';
 
 const submitScript = 'document.forms[0].submit()';
 
@@ -41,7 +51,7 @@ export function renderPage(layout: Layout, styling: Styling): Page {
       'content-type': 'text/html; charset=utf-8',
       'cache-control': 'no-store',
       'content-security-policy': contentSecurityPolicy(layout, styling),
-      'cross-origin-opener-policy': 'same-origin',
+      'cross-origin-opener-policy': layout.keepsOpener ? openerKept : 'same-origin',
       'cross-origin-resource-policy': 'same-origin',
       // Not `no-referrer`: browsers would then send `Origin: null` with our own forms.
       'referrer-policy': 'same-origin',
@@ -62,6 +72,7 @@ export function cspHash(content: string): string {
 /** At most one small script a page, allowed by its hash alone. */
 function scriptOf(layout: Layout): string | undefined {
   if (layout.submitsItself) return submitScript;
+  if (layout.postsToOpener) return openerScript;
   return layout.copies ? copyScript : undefined;
 }
 

@@ -1,12 +1,15 @@
 import { createAssets, type Asset } from './assets.ts';
 import { renderErrorPage, type ErrorFacts } from './error-page.ts';
 import { renderPage, type Layout, type Page, type Styling } from './layout.ts';
+import { renderWebMessagePage, type WebMessage } from './web-message-page.ts';
 
 export type Pages = {
   /** A page of our own origin. */
   page(layout: Layout): Page;
   /** An error page of our own origin. For any other host there is `errorPage`. */
   errorPage(facts: ErrorFacts): Page;
+  /** A page of a popup that posts a message to the window that opened it; an error page without one. */
+  webMessagePage(message: WebMessage): Page;
   /** The file below `{origin}/assets/`, or undefined. */
   findAsset(name: string): Asset | undefined;
 };
@@ -20,6 +23,7 @@ export function createPages({ origin }: { origin: string }): Pages {
   return {
     page: (layout) => renderPage(layout, linked),
     errorPage: (facts) => renderErrorPage(facts, linked),
+    webMessagePage: (message) => renderWebMessagePage(message, linked),
     findAsset: assets.find,
   };
 }

@@ -10,6 +10,14 @@ export const words = {
   show: 'Show',
   optional: 'optional',
   skipToContent: 'Skip to the content',
+  webMessage: {
+    title: 'Back to the app',
+    sent: 'You are signed in where you came from. This window closes by itself.',
+    lostTitle: 'The window that you came from is gone',
+    lost: 'The answer belongs to the window of the app that opened this one. There is none, or your browser has parted the two, or scripts are switched off.',
+    lostMend: 'Close this window, go back to the app and sign in again.',
+    lostCode: 'opener_lost',
+  },
   meanings: {
     good: 'Done',
     warning: 'Take care',

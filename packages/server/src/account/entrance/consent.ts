@@ -17,6 +17,7 @@ import {
 } from './consent-parts.ts';
 import { formActionFor, hostOf } from './destinations.ts';
 import { authorizePath } from './login.ts';
+import { keepOpenerOf } from './opener.ts';
 import { words } from '../words.ts';
 
 /** What an authorization request asks of a person. */
@@ -29,6 +30,8 @@ export type RequestView = {
   /** The person's teams, when they have to choose one that the app may do something in. */
   teams?: readonly { id: string; name: string; isLast: boolean }[] | undefined;
   loginHint?: string | undefined;
+  /** The answer goes to the window that opened this one: no page may part the two. */
+  keepsOpener?: boolean;
 };
 
 /** What the authorization server lets these pages do with a request that waits. Each throws a PublicError when the
@@ -52,6 +55,7 @@ export function createConsentDoor({ desk, signIn }: { desk: Desk; signIn: SignIn
     const requestId = requestIdOf(readQuery(context));
     const browser = await desk.browsers.read(context);
     const request = await signIn.describe(requestId, browser);
+    if (request.keepsOpener) context.set('keepsOpener', true);
     if (!isLoggedIn(browser)) return desk.goTo(context, loginPath(requestId));
     return desk.show(
       context,
@@ -66,7 +70,9 @@ export function createConsentDoor({ desk, signIn }: { desk: Desk; signIn: SignIn
   door.post('/oauth/consent', async (context) => {
     // The purpose holds the request's id: a token of one request decides no other.
     const requestId = requestIdOf(readQuery(context));
-    const { browser, fields } = await desk.browsers.readForm(context, purposeOf(requestId));
+    const { browser, fields } = await desk.browsers
+      .readForm(context, purposeOf(requestId))
+      .catch(keepOpenerOf(context, { desk, signIn }));
     const decision = fields.get('decision');
     if (decision === 'cancel') {
       await signIn.cancel(requestId, browser);

@@ -3,12 +3,13 @@ import { PublicError, publicError } from '#errors';
 import type { Audit } from '#audit';
 import type { Credentials } from '#credentials';
 import type { Bound, Database } from '#database';
-import { newDoor, readQuery, type Door } from '#http';
+import { newDoor, readQuery, type Door, type DoorContext } from '#http';
 import { button, field, hiddenFields, notice, type Markup } from '#pages';
 import type { Browser } from '../browsers.ts';
 import type { RequestView, SignIn } from './consent.ts';
 import { pageErrors, type Desk } from '../desk.ts';
 import { formActionFor, parseReturnPath } from './destinations.ts';
+import { keepOpenerOf } from './opener.ts';
 import { words } from '../words.ts';
 
 type Aim = {
@@ -37,11 +38,14 @@ export function createLoginDoor(needs: {
   const { desk, database, audit, credentials, signIn } = needs;
   const door = newDoor(pageErrors(desk.pages));
 
-  async function aimOf(parameters: ReadonlyMap<string, string>, browser: Browser): Promise<Aim> {
+  async function aimOf(context: DoorContext, browser: Browser): Promise<Aim> {
+    const parameters = readQuery(context);
     const requestId = parameters.get('request');
+    const request = requestId === undefined ? undefined : await signIn.describe(requestId, browser);
+    if (request?.keepsOpener) context.set('keepsOpener', true);
     return {
       requestId,
-      request: requestId === undefined ? undefined : await signIn.describe(requestId, browser),
+      request,
       returnPath: parseReturnPath(parameters.get('return')),
       confirm: parameters.has('confirm') && browser.user !== undefined,
     };
@@ -86,14 +90,16 @@ export function createLoginDoor(needs: {
 
   door.get('/login', async (context) => {
     const browser = await desk.browsers.read(context);
-    const aim = await aimOf(readQuery(context), browser);
+    const aim = await aimOf(context, browser);
     if (browser.user && !aim.request && !aim.confirm) return desk.goTo(context, aim.returnPath ?? '/account');
     return desk.show(context, page(browser, aim));
   });
 
   door.post('/login', async (context) => {
-    const { browser, fields } = await desk.browsers.readForm(context, 'login');
-    const aim = await aimOf(readQuery(context), browser);
+    const { browser, fields } = await desk.browsers
+      .readForm(context, 'login')
+      .catch(keepOpenerOf(context, { desk, signIn }));
+    const aim = await aimOf(context, browser);
     const email = fields.get('email');
     const password = fields.get('password');
     const again = (problem: Markup, status: number, headers: Record<string, string> = {}): Response =>

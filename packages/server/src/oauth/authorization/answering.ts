@@ -1,4 +1,4 @@
-import type { ResponseMode } from '@tessera/protocol';
+import { webMessageResponseMode, type ResponseMode } from '@tessera/protocol';
 import { html } from 'hono/html';
 import type { OAuthError } from '#errors';
 import type { DoorContext } from '#http';
@@ -15,7 +15,10 @@ export type Answering = {
 };
 
 /** Answers of the authorization endpoint: each carries `iss` (RFC 9207), and goes by 303 (RFC 9700, 4.12). */
-export function createAnswering(needs: { issuer: string; pages: Pick<Pages, 'page'> }): Answering {
+export function createAnswering(needs: {
+  issuer: string;
+  pages: Pick<Pages, 'page' | 'webMessagePage'>;
+}): Answering {
   function answer(context: DoorContext, place: AnswerPlace, parameters: Record<string, string>): Response {
     const all = {
       ...parameters,
@@ -23,6 +26,7 @@ export function createAnswering(needs: { issuer: string; pages: Pick<Pages, 'pag
       iss: needs.issuer,
     };
     if (place.responseMode === 'form_post') return post(context, place.redirectUri, all);
+    if (place.responseMode === webMessageResponseMode) return postMessage(context, place.redirectUri, all);
     // By string, not by a parsed URL: the registered URI goes out as it was registered.
     const joint = place.redirectUri.includes('?') ? '&' : '?';
     return context.redirect(`${place.redirectUri}${joint}${new URLSearchParams(all).toString()}`, 303);
@@ -44,6 +48,23 @@ export function createAnswering(needs: { issuer: string; pages: Pick<Pages, 'pag
         )}
         <button class="primary" type="submit">Continue</button>
       </form>`,
+    });
+    return context.body(page.body, page.status as 200, page.headers);
+  }
+
+  /**
+   * draft-meyerzuselha-oauth-web-message-response-mode: to the window that opened the popup, and there to the exact
+   * origin of the redirect URI.
+   */
+  function postMessage(
+    context: DoorContext,
+    redirectUri: string,
+    parameters: Record<string, string>,
+  ): Response {
+    const page = needs.pages.webMessagePage({
+      targetOrigin: new URL(redirectUri).origin,
+      data: { type: 'authorization_response', response: parameters },
+      reference: context.get('reference'),
     });
     return context.body(page.body, page.status as 200, page.headers);
   }

@@ -4,6 +4,7 @@ import {
   prompts,
   responseModes,
   responseTypes,
+  webMessageResponseMode,
 } from '@tessera/protocol';
 import { isVerifiedApp, unownedTeamId, type App, type Apps } from '#apps';
 import type { Bound, Database, Expected } from '#database';
@@ -50,6 +51,7 @@ export function createAuthorization(needs: AuthorizationNeeds): Endpoint {
   /** Validates what was sent. Errors throw until the redirect URI is known to be good, and go to the app after. */
   async function begin(context: DoorContext, asked: ReadonlyMap<string, string>): Promise<Response> {
     const isPost = context.req.method === 'POST';
+    if (asked.get('response_mode') === webMessageResponseMode) context.set('keepsOpener', true);
     const clientId = asked.get('client_id');
     if (clientId !== undefined && needs.documents?.isAddress(clientId)) {
       return beginUnread(context, clientId, asked);
@@ -153,6 +155,7 @@ export function createAuthorization(needs: AuthorizationNeeds): Endpoint {
     }
     if (request.browserId !== browser.id) throw publicError('authorization_request_elsewhere');
     context.set('reference', request.reference);
+    if (request.parameters.responseMode === webMessageResponseMode) context.set('keepsOpener', true);
     const { unread } = request.parameters;
     if (unread !== undefined) {
       if (!isLoggedIn(browser)) {

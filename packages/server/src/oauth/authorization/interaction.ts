@@ -1,4 +1,4 @@
-import { redirectUriProblem } from '@tessera/protocol';
+import { redirectUriProblem, webMessageResponseMode } from '@tessera/protocol';
 import { isVerifiedApp, type App, type Apps } from '#apps';
 import type { Audit } from '#audit';
 import type { Consents } from '#consents';
@@ -40,6 +40,8 @@ export type RequestDescription = {
   /** The person's teams, when the app wants to do something in one: they choose. */
   teams?: { id: string; name: string; isLast: boolean }[];
   loginHint?: string;
+  /** The answer goes to the window that opened this one: no page may part the two. */
+  keepsOpener: boolean;
   reference: string;
 };
 
@@ -71,6 +73,7 @@ export function createSignIn(needs: InteractionNeeds) {
       app: { name: new URL(clientId).host, teamName: '', verified: false, about: [] },
       redirectUri: redirectUriProblem(redirectUri) === undefined ? redirectUri : clientId,
       scopes: [],
+      keepsOpener: false,
       resources: [],
       reference,
     };
@@ -104,6 +107,7 @@ export function createSignIn(needs: InteractionNeeds) {
         redirectUri: parameters.redirectUri,
         scopes: describeScopes(scopesToAllow(parameters)),
         resources: parameters.resources,
+        keepsOpener: parameters.responseMode === webMessageResponseMode,
         ...(userId === undefined || !needsTeam(parameters.scopes)
           ? {}
           : { teams: await describeTeams(userId, app.id) }),

@@ -8,6 +8,7 @@ import {
   parseScope,
   prompts,
   responseModes,
+  webMessageResponseMode,
   type Prompt,
   type ResponseMode,
 } from '@tessera/protocol';
@@ -70,11 +71,29 @@ function redirectUriError(redirectUri: string, app: App, isOwner: boolean): Publ
   });
 }
 
-/** How errors and the code go back. An unknown mode cannot be answered in, so its error goes by query. */
-export function parseResponseMode(sent: Sent): ResponseMode | OAuthError {
+/** How errors and the code go back. A mode that cannot be answered in has its error go by query. */
+export function parseResponseMode(
+  sent: Sent,
+  app: Pick<App, 'webMessage'>,
+  redirectUri: string,
+): ResponseMode | OAuthError {
   const responseMode = sent.get('response_mode') ?? 'query';
-  if (isResponseMode(responseMode)) return responseMode;
-  return invalidEnum('response_mode', responseModes, responseMode);
+  if (!isResponseMode(responseMode)) return invalidEnum('response_mode', responseModes, responseMode);
+  if (responseMode === webMessageResponseMode) {
+    if (!app.webMessage) {
+      return oauthError(
+        'invalid_request',
+        `Parameter 'response_mode'. '${responseMode}' is not switched on for this app`,
+      );
+    }
+    if (!/^https?:/.test(redirectUri)) {
+      return oauthError(
+        'invalid_request',
+        `Parameter 'response_mode'. '${responseMode}' needs a redirect URI with an origin: https, or http on loopback`,
+      );
+    }
+  }
+  return responseMode;
 }
 
 /** `state`, to be echoed exactly; undefined also when it is too long, which `parseParameters` refuses. */

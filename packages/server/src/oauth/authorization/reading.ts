@@ -22,7 +22,7 @@ export type Reading = (
 /** Reads everything but the client and its redirect URI: what is wrong here, the app may be told. */
 export function createReading(needs: { api: string; verifyHint: VerifyIdTokenHint }): Reading {
   return async (sent, app, redirectUri, pushed) => {
-    const responseMode = parseResponseMode(sent);
+    const responseMode = parseResponseMode(sent, app, redirectUri);
     const place: AnswerPlace = {
       redirectUri,
       responseMode: responseMode instanceof OAuthError ? 'query' : responseMode,
