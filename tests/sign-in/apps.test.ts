@@ -57,13 +57,19 @@ describeSignIn('apps over REST', (place) => {
     });
   });
 
-  test('what nothing stands behind yet is refused, not passed over', async () => {
-    for (const more of [
-      { accessTokenFormat: 'jwt' },
-      { rotateRefreshTokens: false },
-      { redirectProjects: [{ projectId: 'prj_x', path: '/cb' }] },
-    ]) {
-      expect(await problem(create(more))).toMatchObject({ code: 'invalid_app' });
+  test('what does not fit together is refused with words', async () => {
+    for (const [more, words] of [
+      [{ rotateRefreshTokens: false }, 'bound to a key'],
+      [{ tokenEndpointAuthMethods: ['private_key_jwt'] }, 'keys to verify with'],
+      [{ permissions: ['connector:write'] }, 'cannot be given to an app'],
+      [{ redirectProjects: [{ projectId: 'prj_x', path: '/cb' }] }, 'no project'],
+      [{ linkedProjects: [{ projectId: 'prj_x' }] }, 'no project'],
+      [{ resources: ['orders:api#x'] }, 'resources'],
+    ] as const) {
+      expect(await problem(create(more))).toMatchObject({
+        status: 400,
+        detail: expect.stringContaining(words) as string,
+      });
     }
   });
 

@@ -225,6 +225,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   });
 
   // Doors
+  const address = config.deployments ?? { protocol: 'https:', port: '' };
   const account = createAccount({
     ...urls,
     clock,
@@ -268,12 +269,12 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     findTeam: teams.find,
     findMembership: teams.findMembership,
     listTeams: (userId) => teams.listForUser(userId),
+    redirects: { findDeployment: async (host) => (await deployments.findByHost(host))?.deployment, address },
     findBrowser: account.browser,
     forgetLogin: account.forget,
     requireLiveSession: sessions.requireLive,
     endSession: logout.endSession,
   });
-  const address = config.deployments ?? { protocol: 'https:', port: '' };
   const connect = createConnectDoor({
     database,
     codes,
@@ -306,7 +307,14 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
       createDeploymentRest({ deployments, findProject: projects.find, address }),
       createConnectorRest({ connectors, redirectUri: speaking.redirectUri }),
       createProviderRest(speaking),
-      createAppRest({ apps, database, audit, endTokens: tokens.endAllOfClient, findUser: users.find }),
+      createAppRest({
+        apps,
+        database,
+        audit,
+        endTokens: tokens.endAllOfClient,
+        findUser: users.find,
+        findProject: projects.find,
+      }),
       createAuthorizedAppRest({ authorizedApps }),
       createWorkloadRest({
         workloads,

@@ -1,6 +1,5 @@
 import type { AppDocument } from '@tessera/contract';
 import type { App, AppFields, AppSecret } from './app.ts';
-import { invalidApp } from './app-rules.ts';
 
 /** An app as the wire shows it: what is not set is null there. */
 export function appDocument(app: App, secrets: readonly AppSecret[]): AppDocument {
@@ -34,9 +33,8 @@ export function secretDocument(secret: AppSecret) {
 
 type Body = { [Field in keyof AppFields]?: AppFields[Field] | null | undefined };
 
-/** The fields that were sent: null takes a value away, and what nothing stands behind is refused, not passed over. */
+/** The fields that were sent; null takes a value away. */
 export function appFieldsOf(body: Body): Partial<AppFields> {
-  refuseUnavailable(body);
   const sent = Object.entries(body).filter(([, value]) => value !== undefined);
   const fields = Object.fromEntries(
     sent.map(([name, value]) => [name, withoutRepetition(value ?? undefined)]),
@@ -48,14 +46,4 @@ export function appFieldsOf(body: Body): Partial<AppFields> {
 function withoutRepetition(value: unknown): unknown {
   const isWords = Array.isArray(value) && value.every((one) => typeof one === 'string' && !one.includes('/'));
   return isWords ? [...new Set(value)] : value;
-}
-
-/** What is part of the contract, but not built yet. */
-function refuseUnavailable(body: Body): void {
-  const unbuilt = [
-    ['redirectProjects', (body.redirectProjects ?? []).length > 0, 'redirectUris'],
-  ] as const;
-  for (const [field, isSent, instead] of unbuilt) {
-    if (isSent) throw invalidApp(field, 'This is not available on this server.', `Use ${instead} instead.`);
-  }
 }

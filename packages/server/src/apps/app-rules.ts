@@ -9,6 +9,11 @@ import { isPublicApp, type AppFields, type KeySet } from './app.ts';
  */
 export function validateApp(fields: AppFields): void {
   validateUris('redirectUris', fields.redirectUris);
+  for (const { path } of fields.redirectProjects) {
+    const problem = redirectUriProblem(`https://project.example${path}`);
+    if (problem === undefined) continue;
+    throw invalidApp('redirectProjects', `"${path}" cannot be a path: ${problem.reason}.`, problem.mend);
+  }
   validateUris('postLogoutRedirectUris', fields.postLogoutRedirectUris);
   const { backchannelLogoutUri } = fields;
   if (backchannelLogoutUri !== undefined) {

@@ -32,6 +32,7 @@ import { createPushedAuthorizationRequest } from './pushed-authorization-request
 import { createRegistration, type RegistrationTerms } from './registration/registration.ts';
 import { createVerifySector } from './registration/sector.ts';
 import { createClientDocuments } from './registration/client-documents.ts';
+import { createRedirects, type RedirectNeeds } from './redirects.ts';
 import { createRevocation } from './revocation/revocation.ts';
 import { createProofReader } from './proof.ts';
 import type {
@@ -78,6 +79,8 @@ export type OAuthNeeds = {
   findTeam: FindTeamName;
   findMembership: FindMembership;
   listTeams: ListTeams;
+  /** Which hosts are deployments of whom. */
+  redirects: RedirectNeeds;
   /** The account room's. */
   findBrowser: FindBrowser;
   forgetLogin: (context: DoorContext) => void;
@@ -109,6 +112,7 @@ export function createOAuth(needs: OAuthNeeds): OAuth {
   const issueIdToken = createIdTokens({ keys: needs.keys, clock: needs.clock, issuer });
   const readProof = createProofReader(needs);
   const authorizing = createAuthorizing(needs);
+  const redirects = createRedirects(needs.redirects);
   const verifyHint = createIdTokenHints({ keys: needs.keys, issuer });
   const endSession = createEndSession({ ...needs, origin, verifyHint });
 
@@ -122,6 +126,7 @@ export function createOAuth(needs: OAuthNeeds): OAuth {
       documents: needs.clientIdDocuments ? createClientDocuments(needs) : undefined,
       findPushed: createFindPushedRequest(needs.pushedRequests),
       completePushed: needs.pushedRequests.complete,
+      redirects,
     }),
     createJwks({ keys: needs.keys, origin }),
     endSession,
@@ -132,13 +137,13 @@ export function createOAuth(needs: OAuthNeeds): OAuth {
       authenticate,
       readProof,
       grants: [
-        createAuthorizationCodeGrant({ ...needs, api, issueIdToken }),
+        createAuthorizationCodeGrant({ ...needs, api, issueIdToken, redirects }),
         createRefreshTokenGrant({ ...needs, api, issueIdToken }),
         createClientCredentialsGrant({ ...needs, api }),
         createDeviceCodeGrant({ ...needs, api, issueIdToken }),
       ],
     }),
-    createPushedAuthorizationRequest({ ...needs, api, authenticate, readProof, verifyHint }),
+    createPushedAuthorizationRequest({ ...needs, api, authenticate, readProof, verifyHint, redirects }),
     createDeviceAuthorization({ ...needs, origin, api, authenticate }),
     createUserinfo({ ...needs, api, origin }),
     createRevocation({ ...needs, api, authenticate }),

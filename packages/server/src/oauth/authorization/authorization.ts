@@ -12,6 +12,7 @@ import { oauthError, PublicError, publicError } from '#errors';
 import { readForm, readQuery, type Door, type DoorContext } from '#http';
 import type { AuthorizationRequest, Requests } from '#requests';
 import { refuseHead, type Endpoint } from '../endpoint.ts';
+import type { Redirects } from '../redirects.ts';
 import { repeatableParameters } from '../resources.ts';
 import type { FindBrowser, FindMembership, SignInAttempts } from '../shapes.ts';
 import type { ClientDocuments } from '../registration/client-documents.ts';
@@ -35,6 +36,7 @@ export type AuthorizationNeeds = {
   findPushed: FindPushedRequest;
   completePushed: (id: string) => Expected;
   reading: Reading;
+  redirects: Redirects;
   /** Undefined: addresses are no client ids here. */
   documents: ClientDocuments | undefined;
 };
@@ -56,10 +58,11 @@ export function createAuthorization(needs: AuthorizationNeeds): Endpoint {
     if (clientId !== undefined && needs.documents?.isAddress(clientId)) {
       return beginUnread(context, clientId, asked);
     }
-    const app = await parseClient(asked, needs.apps.find);
-    const pushed = await needs.findPushed(asked, app);
+    const registered = await parseClient(asked, needs.apps.find);
+    const pushed = await needs.findPushed(asked, registered);
     // Of a pushed request nothing beside it counts (RFC 9126, 4).
     const sent = pushed?.parameters ?? asked;
+    const { app, projectHost } = await needs.redirects.admit(registered, sent.get('redirect_uri'));
     const { reference, statement } = attempts.begin({ kind: 'sign-in', teamId: app.teamId, appId: app.id });
     // A page that says what was wrong with this request carries the attempt's reference.
     context.set('reference', reference);
@@ -79,6 +82,7 @@ export function createAuthorization(needs: AuthorizationNeeds): Endpoint {
       return answering.error(context, read.place, read.error);
     }
     const parameters = 'error' in read ? refusedParameters(app, read, sent) : read.parameters;
+    if (projectHost !== undefined) parameters.projectHost = projectHost;
     const before: Step[] = [statement, attempts.step(reference, { step: 'request', outcome: 'ok' })];
     if (isPost) {
       // A form from another site brings no cookie of ours: the person's browser shows itself at the next step.
@@ -165,9 +169,10 @@ export function createAuthorization(needs: AuthorizationNeeds): Endpoint {
       request = await readUnread(request, unread);
     }
     const { parameters, reference } = request;
-    const app = await needs.apps.find(parameters.clientId);
-    if (app === undefined) throw gone();
+    const found = await needs.apps.find(parameters.clientId);
+    if (found === undefined) throw gone();
     // It may have been taken off the list while the person was logging in.
+    const { app } = await needs.redirects.admit(found, parameters.redirectUri);
     const isRegistered = app.redirectUris.some((one) => matchesRedirectUri(one, parameters.redirectUri));
     if (!isRegistered) throw publicError('redirect_uri_not_registered');
     return proceed(context, { app, parameters, browser, request }, reference, [requests.consume(id)]);

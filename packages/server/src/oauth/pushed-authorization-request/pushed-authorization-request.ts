@@ -8,6 +8,7 @@ import type { VerifyIdTokenHint } from '../authorization/id-token-hint.ts';
 import { parseParameters, parseRedirectUri, parseResponseMode } from '../authorization/parsing.ts';
 import { mountForAnyOrigin, type Endpoint } from '../endpoint.ts';
 import type { ReadProof } from '../proof.ts';
+import type { Redirects } from '../redirects.ts';
 import { readEndpointForm } from '../token/token.ts';
 
 export type PushedAuthorizationRequestNeeds = {
@@ -16,6 +17,7 @@ export type PushedAuthorizationRequestNeeds = {
   pushedRequests: Pick<PushedRequests, 'push'>;
   authenticate: AuthenticateClient;
   readProof: ReadProof;
+  redirects: Redirects;
   verifyHint: VerifyIdTokenHint;
 };
 
@@ -59,7 +61,7 @@ export function createPushedAuthorizationRequest(needs: PushedAuthorizationReque
     const sent = new Map([...form].filter(([name]) => !credentials.includes(name)));
     sent.set('client_id', client.id);
     if (dpopJkt !== undefined) bindToKey(sent, dpopJkt);
-    await validate(sent, client);
+    await validate(sent, (await needs.redirects.admit(client, sent.get('redirect_uri'))).app);
     const { requestUri, statements } = needs.pushedRequests.push(client.id, sent);
     await needs.database.write(statements);
     return context.json({ request_uri: requestUri, expires_in: pushedRequestLifetimeSeconds }, 201, {

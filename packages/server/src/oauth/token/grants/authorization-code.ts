@@ -5,6 +5,7 @@ import type { Database, Expected } from '#database';
 import { OAuthError, oauthError } from '#errors';
 import type { IssueContext, IssueIdToken, Tokens } from '#tokens';
 import { authorizationCodePurpose, type AuthorizationCode } from '../../authorization/authorization-code.ts';
+import type { Redirects } from '../../redirects.ts';
 import { parseReach } from '../../resources.ts';
 import type { AttemptSteps, FindUser } from '../../shapes.ts';
 import type { Grant, GrantedTokens } from '../grant.ts';
@@ -14,6 +15,7 @@ export type AuthorizationCodeNeeds = {
   api: string;
   database: Pick<Database, 'tryWrite' | 'write'>;
   codes: Pick<Codes, 'find' | 'redeem'>;
+  redirects: Redirects;
   tokens: Tokens;
   issueIdToken: IssueIdToken;
   findUser: FindUser;
@@ -56,7 +58,8 @@ export function createAuthorizationCodeGrant(needs: AuthorizationCodeNeeds): Gra
       throw oauthError('invalid_grant', "Parameter 'code_verifier'. It does not fit the code_challenge");
     }
     // Checked again: it may have been taken off the app's list within the minute.
-    if (!client.redirectUris.some((registered) => matchesRedirectUri(registered, redirectUri))) {
+    const { app } = await needs.redirects.admit(client, redirectUri);
+    if (!app.redirectUris.some((registered) => matchesRedirectUri(registered, redirectUri))) {
       throw oauthError('invalid_grant', "Parameter 'redirect_uri'. It is not registered any more");
     }
   }
