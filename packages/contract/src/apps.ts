@@ -138,5 +138,11 @@ export const deleteAppSecretQuery = z.strictObject({ ...teamQuery, secretId: z.s
 /** The mark of an app that skips consent: instance administrators alone set it. */
 export const markAppBody = z.strictObject({ firstParty: z.boolean() });
 
+/** Never SVG: that is a document that can hold scripts and addresses. */
+export const logoUpload = {
+  types: ['image/png', 'image/jpeg', 'image/webp'],
+  maximumBytes: 256 * 1024,
+} as const;
+
 export const appParams = z.strictObject({ id: z.string().min(1).max(64) });
 export const appQuery = z.strictObject(teamQuery);

@@ -10,10 +10,14 @@ type PartOf<R, Part extends 'params' | 'query' | 'body'> = R extends {
     ? { [P in Part]?: z.input<Schema> }
     : { [P in Part]: z.input<Schema> }
   : Record<never, never>;
+type UploadOf<R> = R extends { readonly upload: object }
+  ? { upload: { type: string; bytes: Uint8Array<ArrayBuffer> } }
+  : Record<never, never>;
 type Inputs = {
   [Name in RouteName]: PartOf<RouteOf<Name>, 'params'> &
     PartOf<RouteOf<Name>, 'query'> &
-    PartOf<RouteOf<Name>, 'body'>;
+    PartOf<RouteOf<Name>, 'body'> &
+    UploadOf<RouteOf<Name>>;
 };
 type Answers = {
   [Name in RouteName]: RouteOf<Name> extends { readonly answer: infer Schema extends z.ZodType }
@@ -21,7 +25,7 @@ type Answers = {
     : undefined;
 };
 
-/** What a call takes: `params`, `query` and `body`, each optional where it has no required member. */
+/** What a call takes: `params`, `query` and `body` (or `upload`, a file), each optional where it has no required member. */
 export type CallInput<Name extends RouteName> = Inputs[Name];
 export type CallAnswer<Name extends RouteName> = Answers[Name];
 
@@ -55,14 +59,15 @@ export type Client = <Name extends RouteName>(
 export function createClient({ baseUrl, token, fetch = globalThis.fetch }: ClientOptions): Client {
   return async <Name extends RouteName>(name: Name, input: Partial<Record<string, unknown>> = {}) => {
     const route: Route = getRoute(name);
+    const { type, body } = contentOf(input);
     const response = await fetch(`${baseUrl}${pathOf(route, input['params'])}${searchOf(input['query'])}`, {
       method: route.method,
       headers: {
         authorization: `Bearer ${token}`,
         accept: 'application/json',
-        ...(input['body'] === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(type === undefined ? {} : { 'content-type': type }),
       },
-      ...(input['body'] === undefined ? {} : { body: JSON.stringify(input['body']) }),
+      ...(body === undefined ? {} : { body }),
       redirect: 'error',
     });
     if (response.status === 204) return undefined as CallAnswer<Name>;
@@ -85,4 +90,14 @@ function searchOf(query: unknown): string {
     if (value !== undefined) search.set(name, String(value));
   }
   return search.size === 0 ? '' : `?${search.toString()}`;
+}
+
+function contentOf(input: Partial<Record<string, unknown>>): {
+  type?: string;
+  body?: string | Uint8Array<ArrayBuffer>;
+} {
+  const upload = input['upload'] as { type: string; bytes: Uint8Array<ArrayBuffer> } | undefined;
+  if (upload !== undefined) return { type: upload.type, body: upload.bytes };
+  if (input['body'] === undefined) return {};
+  return { type: 'application/json', body: JSON.stringify(input['body']) };
 }

@@ -48,6 +48,7 @@ function operationOf(route: Route): Json {
     description: permissionWords(route),
     ...(route.permission === 'none' ? { security: [] } : {}),
     parameters: [...parametersOf(route.params, 'path'), ...parametersOf(route.query, 'query')],
+    ...(route.upload === undefined ? {} : { requestBody: uploadOf(route.upload) }),
     ...(route.body === undefined
       ? {}
       : {
@@ -65,6 +66,14 @@ function operationOf(route: Route): Json {
       },
       default: { $ref: '#/components/responses/Problem' },
     },
+  };
+}
+
+function uploadOf({ types, maximumBytes }: NonNullable<Route['upload']>): Json {
+  return {
+    required: true,
+    description: `At most ${maximumBytes} bytes`,
+    content: Object.fromEntries(types.map((type) => [type, {}])),
   };
 }
 

@@ -1,7 +1,7 @@
 import type { ZodObject, ZodType } from 'zod';
 import type { Permission } from './permissions.ts';
 
-export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /**
  * What a caller must hold: nothing, one permission, one for each field that the body carries, or (the room then
@@ -28,6 +28,8 @@ export type Route = {
   readonly params?: ZodObject;
   readonly query?: ZodObject;
   readonly body?: ZodType;
+  /** The body is a file of one of these media types, of at most so many bytes, instead of JSON. */
+  readonly upload?: { readonly types: readonly string[]; readonly maximumBytes: number };
   /** The call may come without a body at all. */
   readonly bodyOptional?: true;
   readonly status: 200 | 201 | 204;

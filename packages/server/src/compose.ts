@@ -1,7 +1,15 @@
 import { wireNames } from '@tessera/protocol';
 import { createAccount, pageErrors } from '#account';
 import { apiTokenMigrations, createApiTokens } from '#api-tokens';
-import { appMigrations, createAppRegistrations, createAppRest, createApps, isVerifiedApp } from '#apps';
+import {
+  appMigrations,
+  createAppLogoRest,
+  createAppLogos,
+  createAppRegistrations,
+  createAppRest,
+  createApps,
+  isVerifiedApp,
+} from '#apps';
 import { attemptMigrations, createAttemptRest, createAttempts } from '#attempts';
 import { auditMigrations, createAudit } from '#audit';
 import { clientMigrations, createClients } from '#clients';
@@ -143,6 +151,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     wire,
     prepareSecret: apps.prepareSecret,
   });
+  const logos = createAppLogos({ database, clock, audit });
   const consents = createConsents({ database, clock });
   const requests = createRequests({ database });
   const pushedRequests = createPushedRequests({ database, clock });
@@ -233,6 +242,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     audit,
     sealing,
     pages,
+    findLogo: logos.find,
     users,
     sessions,
     credentials,
@@ -316,6 +326,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
         findProject: projects.find,
       }),
       createAuthorizedAppRest({ authorizedApps }),
+      createAppLogoRest({ apps, logos }),
       createWorkloadRest({
         workloads,
         findTeam: teams.find,

@@ -108,6 +108,7 @@ describeOnBothDatabases('the account pages', (openDatabase) => {
       audit,
       sealing,
       pages,
+      findLogo: () => Promise.resolve(undefined),
       users,
       sessions,
       credentials,

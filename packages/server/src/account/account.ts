@@ -20,6 +20,7 @@ import { createConsentDoor, type SignIn } from './entrance/consent.ts';
 import { createDesk, pageErrors } from './desk.ts';
 import { createFreshness } from './self/freshness.ts';
 import { createDeviceDoor, type DeviceSignIn } from './entrance/device.ts';
+import { createLogoDoor, type FindLogo } from './entrance/logos.ts';
 import { createLoginDoor } from './entrance/login.ts';
 import { createLogoutDoor, type EndSessionRequests } from './entrance/logout.ts';
 import { createPeopleDoor } from './self/people.ts';
@@ -36,6 +37,7 @@ export type AccountNeeds = {
   audit: Audit;
   sealing: Sealing;
   pages: Pages;
+  findLogo: FindLogo;
   users: Users;
   sessions: Sessions;
   credentials: Credentials;
@@ -74,6 +76,7 @@ export function createAccount(needs: AccountNeeds): Account {
     forget: browsers.forget,
     doors: ({ signIn, endSessionRequests, deviceSignIn }) => [
       createAssetDoor(pages),
+      createLogoDoor({ pages, findLogo: needs.findLogo }),
       createLoginDoor({ desk, database, audit, credentials, signIn }),
       createSetupDoor({ desk, database, audit, users, credentials, setupLinks, teams }),
       createConsentDoor({ desk, signIn }),

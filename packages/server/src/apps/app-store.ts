@@ -31,7 +31,7 @@ type SecretRow = {
   expiresAt: number | null;
   lastUsedAt: number | null;
 };
-type AppTables = { apps: AppRow; appSecrets: SecretRow };
+type AppTables = { apps: AppRow; appSecrets: SecretRow; appLogos: { appId: string } };
 type WrittenFields = Omit<AppRow, 'id' | 'teamId' | 'registration' | 'createdAt'>;
 
 /** A secret that may be presented now, with the hash it is compared with. */
@@ -116,6 +116,9 @@ export function createAppStore(database: Database, clientIdDocuments: boolean) {
   );
   const deleteApp = database.statement<{ id: string }>()((value) =>
     query.deleteFrom('apps').where('id', '=', value('id')),
+  );
+  const deleteLogoOfApp = database.statement<{ appId: string }>()((value) =>
+    query.deleteFrom('appLogos').where('appId', '=', value('appId')),
   );
   const deleteSecretsOfApp = database.statement<{ appId: string }>()((value) =>
     query.deleteFrom('appSecrets').where('appId', '=', value('appId')),
@@ -221,6 +224,7 @@ export function createAppStore(database: Database, clientIdDocuments: boolean) {
     delete: (id: string): (Bound<unknown> | Expected)[] => [
       exactly(1, deleteApp({ id })),
       deleteSecretsOfApp({ appId: id }),
+      deleteLogoOfApp({ appId: id }),
     ],
     /** The second statement is refused when `most` secrets are active. The first orders whoever adds at once. */
     insertSecret: (

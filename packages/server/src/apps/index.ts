@@ -5,6 +5,9 @@ export { grantTypesOf, isPublicApp, isVerifiedApp, unownedTeamId } from './app.t
 export type { App, AppAbout, AppSecret } from './app.ts';
 export { createAppRegistrations } from './app-registrations.ts';
 export type { AppRegistrations, SelfRegistration } from './app-registrations.ts';
+export { createAppLogoRest } from './app-logo-rest.ts';
+export { createAppLogos } from './app-logos.ts';
+export type { AppLogos } from './app-logos.ts';
 export { appMigrations } from './app-migrations.ts';
 export type { LiveSecret } from './app-store.ts';
 export { createAppRest, type AppRestNeeds } from './app-rest.ts';

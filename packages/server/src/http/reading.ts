@@ -92,29 +92,51 @@ export async function readJson<Value>(context: DoorContext, schema: ZodType<Valu
   });
 }
 
+/**
+ * A file as the body, of one of these media types. What it really is, its reader has to look at. Throws PublicError
+ * `unsupported_media_type`, `payload_too_large` or `bad_request`.
+ */
+export async function readUpload(
+  context: DoorContext,
+  { types, maximumBytes }: { types: readonly string[]; maximumBytes: number },
+): Promise<{ type: string; bytes: Uint8Array }> {
+  const type = mediaType(context);
+  if (!types.includes(type)) {
+    throw publicError('unsupported_media_type', {
+      description: `The body has the type '${type || 'none'}'. Expected ${types.map((one) => `'${one}'`).join(' or ')}.`,
+    });
+  }
+  const bytes = await readBody(context, maximumBytes);
+  if (bytes.length === 0) throw publicError('bad_request', { description: 'The body is empty.' });
+  return { type, bytes };
+}
+
 /** The body as text, at most 64 KiB, whatever `Content-Length` says. */
 async function readText(context: DoorContext): Promise<string> {
-  if (Number(context.req.header('content-length') ?? 0) > bodyLimitBytes) throw tooLarge();
-  const { incoming } = context.env;
-  const body =
-    incoming === undefined ? Buffer.from(await context.req.arrayBuffer()) : await readBytes(incoming);
+  const body = await readBody(context, bodyLimitBytes);
   if (!isUtf8(body)) throw publicError('bad_request', { description: 'The body is not UTF-8.' });
   return body.toString();
 }
 
+async function readBody(context: DoorContext, limit: number): Promise<Buffer> {
+  if (Number(context.req.header('content-length') ?? 0) > limit) throw tooLarge(limit);
+  const { incoming } = context.env;
+  return incoming === undefined ? Buffer.from(await context.req.arrayBuffer()) : readBytes(incoming, limit);
+}
+
 /** From Node's own stream: a web stream around it costs more than all the rest of reading a form. */
-function readBytes(incoming: IncomingMessage): Promise<Buffer> {
+function readBytes(incoming: IncomingMessage, limit: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
     incoming.on('data', (chunk: Buffer) => {
       size += chunk.length;
-      if (size <= bodyLimitBytes) {
+      if (size <= limit) {
         chunks.push(chunk);
         return;
       }
       incoming.pause();
-      reject(tooLarge());
+      reject(tooLarge(limit));
     });
     incoming.once('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
     const cutShort = (cause?: Error) => {
@@ -127,9 +149,9 @@ function readBytes(incoming: IncomingMessage): Promise<Buffer> {
   });
 }
 
-function tooLarge() {
+function tooLarge(limit: number) {
   return publicError('payload_too_large', {
-    description: `The body is larger than ${bodyLimitBytes} bytes.`,
+    description: `The body is larger than ${limit} bytes.`,
     headers: { connection: 'close' },
   });
 }

@@ -24,6 +24,9 @@ export type CalledTeam = {
   workloadAlgorithm: 'RS256' | 'ES256';
 };
 
+/** A file that came as the body: what it says it is, and at most as large as the route allows. */
+export type Upload = { type: string; bytes: Uint8Array };
+
 /** A call that the guard let through: read, valid, of a caller who holds the route's permission. */
 export type RestCall<Called extends Route = Route> = {
   caller: Caller;
@@ -35,7 +38,11 @@ export type RestCall<Called extends Route = Route> = {
   authorize: (permission: Permission, object: { projectId?: string; environment?: string }) => void;
   params: Called['params'] extends object ? output<Called['params']> : Record<string, never>;
   query: Called['query'] extends object ? output<Called['query']> : Record<string, never>;
-  body: Called['body'] extends object ? output<Called['body']> : undefined;
+  body: Called['upload'] extends object
+    ? Upload
+    : Called['body'] extends object
+      ? output<Called['body']>
+      : undefined;
   reference: string;
 };
 

@@ -115,6 +115,8 @@ const rows: readonly Row[] = [
   { route: 'apps.get', roles: '● ● ● ● ●', token: 'app:read' },
   { route: 'apps.update', body: { name: 'App' }, roles: '● ● – – –', token: 'app:write' },
   { route: 'apps.delete', roles: '● ● – – –', token: 'app:write' },
+  { route: 'app-logos.put', roles: '● ● – – –', token: 'app:write' },
+  { route: 'app-logos.delete', roles: '● ● – – –', token: 'app:write' },
   { route: 'app-secrets.create', body: {}, roles: '◐ ◐ – ◐ –', token: 'never' },
   { route: 'app-secrets.delete', roles: '◐ ◐ – ◐ –', token: 'never' },
   { route: 'app-activity.list', roles: '● ● – ● –', token: 'sign-in:read' },
@@ -218,6 +220,13 @@ function callOf({ route: name, body }: Row, team: string = acme.id): [string, Re
   const query = new URLSearchParams(route.team === 'query' ? { teamId: team } : {});
   for (const needed of ['reference', 'secretId']) {
     if (route.query?.shape[needed] !== undefined) query.set(needed, 'x');
+  }
+  const [type] = route.upload?.types ?? [];
+  if (type !== undefined) {
+    return [
+      `${path}?${query.toString()}`,
+      { method: route.method, headers: { 'content-type': type }, body: 'x' },
+    ];
   }
   return [
     `${path}?${query.toString()}`,

@@ -8,6 +8,7 @@ import {
   newDoor,
   readJson,
   readQuery,
+  readUpload,
   type Door,
   type DoorContext,
   type RestCall,
@@ -116,6 +117,7 @@ function parsePart(schema: ZodType | undefined, value: unknown, part: string): R
 }
 
 async function readBody(route: Route, context: DoorContext): Promise<unknown> {
+  if (route.upload !== undefined) return readUpload(context, route.upload);
   if (route.body === undefined) return undefined;
   if (route.bodyOptional === true && isWithoutBody(context)) return route.body.parse({});
   return readJson(context, route.body);
