@@ -15,6 +15,8 @@ import {
 } from './suite.ts';
 
 export type RegisteredClient = SuiteClient & { key: ClientKey; registered: Record<string, unknown> };
+/** What an assertion names: the key, and whom it is for (the token endpoint, as the suite has it). */
+export type Asserting = { kid?: string; audience?: string };
 export type DynamicClients = ReturnType<typeof createDynamicClients>;
 
 /** Documents that clients publish, by path; a listener on loopback, which stands for the suite's own host. */
@@ -56,30 +58,38 @@ export function createDynamicClients(suite: Suite) {
         token_endpoint_auth_method: 'private_key_jwt',
         jwks: { keys: [{ ...key.publicJwk, alg: 'RS256', use: 'sig', kid: `key-${count}` }] },
         contacts: ['certification@client.example'],
-        // Of our own: the suite's clients know no PKCE, which we want of every client that does not say so.
+        // Of our own: the suite's clients know no PKCE, and write the token endpoint into their assertions. We want
+        // better of every client that does not say so.
         require_pkce: false,
+        strict_assertion_audience: false,
         ...more,
       }),
     });
     return { answer, key };
   }
 
-  async function createAssertion(client: RegisteredClient, kid?: string): Promise<string> {
+  async function createAssertion(
+    client: RegisteredClient,
+    { kid, audience = metadata.token_endpoint }: Asserting = {},
+  ): Promise<string> {
     const now = Math.floor((Date.now() + suite.aheadMilliseconds) / 1000);
     return new SignJWT({ jti: randomUUID() })
       .setProtectedHeader({ alg: 'RS256', ...(kid === undefined ? {} : { kid }) })
       .setIssuer(client.clientId)
       .setSubject(client.clientId)
-      .setAudience(metadata.issuer)
+      .setAudience(audience)
       .setIssuedAt(now)
       .setExpirationTime(now + 60)
       .sign(client.key.privateKey);
   }
 
-  async function authenticate(client: RegisteredClient, kid?: string): Promise<Record<string, string>> {
+  async function authenticate(
+    client: RegisteredClient,
+    asserting?: Asserting,
+  ): Promise<Record<string, string>> {
     return {
       client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-      client_assertion: await createAssertion(client, kid),
+      client_assertion: await createAssertion(client, asserting),
     };
   }
 
@@ -101,13 +111,13 @@ export function createDynamicClients(suite: Suite) {
     },
 
     /** From a request to tokens, with what the ID token must say. */
-    async signIn(client: RegisteredClient, more: Parameters = {}, kid?: string) {
+    async signIn(client: RegisteredClient, more: Parameters = {}, asserting?: Asserting) {
       const authorization = await suite.authorize(more, suite.loggedIn, client);
       const answer = await sendForm(metadata.token_endpoint, {
         grant_type: 'authorization_code',
         code: codeOf(suite, authorization),
         redirect_uri: client.redirectUri,
-        ...(await authenticate(client, kid)),
+        ...(await authenticate(client, asserting)),
       });
       expect(answer.status, answer.text).toBe(200);
       const tokens = answer.json() as Tokens;
@@ -116,11 +126,11 @@ export function createDynamicClients(suite: Suite) {
       return { authorization, tokens, claims };
     },
 
-    refresh: async (client: RegisteredClient, refreshToken: string, kid?: string): Promise<Answer> =>
+    refresh: async (client: RegisteredClient, refreshToken: string, asserting?: Asserting): Promise<Answer> =>
       sendForm(metadata.token_endpoint, {
         grant_type: 'refresh_token',
         refresh_token: refreshToken,
-        ...(await authenticate(client, kid)),
+        ...(await authenticate(client, asserting)),
       }),
 
     /** What a person sees first: opens the authorization endpoint in a new browser, and follows to the page. */

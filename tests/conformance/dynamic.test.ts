@@ -86,8 +86,9 @@ function defineTokenModules(define: DefineDynamic): void {
   });
 
   define('oidcc-ensure-client-assertion-with-iss-aud-succeeds', async (clients) => {
-    // Every assertion of ours has the issuer as its audience: the one that this server takes.
-    const { tokens } = await clients.signIn(await clients.register());
+    // The audience that this server wants of every client that says nothing else.
+    const client = await clients.register({ strict_assertion_audience: undefined });
+    const { tokens } = await clients.signIn(client, {}, { audience: clients.metadata.issuer });
     expect(tokens.access_token).toBeTypeOf('string');
   });
 
@@ -194,7 +195,7 @@ function defineKeyModules(define: DefineDynamic): void {
   define('oidcc-registration-jwks-uri', async (clients) => {
     const key = await publishKey('/jwks', 'first');
     const client = await clients.register({ jwks: undefined, jwks_uri: `${publisher.base}/jwks` });
-    await clients.signIn({ ...client, key }, {}, 'first');
+    await clients.signIn({ ...client, key }, {}, { kid: 'first' });
   });
 
   define('oidcc-refresh-token-rp-key-rotation', async (clients, suite) => {
@@ -205,10 +206,12 @@ function defineKeyModules(define: DefineDynamic): void {
       grant_types: ['authorization_code', 'refresh_token'],
     });
     const asked = { scope: 'openid offline_access', prompt: 'consent' };
-    const { tokens } = await clients.signIn({ ...client, key }, asked, 'before');
+    const { tokens } = await clients.signIn({ ...client, key }, asked, { kid: 'before' });
     const rotated = await publishKey('/rotating', 'after');
     suite.advance(60_000);
-    const answer = await clients.refresh({ ...client, key: rotated }, tokens.refresh_token ?? '', 'after');
+    const answer = await clients.refresh({ ...client, key: rotated }, tokens.refresh_token ?? '', {
+      kid: 'after',
+    });
     expect(answer.status, answer.text).toBe(200);
     const { access_token: token } = answer.json() as Tokens;
     expect((await suite.userinfo(token)).status).toBe(200);

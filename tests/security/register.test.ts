@@ -8,16 +8,18 @@ const root = join(import.meta.dirname, '../..');
 describe('the security register', () => {
   const tested = findTestedItems();
   const excepted = findExceptions();
+  const isNotApplicable = (item: string): boolean =>
+    excepted.get(item)?.startsWith('Not applicable: ') ?? false;
 
   test('every item has a test that names it, or a row in the table of exceptions', () => {
-    const neither = Object.keys(checklist).filter((item) => !tested.has(item) && !excepted.has(item));
+    const neither = Object.keys(checklist).filter((item) => !tested.has(item) && !isNotApplicable(item));
     for (const item of neither) if (item in notYet) console.log(`not yet: ${item}: ${notYet[item]}`);
     const forgotten = neither.filter((item) => !(item in notYet));
     expect(forgotten.map((item) => `${item}: ${checklist[item]}`)).toEqual([]);
   });
 
-  test('no test and no row names an item that is not on the list', () => {
-    const unknown = [...tested.keys(), ...excepted.keys()].filter((item) => !(item in checklist));
+  test('no test and no row names an item that the checklist does not have', () => {
+    const unknown = [...tested.keys(), ...excepted.keys()].filter((item) => !isItem(item));
     expect(unknown.map((item) => `${item} in ${tested.get(item) ?? 'the table'}`)).toEqual([]);
   });
 
@@ -25,6 +27,11 @@ describe('the security register', () => {
     for (const [item, reason] of excepted) expect(reason.length, item).toBeGreaterThan(40);
   });
 });
+
+/** The checklist has 102 items; those of other parts of the server are listed with them. */
+function isItem(item: string): boolean {
+  return item in checklist || (/^\d+$/.test(item) && Number(item) >= 53 && Number(item) <= 102);
+}
 
 /** Items in titles of tests, `security-18` or `security-18, 19`, with the first file that names each. */
 function findTestedItems(): Map<string, string> {
@@ -40,7 +47,7 @@ function findTestedItems(): Map<string, string> {
   return found;
 }
 
-/** Rows `| 46 | what | why |`. */
+/** Rows `| 46 | what | why |`. Only "Not applicable" takes the place of a test; the others say what a test holds instead. */
 function findExceptions(): Map<string, string> {
   const text = readFileSync(join(root, 'docs/reference/security-exceptions.md'), 'utf8');
   return new Map(
