@@ -83,6 +83,5 @@ export const notYet: Readonly<Record<string, string>> = {
   7: 'errors of unverified apps wait for registration',
   50: 'dynamic registration is being built',
   51: 'logos are being built',
-  84: 'authorized apps are being built',
   85: 'the device flow is being built',
 };

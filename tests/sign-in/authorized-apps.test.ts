@@ -17,7 +17,7 @@ describeSignIn('authorized apps', (place) => {
     return records.filter((one) => one.object === object).map(({ action }) => action);
   };
 
-  test('a person sees what they allowed, and takes it back with all its tokens', async () => {
+  test('a person sees what they allowed, and takes it back with all its tokens (security-34, 84)', async () => {
     const app = await openApp(place);
     const tokens = await app.signIn();
     const { apps } = await place.world.call('authorized-apps.list', {});
@@ -39,7 +39,7 @@ describeSignIn('authorized apps', (place) => {
     await expect(again).rejects.toMatchObject({ problem: { status: 404 } });
   });
 
-  test('the account page lists them, with a button for each', async () => {
+  test('the account page lists them, with a button for each (security-84)', async () => {
     const app = await openApp(place);
     const tokens = await app.signIn();
     const { visitor } = place.world.admin;
@@ -84,7 +84,7 @@ describeSignIn('authorized apps', (place) => {
     expect(answer.status).toBe(403);
   });
 
-  test('a team ends all tokens of its app at once', async () => {
+  test('a team ends all tokens of its app at once (security-34)', async () => {
     const app = await openApp(place);
     const [one, two] = [await app.signIn(), await app.signIn()];
     const own = (await app.token({ grant_type: 'client_credentials' })).json() as { access_token: string };

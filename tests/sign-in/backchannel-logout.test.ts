@@ -182,7 +182,7 @@ describeSignIn('back-channel logout', (place) => {
   });
 
   test(
-    'what fails is tried again later and later, and then given up, for the team to see',
+    'what fails is tried again later and later, and then given up, for the team to see (security-40)',
     async () => {
       receiver.answerWith({ status: 503 });
       const visitor = createVisitor();
@@ -227,7 +227,7 @@ describeSignIn('back-channel logout', (place) => {
   });
 
   test(
-    'redirects are not followed, and an app that never answers is not waited for',
+    'redirects are not followed, and an app that never answers is not waited for (security-40)',
     async () => {
       const elsewhere = await startLogoutReceiver();
       receiver.answerWith({ status: 307, headers: { location: elsewhere.url } });

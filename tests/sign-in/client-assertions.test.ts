@@ -154,7 +154,7 @@ describeSignIn('a client assertion', (place) => {
     }
   });
 
-  test('is signed with the one algorithm that is registered', async () => {
+  test('is signed with the one algorithm that is registered (security-42)', async () => {
     const keys = [
       await createKey('ES256'),
       await createKey('PS256'),

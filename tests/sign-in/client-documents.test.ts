@@ -100,7 +100,7 @@ describe.each(databaseKinds)('client-id metadata documents, on %s', (kind) => {
     expect(refreshed.status, refreshed.text).toBe(200);
   });
 
-  test('the consent page shows the host of the document, never its name, and asks each time', async () => {
+  test('the consent page shows the host of the document, never its name, and asks each time (security-80, 81)', async () => {
     const client = describeClient('/two.json', { logo_uri: 'https://evil.example/logo.png' });
     const { visitor } = world.admin;
     for (let round = 0; round < 2; round++) {

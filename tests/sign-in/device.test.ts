@@ -110,7 +110,7 @@ describeSignIn('the device flow', (place) => {
     expect((await enter(visitor, begun.user_code)).status).toBe(422);
   });
 
-  test('a code lasts ten minutes, approved or not', async () => {
+  test('a code lasts ten minutes, approved or not (security-85)', async () => {
     const visitor = createVisitor();
     const begun = await device().begin();
     const approved = await device().begin();
@@ -202,7 +202,7 @@ describeSignIn('the device flow', (place) => {
     expect(answer.location().searchParams.get('error')).toBe('consent_required');
   });
 
-  test('it is off unless the app has it on, and a code belongs to one app', async () => {
+  test('it is off unless the app has it on, and a code belongs to one app (security-85)', async () => {
     const { world, tessera } = place;
     const other = createDevice(tessera.urls.api, world.app);
     expect(errorOf(await other.authorize())).toBe('unauthorized_client');

@@ -64,7 +64,7 @@ describeSignIn('DPoP', (place) => {
   const proveToken = (accessToken: string, changes: Changes = {}, method = 'GET') =>
     createProof(changes.key ?? key, { url: userinfoUrl(), method, accessToken }, changes);
 
-  test('binds tokens to the key that asked for them, and says so everywhere', async () => {
+  test('binds tokens to the key that asked for them, and says so everywhere (security-28)', async () => {
     const answer = await ask(codeFields(await issueCode()), await prove());
     const tokens = answer.json() as TokenAnswer;
     expect([answer.status, tokens.token_type]).toEqual([200, 'DPoP']);
@@ -153,7 +153,7 @@ describeSignIn('DPoP', (place) => {
     expect(new Set(losers.map(errorOf))).toEqual(new Set(['invalid_dpop_proof']));
   });
 
-  test('gives a code to the key that it was asked for with (RFC 9449, 10)', async () => {
+  test('gives a code to the key that it was asked for with (RFC 9449, 10; security-28)', async () => {
     const fields = codeFields(await issueCode({ dpop_jkt: jkt }));
     expect(errorOf(await ask(fields))).toBe('invalid_grant');
     expect(errorOf(await ask(fields, await prove({ key: await createKey() })))).toBe('invalid_grant');
@@ -164,7 +164,7 @@ describeSignIn('DPoP', (place) => {
     expect(answer.searchParams.get('error')).toBe('invalid_request');
   });
 
-  test('is asked for at every token request of an app whose tokens are bound', async () => {
+  test('is asked for at every token request of an app whose tokens are bound (security-28)', async () => {
     const at = { teamId: place.world.team.id, issuer: place.tessera.urls.origin };
     const strict = await createKeyClient(place.world.call, at, { dpopBoundAccessTokens: true });
     const refused = await sendForm(tokenUrl(), {
