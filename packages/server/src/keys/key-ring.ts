@@ -25,7 +25,7 @@ export function createKeyRing(needs: { store: KeyStore; sealing: Sealing; clock:
   async function load(): Promise<void> {
     triedAt = clock.now();
     const rows = await store.listInUse();
-    const opened = await Promise.all(rows.map((row) => held.get(row.kid) ?? openKeyRow(sealing, row)));
+    const opened = await Promise.all(rows.map(async (row) => held.get(row.kid) ?? openKeyRow(sealing, row)));
     held = new Map(opened.map((key) => [key.kid, key]));
   }
 
