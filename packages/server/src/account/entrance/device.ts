@@ -158,7 +158,7 @@ function confirmBody(desk: Desk, requestId: string, view: DeviceView, browser: L
       ])}
     </div>
     ${permissionList(view.scopes)} ${resourceList(view.resources)}
-    ${notice('warning', words.device.careTitle, words.device.notYours)} ${decisionButtons()}
+    ${notice('warning', words.device.notYoursTitle, words.device.notYours)} ${decisionButtons()}
     <p class="in-use">
       <span>${words.consent.inUse} <strong>${browser.user.email}</strong></span>
     </p>
