@@ -28,6 +28,8 @@ export async function startServer(
     env: { PATH: process.env['PATH'], NODE_ENV: 'production', ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  // A figure that fails leaves nothing running.
+  process.once('exit', () => child.kill('SIGTERM'));
   let complaints = '';
   child.stderr.on('data', (chunk: Buffer) => {
     complaints = (complaints + chunk.toString()).slice(-4_000);
