@@ -9,7 +9,8 @@ export function parseReturnPath(given: string | undefined): string | undefined {
   const base = 'http://origin.invalid';
   try {
     const url = new URL(given, base);
-    return url.origin === base ? url.pathname + url.search : undefined;
+    // Without its dot segments, `/.//evil.example` begins with two slashes: the name of another host.
+    return url.origin === base && !url.pathname.startsWith('//') ? url.pathname + url.search : undefined;
   } catch {
     return undefined;
   }
