@@ -280,4 +280,16 @@ describe('redirect URIs in a request', () => {
     expect(difference('https://evil.example/x')).toBeUndefined();
     expect(difference('not a url')).toBeUndefined();
   });
+
+  test('of any length are compared at once: a stranger chooses what is presented', () => {
+    const registered = Array.from(
+      { length: 50 },
+      (_, index) => `https://${'a'.repeat(1_900)}${index}.example/cb`,
+    );
+    const began = performance.now();
+    for (const length of [1_900, 60_000]) {
+      expect(diagnoseRedirectUri(registered, `https://${'b'.repeat(length)}.example/cb`)).toBeUndefined();
+    }
+    expect(performance.now() - began).toBeLessThan(2_000);
+  });
 });

@@ -164,7 +164,7 @@ function differencesOf(
   if (expected.protocol !== received.protocol) found.push('scheme');
   if (expected.hostname !== received.hostname) {
     found.push('host');
-    if (distance(expected.hostname, received.hostname) > 2) found.push('host');
+    if (isFar(expected.hostname, received.hostname)) found.push('host');
   }
   // http → https also changes the default port: that is one difference, not two.
   if (expected.port !== received.port) found.push('port');
@@ -176,6 +176,15 @@ function differencesOf(
   if (received.hash !== '') found.push('fragment');
   if (found.length === 0) found.push('trailing slash');
   return found;
+}
+
+// RFC 1035, 2.3.4. A URL may hold a longer one, which is no host's name, and none that a table should be made for.
+const longestHost = 253;
+
+/** Whether two hosts differ by more than a typing error. The lengths come first: most pairs need no table. */
+function isFar(expected: string, received: string): boolean {
+  if (Math.abs(expected.length - received.length) > 2 || received.length > longestHost) return true;
+  return distance(expected, received) > 2;
 }
 
 /** Edit distance (Levenshtein): hosts are short, the plain table is enough. */
