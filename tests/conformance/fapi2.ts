@@ -259,6 +259,8 @@ async function register(
       idTokenSignedResponseAlg: 'PS256',
       requirePushedAuthorizationRequests: true,
       dpopBoundAccessTokens: true,
+      // FAPI 2.0, 5.3.2.1: refresh tokens that are bound to a key do not rotate.
+      rotateRefreshTokens: false,
       securityProfile: 'fapi2',
       signInAccess: 'anyone',
     },

@@ -242,6 +242,6 @@ export const plans = {
       [fapi2('australia-connectid-test-claims-parameter-idtoken-identity-claims')]:
         'of the ConnectID profile: its own identity claims',
     },
-    notYet: { [fapi2('refresh-token')]: 'an app cannot switch rotation off yet, as the profile asks' },
+    notYet: {},
   },
 } satisfies Record<string, Plan>;

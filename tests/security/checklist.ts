@@ -77,11 +77,3 @@ export const checklist: Readonly<Record<string, string>> = {
   '101d': 'nothing in the database can be presented',
   '101e': 'no secret is ever logged',
 };
-
-/** Items whose feature is being built: printed at each run, and gone from here once a test names them. */
-export const notYet: Readonly<Record<string, string>> = {
-  7: 'errors of unverified apps wait for registration',
-  50: 'dynamic registration is being built',
-  51: 'logos are being built',
-  85: 'the device flow is being built',
-};
