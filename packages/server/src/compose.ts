@@ -273,6 +273,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     registrations,
     registration: config.registration,
     clientIdDocuments,
+    openIntrospection: config.openIntrospection,
     attempts,
     pages,
     findUser: users.find,

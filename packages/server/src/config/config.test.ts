@@ -95,7 +95,12 @@ describe('the configuration', () => {
   });
 
   it('lets nobody register and reads no document unless told to', () => {
-    expect(valid({}).config).toMatchObject({ registration: undefined, clientIdDocuments: false });
+    expect(valid({}).config).toMatchObject({
+      registration: undefined,
+      clientIdDocuments: false,
+      openIntrospection: false,
+    });
+    expect(valid({ TESSERA_OPEN_INTROSPECTION: 'on' }).config.openIntrospection).toBe(true);
     const token = 'i'.repeat(40);
     const open = valid({
       TESSERA_DYNAMIC_REGISTRATION: 'on',

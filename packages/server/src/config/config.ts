@@ -38,6 +38,8 @@ export type Config = {
   registration: { initialAccessToken: string | undefined; most: number; days: number } | undefined;
   /** Whether an https URL can be a client id, whose metadata document is then read. */
   clientIdDocuments: boolean;
+  /** Whether introspection answers whoever presents an access token alone. */
+  openIntrospection: boolean;
   smtpUrl: string | undefined;
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 };
@@ -175,6 +177,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     roles,
     registration: parseRegistration(read, problems),
     clientIdDocuments: read('TESSERA_CLIENT_ID_DOCUMENTS', parseSwitch, false),
+    openIntrospection: read('TESSERA_OPEN_INTROSPECTION', parseSwitch, false),
     smtpUrl: read('TESSERA_SMTP_URL', parseSmtpUrl, undefined),
     logLevel: read(
       'TESSERA_LOG_LEVEL',

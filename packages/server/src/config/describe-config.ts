@@ -29,6 +29,7 @@ export function describeConfig(config: Config): string {
     ['TESSERA_DYNAMIC_REGISTRATION', config.registration === undefined ? 'off' : 'on'],
     ...registrationLines(config.registration),
     ['TESSERA_CLIENT_ID_DOCUMENTS', config.clientIdDocuments ? 'on' : 'off'],
+    ['TESSERA_OPEN_INTROSPECTION', config.openIntrospection ? 'on' : 'off'],
     ['TESSERA_SMTP_URL', config.smtpUrl === undefined ? '(none)' : redactUrl(config.smtpUrl)],
     ['TESSERA_LOG_LEVEL', config.logLevel],
   ];

@@ -23,6 +23,7 @@ export const configNames = {
   TESSERA_REGISTRATION_QUOTA: 'how many clients that registered themselves there may be at a time',
   TESSERA_REGISTRATION_DAYS: 'after how many days a registration ends that its client does not renew',
   TESSERA_CLIENT_ID_DOCUMENTS: 'on takes https URLs as client ids and reads the metadata document there',
+  TESSERA_OPEN_INTROSPECTION: 'on answers introspection to whoever presents an access token alone',
   TESSERA_SMTP_URL: 'smtp:// or smtps:// URL of the mail server',
   TESSERA_LOG_LEVEL: 'debug, info, warn, error or silent',
 } as const;

@@ -73,6 +73,8 @@ export type OAuthNeeds = {
   registration: RegistrationTerms | undefined;
   /** Whether addresses of metadata documents are client ids. */
   clientIdDocuments: boolean;
+  /** Whether introspection answers whoever presents an access token alone. */
+  openIntrospection: boolean;
   attempts: SignInAttempts;
   pages: Pick<Pages, 'page' | 'errorPage' | 'webMessagePage'>;
   findUser: FindUser;

@@ -1,9 +1,11 @@
 import { clientAssertionAlgorithms, formatScope, tokenEndpointAuthMethods } from '@tessera/protocol';
-import { isPublicApp } from '#apps';
+import { isPublicApp, type App, type Apps } from '#apps';
 import type { AuthenticateClient } from '#clients';
+import type { Database } from '#database';
 import { oauthError } from '#errors';
 import type { Door, DoorContext } from '#http';
-import type { Tokens } from '#tokens';
+import { networkOf, type Limits } from '#limits';
+import type { AccessToken, Tokens } from '#tokens';
 import type { Endpoint } from '../endpoint.ts';
 import { readEndpointForm } from '../token/token.ts';
 
@@ -12,13 +14,37 @@ export type IntrospectionNeeds = {
   issuer: string;
   authenticate: AuthenticateClient;
   tokens: Pick<Tokens, 'findAccessToken' | 'findRefreshToken'>;
+  apps: Pick<Apps, 'find'>;
+  database: Pick<Database, 'tryWrite'>;
+  limits: Pick<Limits, 'count' | 'deleteEnded'>;
+  /** Whether whoever presents an access token alone is answered. */
+  openIntrospection: boolean;
 };
 
-/** RFC 7662: whether a token is in force, for the client that it was issued to. Anything else is one answer. */
-export function createIntrospection({ api, issuer, authenticate, tokens }: IntrospectionNeeds): Endpoint {
-  async function introspect(token: string, clientId: string): Promise<Record<string, unknown>> {
+const windowMilliseconds = 60_000;
+/** Questions a minute that a network may ask without saying who it is. */
+const mostOfNetwork = 120;
+
+/**
+ * RFC 7662: whether a token is in force, for the client that it was issued to, and for the resource server that it is
+ * for. Anything else is one answer.
+ */
+export function createIntrospection(needs: IntrospectionNeeds): Endpoint {
+  const { api, issuer, authenticate, tokens, apps, limits } = needs;
+
+  /** An app of the same team that is one of the servers which the token is for. */
+  async function isResourceServer(asking: App, access: AccessToken): Promise<boolean> {
+    if (!asking.protectedResources.some((resource) => access.resources.includes(resource))) return false;
+    return (await apps.find(access.clientId))?.teamId === asking.teamId;
+  }
+
+  /** Undefined for `asking`: somebody who has the token, and said no more. */
+  async function introspect(token: string, asking: App | undefined): Promise<Record<string, unknown>> {
     const access = await tokens.findAccessToken(token);
-    if (access !== undefined && access.clientId === clientId) {
+    if (
+      access !== undefined &&
+      (asking === undefined || access.clientId === asking.id || (await isResourceServer(asking, access)))
+    ) {
       return {
         active: true,
         client_id: access.clientId,
@@ -34,6 +60,9 @@ export function createIntrospection({ api, issuer, authenticate, tokens }: Intro
         aud: access.resources.length === 0 ? api : access.resources,
       };
     }
+    // A refresh token is its client's own: it is presented to nobody else.
+    if (asking === undefined) return { active: false };
+    const clientId = asking.id;
     const refresh = await tokens.findRefreshToken(token);
     if (refresh?.state === 'live' && refresh.ended === undefined && refresh.family.clientId === clientId) {
       return {
@@ -54,31 +83,62 @@ export function createIntrospection({ api, issuer, authenticate, tokens }: Intro
     return { active: false };
   }
 
-  async function answer(context: DoorContext): Promise<Response> {
-    const form = await readEndpointForm(context);
-    const client = await authenticate({
-      authorization: context.req.header('authorization'),
-      form,
-      clientAddress: context.get('clientAddress'),
-    });
+  /** Who asks; undefined when the request holds nothing but the token, and that is enough here. */
+  async function readAsking(
+    context: DoorContext,
+    form: ReadonlyMap<string, string>,
+  ): Promise<App | undefined> {
+    const authorization = context.req.header('authorization');
+    const clientAddress = context.get('clientAddress');
+    const isAnonymous =
+      authorization === undefined && !form.has('client_id') && !form.has('client_assertion');
+    if (isAnonymous && needs.openIntrospection) {
+      await countQuestion(clientAddress);
+      return undefined;
+    }
+    const client = await authenticate({ authorization, form, clientAddress });
     // A public client's id is known to all: it authenticates nobody (RFC 7662, 2.1).
     if (
       isPublicApp(client) &&
       !form.has('client_secret') &&
       !form.has('client_assertion') &&
-      context.req.header('authorization') === undefined
+      authorization === undefined
     ) {
       throw oauthError('invalid_client', 'Introspection needs a client that authenticates itself');
     }
+    return client;
+  }
+
+  async function countQuestion(clientAddress: string): Promise<void> {
+    const counted = await needs.database.tryWrite([
+      limits.count('introspection', networkOf(clientAddress), mostOfNetwork, windowMilliseconds),
+      limits.deleteEnded(),
+    ]);
+    if (counted.committed) return;
+    throw oauthError(
+      'temporarily_unavailable',
+      'Too many questions without a client came from this network',
+      {
+        status: 429,
+        headers: { 'retry-after': String(windowMilliseconds / 1000) },
+      },
+    );
+  }
+
+  async function answer(context: DoorContext): Promise<Response> {
+    const form = await readEndpointForm(context);
+    const asking = await readAsking(context, form);
     const token = form.get('token');
     if (token === undefined) throw oauthError('invalid_request', "Parameter 'token'. Required");
-    return context.json(await introspect(token, client.id), 200, { 'cache-control': 'no-store' });
+    return context.json(await introspect(token, asking), 200, { 'cache-control': 'no-store' });
   }
 
   return {
     metadata: {
       introspection_endpoint: `${api}/login/oauth/token/introspect`,
-      introspection_endpoint_auth_methods_supported: tokenEndpointAuthMethods.filter((one) => one !== 'none'),
+      introspection_endpoint_auth_methods_supported: tokenEndpointAuthMethods.filter(
+        (one) => one !== 'none' || needs.openIntrospection,
+      ),
       introspection_endpoint_auth_signing_alg_values_supported: clientAssertionAlgorithms,
     },
     mount(door: Door) {
