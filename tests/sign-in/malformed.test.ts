@@ -48,11 +48,12 @@ describeSignIn('malformed input', (place) => {
     }
   });
 
-  test.each(['token', 'token/revoke', 'token/introspect', 'userinfo'])(
+  test.each(['token', 'token/revoke', 'token/introspect', 'userinfo', 'device-authorization'])(
     'at the endpoint %s is refused',
     async (path) => {
       const url = `${place.tessera.urls.api}/login/oauth/${path}`;
-      const grant = fc.constantFrom('authorization_code', 'refresh_token', 'password', '\0');
+      const device = 'urn:ietf:params:oauth:grant-type:device_code';
+      const grant = fc.constantFrom('authorization_code', 'refresh_token', device, 'password', '\0');
       await fc.assert(
         fc.asyncProperty(parameters, grant, fc.boolean(), async (fields, grantType, isAuthenticated) => {
           const body = encode({ grant_type: grantType, ...fields });
@@ -66,6 +67,51 @@ describeSignIn('malformed input', (place) => {
       );
     },
   );
+
+  test('at the logout is a page', async () => {
+    const { origin } = place.tessera.urls;
+    const logout = fc.constantFrom(
+      'id_token_hint',
+      'client_id',
+      'post_logout_redirect_uri',
+      'state',
+      'request',
+    );
+    const fields = fc.dictionary(logout, anyText, { maxKeys: 4 });
+    const paths = ['', '/continue', '/confirm'];
+    await fc.assert(
+      fc.asyncProperty(fields, fc.constantFrom(...paths), fc.boolean(), async (sent, path, isPost) => {
+        const url = `${origin}/oauth/logout${path}`;
+        const query = encode(sent);
+        if (query.length > 8_000) return;
+        const answer = isPost ? await post(url, query) : await send(`${url}?${query}`);
+        expect(answer.status).toBeLessThan(500);
+        // Never anywhere but to our own pages: no app has registered what was made up here.
+        if (answer.status === 303) expect(answer.location().origin).toBe(new URL(origin).origin);
+      }),
+      runs,
+    );
+  });
+
+  test('at the pages of devices is a page', async () => {
+    const { origin } = place.tessera.urls;
+    const cookie = place.world.admin.visitor.cookies.header(new URL(origin)) ?? '';
+    await fc.assert(
+      fc.asyncProperty(anyText, fc.constantFrom('user_code', 'request'), async (text, name) => {
+        const query = encode({ [name]: text });
+        if (query.length > 8_000) return;
+        for (const path of ['/oauth/device', '/oauth/device/confirm']) {
+          for (const answer of [
+            await send(`${origin}${path}?${query}`, { headers: { cookie } }),
+            await post(`${origin}${path}`, query, { cookie, origin: new URL(origin).origin }),
+          ]) {
+            expect(answer.status).toBeLessThan(500);
+          }
+        }
+      }),
+      runs,
+    );
+  });
 
   test('in headers and bodies is refused', async () => {
     const url = `${place.tessera.urls.api}/login/oauth/token`;
