@@ -10,16 +10,21 @@ import {
   createApps,
   isVerifiedApp,
 } from '#apps';
-import { attemptMigrations, createAttemptRest, createAttempts } from '#attempts';
+import { attemptMigrations, createAttemptPurge, createAttemptRest, createAttempts } from '#attempts';
 import { auditMigrations, createAudit } from '#audit';
 import { clientMigrations, createClients } from '#clients';
 import type { Clock } from '#clock';
-import { codeMigrations, createCodes } from '#codes';
+import { codeMigrations, createCodePurge, createCodes } from '#codes';
 import type { Config } from '#config';
 import { createConnectDoor } from '#connect';
 import { connectorMigrations, createConnectorRest, createConnectors } from '#connectors';
 import { consentMigrations, createAuthorizedAppRest, createAuthorizedApps, createConsents } from '#consents';
-import { createCredentials, createSetupLinks, credentialMigrations } from '#credentials';
+import {
+  createCredentials,
+  createPasswordTryPurge,
+  createSetupLinks,
+  credentialMigrations,
+} from '#credentials';
 import { migrate, openDatabase, type Database, type DatabaseAddress } from '#database';
 import { createDeploymentRest, createDeployments, deploymentMigrations } from '#deployments';
 import { createDpop, dpopMigrations } from '#dpop';
@@ -34,7 +39,7 @@ import {
   type Listener,
 } from '#http';
 import { createOidcDoor, createPassportDoor } from '#issuers';
-import { createJobs, jobMigrations } from '#jobs';
+import { createJobs, createPurging, jobMigrations } from '#jobs';
 import { createKeys, keyMigrations } from '#keys';
 import { createLimits, limitMigrations } from '#limits';
 import type { Logger } from '#logger';
@@ -48,6 +53,7 @@ import { createRemoteKeys } from '#remote-keys';
 import {
   createDeviceRequests,
   createPushedRequests,
+  createRequestPurge,
   createRequests,
   deviceRequestMigrations,
   requestMigrations,
@@ -60,11 +66,17 @@ import {
   createUserRest,
 } from '#rest';
 import { createSealing } from '#sealing';
-import { createSessions, sessionMigrations } from '#sessions';
+import { createSessionPurge, createSessions, sessionMigrations } from '#sessions';
 import { createTeamRest, createTeams, teamJoin, teamMigrations } from '#teams';
-import { createSessionTokens, createPersonTokens, createTokens, tokenMigrations } from '#tokens';
+import {
+  createPersonTokens,
+  createSessionTokens,
+  createTokenPurges,
+  createTokens,
+  tokenMigrations,
+} from '#tokens';
 import { createUsers, userMigrations } from '#users';
-import { createVisitorRest, createVisitors, visitorMigrations } from '#visitors';
+import { createVisitorRest, createVisitors, createVisitorSessionPurge, visitorMigrations } from '#visitors';
 import { createWorkloadRest, createWorkloads } from '#workloads';
 
 export type TesseraNeeds = {
@@ -374,6 +386,19 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     logger,
   ).find(new URL(operationsUrl).host);
 
+  const purges = {
+    codes: createCodePurge({ database }),
+    requests: createRequestPurge({ database }),
+    ...createTokenPurges({ database }),
+    sessions: createSessionPurge({ database }),
+    visitorSessions: createVisitorSessionPurge({ database }),
+    attempts: createAttemptPurge({ database }),
+    limits: () => [limits.deleteEnded()],
+    passwordTries: createPasswordTryPurge({ database }),
+    registrations: registrations.deleteExpired,
+  };
+  jobs.register('purge', createPurging({ database, logger, purges }));
+
   const listeners: Listener[] = [];
   const gateway = createGateway({
     database,
@@ -411,7 +436,10 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
         await listen({ ...listening, ...config.operationsListen, findApplication: () => operations }),
       );
       // What waits for a moment to be done: by the processes that also know whose it is.
-      if (config.roles.includes('identity')) jobs.start();
+      if (config.roles.includes('identity')) {
+        await database.write([jobs.enqueueOnce('purge')]);
+        jobs.start();
+      }
       if (await users.hasAny()) return { origin: urls.origin, setupLink: undefined };
       const { url, statement } = setupLinks.administrator();
       await database.write([statement]);

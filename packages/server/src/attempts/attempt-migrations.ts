@@ -36,4 +36,14 @@ export const attemptMigrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0261-sign-in-attempts-by-age',
+    async up(schema) {
+      await schema.schema
+        .createIndex('signInAttemptsByAge')
+        .on('signInAttempts')
+        .column('createdAt')
+        .execute();
+    },
+  },
 ];

@@ -13,3 +13,4 @@ export {
   passportStartPurpose,
 } from './passport-way.ts';
 export type { PassportHandOff, PassportStart, Principal } from './passport-way.ts';
+export { createAttemptPurge } from './attempt-purge-store.ts';

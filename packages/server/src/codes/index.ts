@@ -3,3 +3,4 @@
 export { codeMigrations } from './code-migrations.ts';
 export { createCodes } from './code-store.ts';
 export type { Codes, FoundCode, IssuedCode } from './code-store.ts';
+export { createCodePurge } from './code-purge-store.ts';

@@ -10,3 +10,4 @@ export {
   type SetupPurpose,
   type TeamInvitation,
 } from './setup-links.ts';
+export { createPasswordTryPurge } from './password-try-purge-store.ts';

@@ -5,3 +5,5 @@ export { jobMigrations } from './job-migrations.ts';
 export type { Job, Verdict, Work } from './job.ts';
 export { createJobs } from './jobs.ts';
 export type { Jobs } from './jobs.ts';
+export { createPurging } from './purging.ts';
+export type { Purge } from './purging.ts';

@@ -31,6 +31,19 @@ export function createJobStore(database: Database) {
       createdAt: now,
     }),
   );
+  const insertOnce = database.statement<{ kind: string }>()((value) =>
+    query
+      .insertInto('jobs')
+      .values({
+        id: value('kind'),
+        kind: value('kind'),
+        payload: '{}',
+        attempts: 0,
+        dueAt: now,
+        createdAt: now,
+      })
+      .onConflict((conflict) => conflict.column('id').doNothing()),
+  );
   const listDue = database.statement<{ limit: number }>()((value) =>
     query
       .selectFrom('jobs')
@@ -67,6 +80,7 @@ export function createJobStore(database: Database) {
   return {
     insert: (kind: string, payload: unknown, delay: number): Bound<unknown> =>
       insert({ id: createId('job'), kind, payload: JSON.stringify(payload), delay }),
+    insertOnce: (kind: string): Bound<unknown> => insertOnce({ kind }),
     async listDue(limit: number): Promise<Job[]> {
       return (await database.list(listDue({ limit }))).map(({ id, kind, payload, attempts }) => ({
         id,

@@ -10,6 +10,8 @@ const mostAtOnce = 8;
 export type Jobs = {
   /** Puts a job there, due in so many milliseconds: for the unit of whatever makes it necessary. */
   enqueue(kind: string, payload: unknown, delayMilliseconds?: number): Bound<unknown>;
+  /** Puts the one job of this kind there, unless it is: for work that is done again and again. */
+  enqueueOnce(kind: string): Bound<unknown>;
   /** Says how jobs of this kind are done; before `start`. */
   register(kind: string, work: Work): void;
   /** Begins to do what is due. */
@@ -105,6 +107,7 @@ export function createJobs({ database, logger }: { database: Database; logger: L
 
   return {
     enqueue: (kind, payload, delayMilliseconds = 0) => store.insert(kind, payload, delayMilliseconds),
+    enqueueOnce: store.insertOnce,
     register: (kind, work) => void works.set(kind, work),
     start() {
       state = 'running';

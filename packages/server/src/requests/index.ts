@@ -21,3 +21,4 @@ export type { AuthorizationParameters, AuthorizationRequest } from './request.ts
 export { requestMigrations } from './request-migrations.ts';
 export { createRequests } from './request-store.ts';
 export type { Requests } from './request-store.ts';
+export { createRequestPurge } from './request-purge-store.ts';

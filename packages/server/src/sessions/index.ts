@@ -3,3 +3,4 @@
 export { isFresh, type Session } from './session.ts';
 export { sessionMigrations } from './session-migrations.ts';
 export { createSessions, type NewSession, type OpenedSession, type Sessions } from './sessions.ts';
+export { createSessionPurge } from './session-purge-store.ts';

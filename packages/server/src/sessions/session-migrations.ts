@@ -22,4 +22,10 @@ export const sessionMigrations: readonly Migration[] = [
       await schema.schema.createIndex('sessionsByUserId').on('sessions').column('userId').execute();
     },
   },
+  {
+    name: '0111-sessions-by-expiry',
+    async up(schema) {
+      await schema.schema.createIndex('sessionsByExpiry').on('sessions').column('expiresAt').execute();
+    },
+  },
 ];

@@ -10,3 +10,4 @@ export { tokenMigrations } from './token-migrations.ts';
 export type { AccessToken, RefreshToken, RequestedClaims, TokenFamily, TokenReach } from './token.ts';
 export { createTokens } from './tokens.ts';
 export type { IssueContext, IssuedTokens, TokenContext, Tokens, TokensNeeds } from './tokens.ts';
+export { createTokenPurges } from './token-purge-store.ts';

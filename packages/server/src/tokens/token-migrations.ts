@@ -57,4 +57,26 @@ export const tokenMigrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0311-tokens-by-age',
+    async up(schema) {
+      await schema.schema
+        .createIndex('accessTokensByExpiry')
+        .on('accessTokens')
+        .column('expiresAt')
+        .execute();
+      await schema.schema.createIndex('refreshTokensByAge').on('refreshTokens').column('createdAt').execute();
+      await schema.schema
+        .createIndex('tokenFamiliesByExpiry')
+        .on('tokenFamilies')
+        .column('expiresAt')
+        .execute();
+      await schema.schema
+        .createIndex('tokenFamiliesByEnd')
+        .on('tokenFamilies')
+        .column('revokedAt')
+        .where('revokedAt', 'is not', null)
+        .execute();
+    },
+  },
 ];

@@ -11,3 +11,4 @@ export type {
   VisitorSession,
   VisitorSessionFilter,
 } from './visitor-session.ts';
+export { createVisitorSessionPurge } from './visitor-session-purge-store.ts';
