@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { createLocalJWKSet, jwtVerify, type JSONWebKeySet, type JWTPayload } from 'jose';
 import { expect } from 'vitest';
 import type { CallInput } from '../../packages/contract/src/index.ts';
+import type { Logger } from '../../packages/server/src/logger/index.ts';
 import { logIn } from '../harness/front-door.ts';
 import { findPostedForm, textOf } from '../harness/html.ts';
 import { send, sendForm, type Answer } from '../harness/send.ts';
@@ -49,6 +50,7 @@ export type SuiteOptions = {
   responseMode?: 'query' | 'form_post';
   /** Further variables of the instance. */
   variables?: Readonly<Record<string, string>>;
+  logger?: Logger;
 };
 
 export type Suite = Awaited<ReturnType<typeof startSuite>>;
@@ -56,9 +58,9 @@ export type Suite = Awaited<ReturnType<typeof startSuite>>;
 /** What the Foundation's suite brings: clients without PKCE, a person, browsers; here with one instance of ours. */
 export async function startSuite(
   kind: DatabaseKind,
-  { responseMode = 'query', variables }: SuiteOptions = {},
+  { responseMode = 'query', ...options }: SuiteOptions = {},
 ) {
-  const tessera = await startTessera(kind, variables === undefined ? {} : { variables });
+  const tessera = await startTessera(kind, options);
   const world = await createSignInWorld(tessera.urls, tessera.setUpLink);
   const metadata = (await send(`${tessera.urls.origin}/.well-known/openid-configuration`)).json() as Metadata;
   const first = await createClient(world, { name: 'First' });

@@ -1,17 +1,22 @@
-import { readFileSync, existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { Writable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createDynamicClients } from '../conformance/dynamic-clients.ts';
+import { createFapi } from '../conformance/fapi2.ts';
+import { startSuite, type Suite } from '../conformance/suite.ts';
 import { createLogger } from '../../packages/server/src/logger/index.ts';
+import { createDevice, createDeviceApp, type DeviceAuthorization } from '../harness/device.ts';
 import { send, sendForm } from '../harness/send.ts';
-import { createSignInWorld, type SignInWorld } from '../harness/sign-in-world.ts';
-import { startTessera, type RunningTessera } from '../harness/start-tessera.ts';
 import { addressOf } from '../harness/test-databases.ts';
 
-describe('the secrets of a sign-in', () => {
-  let tessera: RunningTessera | undefined;
+type Secrets = Record<string, string>;
+
+describe('the secrets of all ways to sign in', () => {
+  let suite: Suite;
   let log = '';
   /** Each by a name, so that a failure says which one without showing it. */
-  const secrets: Record<string, string> = {};
+  let made: Secrets;
+  let told: Secrets;
 
   beforeAll(async () => {
     const stream = new Writable({
@@ -20,72 +25,117 @@ describe('the secrets of a sign-in', () => {
         done();
       },
     });
-    tessera = await startTessera('sqlite', { logger: createLogger('debug', stream) });
-    const world = await createSignInWorld(tessera.urls, tessera.setUpLink);
-    Object.assign(secrets, await makeSecrets(tessera, world));
+    suite = await startSuite('sqlite', {
+      logger: createLogger('debug', stream),
+      variables: { TESSERA_DYNAMIC_REGISTRATION: 'on' },
+    });
+    ({ made, told } = await makeSecrets(suite));
+    await misplace(suite, { ...made, ...told });
   }, 120_000);
-  afterAll(() => tessera?.close());
+  afterAll(() => suite?.close());
 
-  test('are made of enough randomness to be guessed by nobody (security-6, 41, 69)', () => {
-    const { password: _, ...made } = secrets;
+  test('are made of enough randomness to be guessed by nobody (security-6, 17, 41, 69)', () => {
     for (const [name, secret] of Object.entries(made)) {
       expect(secret.length, name).toBeGreaterThanOrEqual(43);
+      expect(secret, name).toMatch(/^[\w.:-]+$/);
     }
+    expect(new Set(Object.values(made)).size).toBe(Object.keys(made).length);
   });
 
   test('are nowhere in the database: a copy of it has nothing to present (security-101d)', () => {
-    if (tessera === undefined) throw new Error('the instance is not started');
-    const address = addressOf(tessera.database);
+    const address = addressOf(suite.tessera.database);
     if (address.dialect !== 'sqlite') throw new Error('this reads the file of SQLite');
     const files = [address.path, `${address.path}-wal`].filter((file) => existsSync(file));
     const bytes = Buffer.concat(files.map((file) => readFileSync(file)));
     // The search works: what is no secret is found.
     expect(bytes.includes('ada@acme.example')).toBe(true);
-    const found = Object.keys(secrets).filter((name) => bytes.includes(secrets[name] ?? ''));
-    expect(found).toEqual([]);
+    const all = { ...made, ...told };
+    expect(Object.keys(all).filter((name) => bytes.includes(all[name] ?? ''))).toEqual([]);
   });
 
   test('are never logged, at any level, whether they are right or wrong (security-101e)', () => {
     expect(log).toContain('"level"');
-    const found = Object.keys(secrets).filter((name) => log.includes(secrets[name] ?? ''));
-    expect(found).toEqual([]);
+    const all = { ...made, ...told };
+    expect(Object.keys(all).filter((name) => log.includes(all[name] ?? ''))).toEqual([]);
   });
 });
 
-/** Makes and uses one of each, well and badly. */
-async function makeSecrets(
-  { urls, setUpLink }: RunningTessera,
-  world: SignInWorld,
-): Promise<Record<string, string>> {
-  const { admin, app } = world;
+/** One of each, used: those that the server made, and those that people and clients made. */
+async function makeSecrets(suite: Suite): Promise<{ made: Secrets; told: Secrets }> {
+  const { world, first, tessera } = suite;
+  const { admin, call, team } = world;
   const { code, request } = await world.issueCode();
-  const tokens = (await world.redeem(code, request)).json() as Record<string, string>;
-  const second = (await world.refresh(tokens['refresh_token'] ?? '')).json() as Record<string, string>;
+  const tokens = (await world.redeem(code, request)).json() as Secrets;
+  const second = (await world.refresh(tokens['refresh_token'] ?? '')).json() as Secrets;
   const { code: unused, request: pending } = await world.issueCode();
-  const secrets = {
-    password: admin.password,
-    'set-up token': new URL(setUpLink ?? '').searchParams.get('token') ?? '',
-    'client secret': app.clientSecret,
-    'API token': world.apiToken,
-    'used code': code,
-    'unused code': unused,
-    'code verifier': pending.codeVerifier,
-    'access token': tokens['access_token'] ?? '',
-    'refresh token': tokens['refresh_token'] ?? '',
-    'second refresh token': second['refresh_token'] ?? '',
-    'second access token': second['access_token'] ?? '',
-    'ID token': tokens['id_token'] ?? '',
-    ...Object.fromEntries(admin.visitor.cookies.list().map(({ name, value }) => [name, value])),
+
+  const fapi = await createFapi(suite);
+  const pushed = await fapi.push();
+  const bound = await fapi.signIn({ scope: 'openid offline_access', prompt: 'consent' });
+  const proof = await fapi.createProof(fapi.first, 'POST', suite.metadata.token_endpoint);
+
+  const clients = createDynamicClients(suite);
+  const registered = await clients.register({
+    token_endpoint_auth_method: 'client_secret_basic',
+    jwks: undefined,
+  });
+  const asserting = await clients.register();
+
+  const device = createDevice(tessera.urls.api, await createDeviceApp(call, team.id, 'Television'));
+  const begun = (await device.authorize({ scope: 'openid' })).json() as DeviceAuthorization;
+
+  return {
+    made: {
+      'set-up token': new URL(tessera.setUpLink ?? '').searchParams.get('token') ?? '',
+      'client secret': first.clientSecret,
+      'API token': world.apiToken,
+      'used code': code,
+      'unused code': unused,
+      'access token': tokens['access_token'] ?? '',
+      'refresh token': tokens['refresh_token'] ?? '',
+      'second refresh token': second['refresh_token'] ?? '',
+      'second access token': second['access_token'] ?? '',
+      'ID token': tokens['id_token'] ?? '',
+      request_uri: pushed.requestUri,
+      'bound access token': bound.tokens.access_token,
+      'bound refresh token': bound.tokens.refresh_token ?? '',
+      'registration token': String(registered.registered['registration_access_token']),
+      'registered secret': String(registered.registered['client_secret']),
+      'device code': begun.device_code,
+      ...Object.fromEntries(admin.visitor.cookies.list().map(({ name, value }) => [name, value])),
+    },
+    told: {
+      password: admin.password,
+      'code verifier': pending.codeVerifier,
+      'client assertion': await clients.createAssertion(asserting),
+      'DPoP proof': proof,
+      'user code': begun.user_code,
+    },
   };
-  // Each where it does not belong: errors must not tell of them either.
-  const token = `${urls.api}/login/oauth/token`;
-  for (const [name, secret] of Object.entries(secrets)) {
-    await sendForm(token, { grant_type: 'authorization_code', code: secret, client_id: app.clientId });
+}
+
+/** Sends each where it does not belong: errors must not tell of them either. */
+async function misplace({ tessera, first, metadata }: Suite, secrets: Secrets): Promise<void> {
+  const { api, origin } = tessera.urls;
+  const { token_endpoint: token } = metadata;
+  for (const secret of Object.values(secrets)) {
+    await sendForm(token, { grant_type: 'authorization_code', code: secret, client_id: first.clientId });
     await sendForm(token, { grant_type: 'refresh_token', refresh_token: secret, client_secret: secret });
-    await sendForm(token, { grant_type: secret }, { authorization: `Basic ${secret}` });
-    await send(`${urls.api}/v2/user`, { headers: { authorization: `Bearer ${secret}` } });
-    await send(`${urls.origin}/account`, { headers: { cookie: `${name.replaceAll(' ', '-')}=${secret}` } });
-    await send(`${urls.origin}/login`, { headers: { cookie: `tessera_session=${secret}` } });
+    await sendForm(
+      token,
+      { grant_type: secret },
+      { authorization: `Basic ${btoa(`x:${secret}`)}`, dpop: secret },
+    );
+    await sendForm(`${api}/login/oauth/par`, { client_assertion: secret, request_uri: secret });
+    await sendForm(`${api}/login/oauth/token/introspect`, { token: secret, client_id: secret });
+    await send(`${api}/v2/user`, { headers: { authorization: `Bearer ${secret}`, dpop: secret } });
+    await send(`${api}/login/oauth/register/x`, { headers: { authorization: `Bearer ${secret}` } });
+    await send(
+      `${origin}/oauth/authorize?client_id=${first.clientId}&request_uri=${encodeURIComponent(secret)}`,
+    );
+    await send(`${origin}/oauth/logout?id_token_hint=${encodeURIComponent(secret)}`);
+    await send(`${origin}/login`, {
+      headers: { cookie: `tessera_session=${secret}; tessera_browser=${secret}` },
+    });
   }
-  return secrets;
 }
