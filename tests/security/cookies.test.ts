@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findForm } from '../harness/html.ts';
 import { send, type Answer } from '../harness/send.ts';
+import { createSignInWorld, type SignInWorld } from '../harness/sign-in-world.ts';
 import { startTessera, type RunningTessera } from '../harness/start-tessera.ts';
 
 const origin = 'https://id.example.com';
@@ -54,5 +55,41 @@ describe('cookies of an instance behind TLS', () => {
       expect(line).not.toMatch(/domain=/i);
     }
     for (const value of cookies.values()) expect(value).toMatch(/^[\w-]{43}$/);
+  });
+});
+
+describe('cookies that a sibling host tossed', () => {
+  let tessera: RunningTessera;
+  let world: SignInWorld;
+  beforeAll(async () => {
+    tessera = await startTessera('sqlite');
+    world = await createSignInWorld(tessera.urls, tessera.setUpLink);
+  }, 120_000);
+  afterAll(() => tessera?.close());
+
+  test('never count: of two of one name neither does, and no other spelling is ours (security-71)', async () => {
+    const account = new URL(`${tessera.urls.origin}/account`);
+    const { cookies } = world.admin.visitor;
+    const [browser, session] = ['tessera_browser', 'tessera_session'].map(
+      (name) => cookies.list().find((cookie) => cookie.name === name)?.value ?? '',
+    );
+    const isLoggedIn = async (cookie: string): Promise<boolean> =>
+      (await send(account, { headers: { cookie } })).status === 200;
+    expect(await isLoggedIn(`tessera_browser=${browser}; tessera_session=${session}`)).toBe(true);
+    const tossed = 'A'.repeat(43);
+    for (const cookie of [
+      `tessera_session=${tossed}; tessera_session=${session}`,
+      `tessera_session=${session}; tessera_session=${tossed}`,
+      `tessera_session=${session}; tessera_session=${session}`,
+      `\u00a0tessera_session=${session}`,
+      `tessera_session =${session}`,
+      `Tessera_Session=${session}`,
+      `$Version=1; tessera_session="${session}"`,
+      `__Host-tessera_session=${session}`,
+      `tessera_session=${session}%00`,
+    ]) {
+      const header = Buffer.from(cookie, 'latin1').toString('latin1');
+      expect(await isLoggedIn(header), cookie.replaceAll(session ?? '', 'SESSION')).toBe(false);
+    }
   });
 });

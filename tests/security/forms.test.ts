@@ -79,6 +79,14 @@ describe('forms of a running instance', () => {
     });
   });
 
+  test.each(['login', 'consent', 'log-out'])(
+    'the form of %s is answered by a 303, so that it is sent nowhere else (security-8)',
+    async (name) => {
+      const answer = await submit(places[name]!, () => {});
+      expect(answer.status, answer.text).toBe(303);
+    },
+  );
+
   test('a login form counts in the browser alone that it was shown to (security-75)', async () => {
     const attacker = createVisitor();
     const page = await attacker.visit(authorize());
