@@ -36,6 +36,11 @@ export type Route = {
   readonly answer?: ZodType;
 };
 
+/** Keeps each route's own schema types, so that the client's answers are typed. */
+export function listOf<const Routes extends readonly Route[]>(...routes: Routes): Routes {
+  return routes;
+}
+
 /** Every permission that a route may ask for. */
 export function permissionsOf(route: Route): readonly Permission[] {
   const { permission } = route;

@@ -1,23 +1,16 @@
 import { z } from 'zod';
-import * as appActivity from './app-activity.ts';
-import * as apps from './apps.ts';
+import { appRoutes } from './app-routes.ts';
 import * as auditLog from './audit-log.ts';
-import * as authorizedApps from './authorized-apps.ts';
 import * as connectors from './connectors.ts';
 import * as deployments from './deployments.ts';
 import { teamQuery } from './names.ts';
 import * as sessions from './passport-sessions.ts';
 import * as projects from './projects.ts';
-import type { Route } from './route.ts';
+import { listOf, type Route } from './route.ts';
 import * as attempts from './sign-in-attempts.ts';
 import * as teams from './teams.ts';
 import * as tokens from './tokens.ts';
 import * as users from './users.ts';
-
-/** Keeps each route's own schema types, so that the client's answers are typed. */
-function listOf<const Routes extends readonly Route[]>(...routes: Routes): Routes {
-  return routes;
-}
 
 // Scripts that name their team in every call need not know which calls have it in the path.
 const onlyTeamQuery = z.strictObject(teamQuery);
@@ -313,164 +306,7 @@ export const routes = listOf(
     status: 200,
     answer: connectors.testConnectorAnswer,
   },
-  {
-    name: 'apps.create',
-    method: 'POST',
-    path: '/v1/apps',
-    summary: 'Register an app',
-    permission: 'app:write',
-    team: 'query',
-    query: apps.appQuery,
-    body: apps.createAppBody,
-    status: 201,
-    answer: apps.appSchema,
-  },
-  {
-    name: 'apps.get',
-    method: 'GET',
-    path: '/v1/apps/{id}',
-    summary: 'Read an app',
-    permission: 'app:read',
-    team: 'query',
-    params: apps.appParams,
-    query: apps.appQuery,
-    status: 200,
-    answer: apps.appSchema,
-  },
-  {
-    name: 'apps.update',
-    method: 'PATCH',
-    path: '/v1/apps/{id}',
-    summary: 'Change an app',
-    permission: 'app:write',
-    team: 'query',
-    params: apps.appParams,
-    query: apps.appQuery,
-    body: apps.updateAppBody,
-    status: 200,
-    answer: apps.appSchema,
-  },
-  {
-    name: 'apps.delete',
-    method: 'DELETE',
-    path: '/v1/apps/{id}',
-    summary: 'Delete an app and end its tokens',
-    permission: 'app:write',
-    team: 'query',
-    params: apps.appParams,
-    query: apps.appQuery,
-    status: 204,
-  },
-  {
-    name: 'app-logos.put',
-    method: 'PUT',
-    path: '/v1/apps/{id}/logo',
-    summary: 'Upload the logo of an app',
-    permission: 'app:write',
-    team: 'query',
-    params: apps.appParams,
-    query: apps.appQuery,
-    upload: apps.logoUpload,
-    status: 200,
-    answer: apps.appSchema,
-  },
-  {
-    name: 'app-logos.delete',
-    method: 'DELETE',
-    path: '/v1/apps/{id}/logo',
-    summary: 'Take the logo of an app away',
-    permission: 'app:write',
-    team: 'query',
-    params: apps.appParams,
-    query: apps.appQuery,
-    status: 204,
-  },
-  {
-    name: 'app-secrets.create',
-    method: 'POST',
-    path: '/v1/apps/{id}/secrets',
-    summary: 'Make a secret of an app',
-    permission: 'app-secret:write',
-    team: 'query',
-    params: apps.appParams,
-    query: apps.appQuery,
-    body: apps.createAppSecretBody,
-    bodyOptional: true,
-    status: 201,
-    answer: apps.createAppSecretAnswer,
-  },
-  {
-    name: 'app-secrets.delete',
-    method: 'DELETE',
-    path: '/v1/apps/{id}/secrets',
-    summary: 'Delete a secret of an app',
-    permission: 'app-secret:write',
-    team: 'query',
-    params: apps.appParams,
-    query: apps.deleteAppSecretQuery,
-    status: 204,
-  },
-  {
-    name: 'apps.invalidate-tokens',
-    method: 'POST',
-    path: '/v1/apps/{id}/invalidate-tokens',
-    summary: 'End all tokens of an app',
-    permission: 'app:invalidate',
-    team: 'query',
-    params: apps.appParams,
-    query: apps.appQuery,
-    status: 204,
-  },
-  {
-    name: 'apps.mark',
-    method: 'PATCH',
-    path: '/v1/apps/{id}/first-party',
-    summary: 'Mark an app as the instance’s own, which skips consent (instance administrators)',
-    // The person's own standing: no list of permissions and no app gives it away.
-    permission: 'user:write',
-    fresh: true,
-    team: 'none',
-    params: apps.appParams,
-    query: apps.appQuery,
-    body: apps.markAppBody,
-    status: 200,
-    answer: apps.appSchema,
-  },
-  {
-    name: 'authorized-apps.list',
-    method: 'GET',
-    path: '/v1/authorized-apps',
-    summary: 'List the apps that you allowed something',
-    // Not user:read, which apps get for a person's profile: what else they use is nobody's business.
-    permission: 'user:write',
-    team: 'none',
-    query: authorizedApps.authorizedAppsQuery,
-    status: 200,
-    answer: authorizedApps.listAuthorizedAppsAnswer,
-  },
-  {
-    name: 'authorized-apps.delete',
-    method: 'DELETE',
-    path: '/v1/authorized-apps/{appId}',
-    summary: 'Take back what you allowed an app, and end its tokens',
-    permission: 'user:write',
-    team: 'none',
-    params: authorizedApps.authorizedAppParams,
-    query: authorizedApps.authorizedAppsQuery,
-    status: 204,
-  },
-  {
-    name: 'app-activity.list',
-    method: 'GET',
-    path: '/v1/apps/{id}/activity',
-    summary: 'List what was sent to an app, such as logouts, and how it answered',
-    permission: 'sign-in:read',
-    team: 'query',
-    params: apps.appParams,
-    query: appActivity.listAppActivityQuery,
-    status: 200,
-    answer: appActivity.listAppActivityAnswer,
-  },
+  ...appRoutes,
   {
     name: 'sign-in-attempts.find',
     method: 'GET',
