@@ -9,10 +9,12 @@ import type { SignIn } from './consent.ts';
 export function keepOpenerOf(context: DoorContext, needs: { desk: Desk; signIn: SignIn }) {
   return async (refusal: unknown): Promise<never> => {
     const requestId = readQuery(context).get('request');
-    if (requestId !== undefined) {
+    try {
       const browser = await needs.desk.browsers.read(context);
-      const request = await needs.signIn.describe(requestId, browser).catch(() => undefined);
+      const request = requestId === undefined ? undefined : await needs.signIn.describe(requestId, browser);
       if (request?.keepsOpener) context.set('keepsOpener', true);
+    } catch {
+      // Whatever is wrong with the request, the form was refused first.
     }
     throw refusal;
   };
