@@ -252,6 +252,12 @@ describe.each(databaseKinds)('dynamic registration, on %s', (kind) => {
     });
     const app = { clientId: client.client_id, redirectUri: callback };
     const admin = world.admin;
+    // Their session ended with the time that went by above.
+    await passSignInPages(
+      admin.visitor,
+      createAuthorizationRequest(tessera.urls.origin, world.app).url,
+      admin,
+    );
     for (let round = 0; round < 2; round++) {
       const request = createAuthorizationRequest(tessera.urls.origin, app, {
         scope: 'openid profile email',
