@@ -1,6 +1,6 @@
 import { formatScope } from '@tessera/protocol';
 import type { Clock } from '#clock';
-import type { Bound, Database } from '#database';
+import { exactly, type Bound, type Database, type Expected } from '#database';
 
 type ConsentRow = {
   userId: string;
@@ -68,6 +68,17 @@ export function createConsents({ database, clock }: { database: Database; clock:
           .doUpdateSet({ scopes: value('scopes'), updatedAt: value('updatedAt') }),
       ),
   );
+  // Changes nothing: it takes the row's lock, so that a unit which rests on the consent and one which takes it back
+  // cannot both believe that they were first.
+  const hold = database.statement<Pick<ConsentRow, 'userId' | 'appId' | 'teamId' | 'host'>>()((value) =>
+    query
+      .updateTable('consents')
+      .set({ userId: value('userId') })
+      .where('userId', '=', value('userId'))
+      .where('appId', '=', value('appId'))
+      .where('teamId', '=', value('teamId'))
+      .where('host', '=', value('host')),
+  );
   const deleteOfApp = database.statement<{ userId: string; appId: string }>()((value) =>
     query.deleteFrom('consents').where('userId', '=', value('userId')).where('appId', '=', value('appId')),
   );
@@ -100,6 +111,15 @@ export function createConsents({ database, clock }: { database: Database; clock:
         updatedAt: now,
       });
     },
+
+    /** Refuses a unit that rests on a consent which was taken back, also one that is taken back in this moment. */
+    require: ({
+      userId,
+      appId,
+      teamId,
+      host,
+    }: Pick<Consent, 'userId' | 'appId' | 'teamId' | 'host'>): Expected =>
+      exactly(1, hold({ userId, appId, teamId: teamId ?? '', host: host ?? '' })),
 
     /** Forgets what a person allowed an app, for the unit that ends its tokens. */
     delete: (userId: string, appId: string): Bound<unknown> => deleteOfApp({ userId, appId }),

@@ -12,6 +12,8 @@ export type AuthorizationCode = {
   nonce?: string | undefined;
   /** The key that may redeem it (RFC 9449, 10). */
   dpopJkt?: string | undefined;
+  /** The consent that it rests on; undefined where none is asked for. */
+  consent?: { host: string | undefined } | undefined;
   /** Of the sign-in attempt. */
   reference: string;
 };

@@ -20,7 +20,7 @@ export type AuthorizingNeeds = {
   clock: Clock;
   audit: Pick<Audit, 'record'>;
   codes: Pick<Codes, 'issue'>;
-  consents: Pick<Consents, 'listOfApp'>;
+  consents: Pick<Consents, 'listOfApp' | 'require'>;
   tokens: Pick<Tokens, 'allotFamilyId'>;
   attempts: AttemptSteps;
   findMembership: FindMembership;
@@ -50,6 +50,16 @@ export function loginMark({ session }: Browser): string | undefined {
 /** Somebody logged in since the request came. Clocks are not asked: another login has another mark. */
 function isFreshLogin({ browser, request }: Pick<Standing, 'browser' | 'request'>): boolean {
   return request !== undefined && loginMark(browser) !== request.loginAtStart;
+}
+
+/** Refuses the unit that makes tokens when the person has taken back what they allowed the app. */
+export function requireConsent(
+  consents: Pick<Consents, 'require'>,
+  { consent, family }: Pick<AuthorizationCode, 'consent' | 'family'>,
+): Expected[] {
+  if (consent === undefined) return [];
+  const { userId, clientId: appId, grantedTeamId: teamId } = family;
+  return [consents.require({ userId, appId, teamId, host: consent.host })];
 }
 
 /** Deciding and issuing, for the door and for the consent page. */
@@ -127,6 +137,7 @@ export function createAuthorizing(needs: AuthorizingNeeds) {
         codeChallenge: parameters.codeChallenge,
         nonce: parameters.nonce,
         dpopJkt: parameters.dpopJkt,
+        consent: answered.consent === 'first party' ? undefined : { host: parameters.projectHost },
         reference: answered.reference,
       };
       const { secret, statement } = codes.issue(
@@ -136,6 +147,7 @@ export function createAuthorizing(needs: AuthorizingNeeds) {
       );
       const outcome = await needs.database.tryWrite([
         ...answered.before,
+        ...requireConsent(consents, code),
         statement,
         // What the person did on our pages is on the record already.
         ...(isFreshLogin(standing)

@@ -7,6 +7,7 @@ import { networkOf, type Limits } from '#limits';
 import { parseUserCode, type Claim, type DeviceRequest, type DeviceRequests } from '#requests';
 import { describeScopes } from '../authorization/scope-words.ts';
 import type { AttemptSteps, Browser, FindMembership, FindTeamName } from '../shapes.ts';
+import { deviceConsentHost } from './device-code.ts';
 
 export type DeviceInteractionNeeds = {
   database: Pick<Database, 'tryWrite' | 'write'>;
@@ -25,9 +26,6 @@ type LoggedIn = Browser & { session: NonNullable<Browser['session']> };
 /** Item 85 of the checklist: five tries; a network may have more than one person behind it. */
 const mostTries = { person: 5, network: 30 };
 const windowMilliseconds = 10 * 60_000;
-
-/** What a person allowed a device is remembered for no other way to the app. */
-const consentHost = 'device';
 
 /** What the pages of the device flow (RFC 8628, 3.3) show and do. */
 export type DeviceSignIn = ReturnType<typeof createDeviceSignIn>;
@@ -114,11 +112,11 @@ export function createDeviceSignIn(needs: DeviceInteractionNeeds) {
       const { scopes, reference } = request;
       const { authenticatedAt, amr, userId } = browser.session;
       const consented = await needs.consents.listOfApp(userId, app.id);
-      const before = consented.find((one) => one.teamId === undefined && one.host === consentHost);
+      const before = consented.find((one) => one.teamId === undefined && one.host === deviceConsentHost);
       const outcome = await database.tryWrite([
         deviceRequests.approve(id, claim, { authenticatedAt, amr }),
         needs.consents.record(
-          { userId, appId: app.id, teamId: undefined, host: consentHost, scopes },
+          { userId, appId: app.id, teamId: undefined, host: deviceConsentHost, scopes },
           before,
         ),
         attempts.step(reference, { step: 'consent', outcome: 'ok', detail: 'given' }),

@@ -1,10 +1,12 @@
 import { matchesRedirectUri, verifyS256 } from '@tessera/protocol';
 import { isPublicApp, type App } from '#apps';
 import type { Codes } from '#codes';
+import type { Consents } from '#consents';
 import type { Database, Expected } from '#database';
 import { OAuthError, oauthError } from '#errors';
 import type { IssueContext, IssueIdToken, Tokens } from '#tokens';
 import { authorizationCodePurpose, type AuthorizationCode } from '../../authorization/authorization-code.ts';
+import { requireConsent } from '../../authorization/authorizing.ts';
 import type { Redirects } from '../../redirects.ts';
 import { parseReach } from '../../resources.ts';
 import type { AttemptSteps, FindUser } from '../../shapes.ts';
@@ -15,6 +17,7 @@ export type AuthorizationCodeNeeds = {
   api: string;
   database: Pick<Database, 'tryWrite' | 'write'>;
   codes: Pick<Codes, 'find' | 'redeem'>;
+  consents: Pick<Consents, 'require'>;
   redirects: Redirects;
   tokens: Tokens;
   issueIdToken: IssueIdToken;
@@ -97,6 +100,7 @@ export function createAuthorizationCodeGrant(needs: AuthorizationCodeNeeds): Gra
     const outcome = await database.tryWrite([
       codes.redeem(authorizationCodePurpose, secret),
       needs.requireLiveSession(family.sid),
+      ...requireConsent(needs.consents, code),
       ...statements,
       attempts.step(reference, { step: 'tokens', outcome: 'ok' }),
     ]);
@@ -134,7 +138,7 @@ export function createAuthorizationCodeGrant(needs: AuthorizationCodeNeeds): Gra
       const now = await codes.find(authorizationCodePurpose, secret);
       if (now?.state === 'used') return refuseReuse(code, context);
       if (now?.state !== 'live') throw expired();
-      throw oauthError('invalid_grant', 'The login that the code came from has ended');
+      throw oauthError('invalid_grant', 'The login or the consent that the code came from has ended');
     },
   };
 }

@@ -1,11 +1,16 @@
 import { deviceCodeGrantType } from '@tessera/protocol';
 import { isPublicApp, type App } from '#apps';
 import type { Codes } from '#codes';
+import type { Consents } from '#consents';
 import type { Database, Expected } from '#database';
 import { oauthError } from '#errors';
 import type { DeviceRequest, DeviceRequests } from '#requests';
 import type { IssueContext, IssueIdToken, TokenFamily, Tokens } from '#tokens';
-import { deviceCodePurpose, type DeviceCode } from '../../device-authorization/device-code.ts';
+import {
+  deviceCodePurpose,
+  deviceConsentHost,
+  type DeviceCode,
+} from '../../device-authorization/device-code.ts';
 import { parseReach } from '../../resources.ts';
 import type { AttemptSteps, FindUser } from '../../shapes.ts';
 import type { Grant, GrantedTokens } from '../grant.ts';
@@ -15,6 +20,7 @@ export type DeviceCodeNeeds = {
   api: string;
   database: Pick<Database, 'tryWrite' | 'write'>;
   codes: Pick<Codes, 'find' | 'redeem'>;
+  consents: Pick<Consents, 'require'>;
   deviceRequests: Pick<DeviceRequests, 'find' | 'ask' | 'slowDown' | 'complete'>;
   tokens: Tokens;
   issueIdToken: IssueIdToken;
@@ -69,6 +75,12 @@ export function createDeviceCodeGrant(needs: DeviceCodeNeeds): Grant {
       codes.redeem(deviceCodePurpose, secret),
       deviceRequests.complete(request.id),
       needs.requireLiveSession(claim.sid),
+      needs.consents.require({
+        userId: claim.userId,
+        appId: client.id,
+        teamId: undefined,
+        host: deviceConsentHost,
+      }),
       ...statements,
       needs.attempts.step(request.reference, { step: 'tokens', outcome: 'ok' }),
     ]);
@@ -107,7 +119,7 @@ export function createDeviceCodeGrant(needs: DeviceCodeNeeds): Grant {
       if (granted !== undefined) return granted;
       const now = await codes.find(deviceCodePurpose, secret);
       if (now?.state === 'used') throw used();
-      throw oauthError('access_denied', 'The login that allowed this device has ended');
+      throw oauthError('access_denied', 'The login or the consent that allowed this device has ended');
     },
   };
 }
