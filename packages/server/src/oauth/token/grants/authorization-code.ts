@@ -47,6 +47,11 @@ export function createAuthorizationCodeGrant(needs: AuthorizationCodeNeeds): Gra
         "Parameter 'redirect_uri'. It is not the one that the authorization request was sent with",
       );
     }
+    // Checked again: it may have been taken off the app's list within the minute.
+    const { app } = await needs.redirects.admit(client, redirectUri);
+    if (!app.redirectUris.some((registered) => matchesRedirectUri(registered, redirectUri))) {
+      throw oauthError('invalid_grant', "Parameter 'redirect_uri'. It is not registered any more");
+    }
     const codeVerifier = form.get('code_verifier');
     if (code.codeChallenge === undefined) {
       // Accepting it would let a stripped challenge go unnoticed (RFC 9700, 4.8.2).
@@ -59,11 +64,6 @@ export function createAuthorizationCodeGrant(needs: AuthorizationCodeNeeds): Gra
     if (codeVerifier === undefined) throw oauthError('invalid_grant', "Parameter 'code_verifier'. Required");
     if (!(await verifyS256(codeVerifier, code.codeChallenge))) {
       throw oauthError('invalid_grant', "Parameter 'code_verifier'. It does not fit the code_challenge");
-    }
-    // Checked again: it may have been taken off the app's list within the minute.
-    const { app } = await needs.redirects.admit(client, redirectUri);
-    if (!app.redirectUris.some((registered) => matchesRedirectUri(registered, redirectUri))) {
-      throw oauthError('invalid_grant', "Parameter 'redirect_uri'. It is not registered any more");
     }
   }
 
