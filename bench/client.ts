@@ -1,5 +1,5 @@
 import { send } from '../tests/harness/send.ts';
-import type { Load } from './load/load.ts';
+import type { AskedRequest } from './rounds.ts';
 
 /** An app as the authorization server knows it. */
 export type Client = { id: string; secret: string };
@@ -11,7 +11,7 @@ function basicAuthorization({ id, secret }: Client): string {
   return `Basic ${Buffer.from(`${encodeURIComponent(id)}:${encodeURIComponent(secret)}`).toString('base64')}`;
 }
 
-type FormRequest = Required<Omit<Load, 'connections' | 'seconds'>>;
+type FormRequest = AskedRequest & { body: string };
 
 /** A request to a token endpoint in the app's own name (RFC 6749 section 4.4). */
 export function clientCredentialsRequest(tokenEndpoint: string, client: Client): FormRequest {
@@ -31,6 +31,20 @@ export function introspectionRequest(endpoint: string, client: Client, token: st
     headers: { ...form, authorization: basicAuthorization(client) },
     body: new URLSearchParams({ token }).toString(),
   };
+}
+
+/** A request to a token endpoint whose body differs from one to the next (RFC 6749 sections 4.1.3 and 6). */
+export function tokenRequest(tokenEndpoint: string, client: Client): AskedRequest {
+  return {
+    url: tokenEndpoint,
+    method: 'POST',
+    headers: { ...form, authorization: basicAuthorization(client) },
+  };
+}
+
+/** A request to a userinfo endpoint (OpenID Connect Core section 5.3.1). */
+export function userinfoRequest(url: string, accessToken: string): AskedRequest {
+  return { url, method: 'GET', headers: { authorization: `Bearer ${accessToken}` } };
 }
 
 /** Gets one access token, and so shows that the request to be measured works. */

@@ -1,14 +1,20 @@
 import { parseArgs } from 'node:util';
 import type { Figure } from './figure.ts';
 import { clientCredentials } from './figures/client-credentials.ts';
+import { codeExchange } from './figures/code-exchange.ts';
 import { introspection } from './figures/introspection.ts';
+import { refresh } from './figures/refresh.ts';
 import { start } from './figures/start.ts';
+import { userinfo } from './figures/userinfo.ts';
 import { formatJson, formatTable } from './print.ts';
 
 const figures: Readonly<Record<string, Figure>> = {
   start,
   'client-credentials': clientCredentials,
   introspection,
+  userinfo,
+  refresh,
+  'code-exchange': codeExchange,
 };
 
 const { values, positionals } = parseArgs({ options: { json: { type: 'boolean' } }, allowPositionals: true });

@@ -1,12 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { findFreePort } from '../tests/harness/free-port.ts';
+import { send } from '../tests/harness/send.ts';
 import { startServer, type ServerProcess } from './process.ts';
 import type { Client } from './client.ts';
+import type { Measurement } from './figure.ts';
 
 export type RunningServer = { server: ServerProcess; url: string };
 
+/** What the comparison gives of a sign-in that nobody has to click through. */
+export type TheirTokens = { accessToken: string; refreshToken: string };
+
 /** `oidc-provider` with its memory store. */
-export async function startOidcProvider(): Promise<RunningServer & { client: Client }> {
+export async function startOidcProvider(): Promise<
+  RunningServer & { client: Client; signIn: (scope: string) => Promise<TheirTokens> }
+> {
   const port = await findFreePort();
   const client = { id: 'bench', secret: randomBytes(32).toString('base64url') };
   const server = await startServer(
@@ -14,7 +21,12 @@ export async function startOidcProvider(): Promise<RunningServer & { client: Cli
     {},
     (line) => line === 'listening',
   );
-  return { server, url: `http://localhost:${port}`, client };
+  const url = `http://localhost:${port}`;
+  const signIn = async (scope: string) => {
+    const answer = await send(`${url}/bench/sign-in?${new URLSearchParams({ scope })}`);
+    return answer.json() as TheirTokens;
+  };
+  return { server, url, client, signIn };
 }
 
 /** A bare `node:http` server that reads a form and answers JSON. */
@@ -26,4 +38,20 @@ export async function startNodeHttp(): Promise<RunningServer> {
     (line) => line === 'listening',
   );
   return { server, url: `http://localhost:${port}` };
+}
+
+/** The RSA-2048 signatures that the machine's cores can make. */
+export async function startSignatures(): Promise<{
+  server: ServerProcess;
+  measure: (seconds: number) => Promise<Measurement>;
+}> {
+  const port = await findFreePort();
+  const server = await startServer(
+    ['bench/signatures/main.ts', `${port}`],
+    {},
+    (line) => line === 'listening',
+  );
+  const measure = async (seconds: number) =>
+    (await send(`http://localhost:${port}/?seconds=${seconds}`)).json() as Measurement;
+  return { server, measure };
 }

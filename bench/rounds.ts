@@ -5,10 +5,26 @@ import { memoryMb, type ServerProcess } from './process.ts';
 const rounds = 5;
 const warmUpSeconds = 3;
 const secondsEach = 4;
-const connections = 32;
+export const connections = 32;
 
-/** A running server and the request that it is asked again and again. */
-export type Side = { name: string; server: ServerProcess; request: Omit<Load, 'connections' | 'seconds'> };
+export type AskedRequest = Omit<Load, 'connections' | 'seconds'>;
+
+/** A running process, and what it is asked again and again, or how else it is measured. */
+export type Side = { name: string; server: ServerProcess } & (
+  | { request: AskedRequest }
+  | { measure: (seconds: number) => Promise<Measurement> }
+);
+
+export type OtherSide = Side & {
+  atLeast: number;
+  /** Where the budget is about the other: how many times as good it is as ours. */
+  reversed?: boolean;
+};
+
+/** Asks a request that is made anew before each round: what it sends can be used once. */
+export function askAnew(prepare: () => Promise<AskedRequest>): (seconds: number) => Promise<Measurement> {
+  return async (seconds) => measure({ ...(await prepare()), connections, seconds });
+}
 
 /**
  * Loads the sides in turn, round after round, so that a change of the machine's mood meets all of them, and compares
@@ -17,28 +33,31 @@ export type Side = { name: string; server: ServerProcess; request: Omit<Load, 'c
 export async function compareSides(
   bench: string,
   ours: Side,
-  others: readonly (Side & { atLeast: number })[],
+  others: readonly OtherSide[],
   say: (line: string) => void,
 ): Promise<FigureResult> {
-  const sides = [ours, ...others];
+  const sides: readonly Side[] = [ours, ...others];
   const measured = new Map<Side, Measurement[]>(sides.map((side) => [side, []]));
+  const measureSide = (side: Side, seconds: number) =>
+    'request' in side ? measure({ ...side.request, connections, seconds }) : side.measure(seconds);
   try {
-    for (const { name, request } of sides) {
-      say(`warming up ${name}`);
-      await measure({ ...request, connections, seconds: warmUpSeconds });
+    for (const side of sides) {
+      say(`warming up ${side.name}`);
+      await measureSide(side, warmUpSeconds);
     }
     for (let round = 1; round <= rounds; round++) {
       for (const side of sides) {
-        const measurement = await measure({ ...side.request, connections, seconds: secondsEach });
+        const measurement = await measureSide(side, secondsEach);
         measured.get(side)?.push(measurement);
         say(`round ${round}: ${side.name} ${Math.round(measurement.perSecond)} a second`);
       }
     }
     const resultOf = (side: Side) => resultOfRounds(side, measured.get(side) ?? []);
     const against = others.map((side): Comparison => {
-      const ratios = (measured.get(side) ?? []).map(
-        ({ perSecond }, round) => (measured.get(ours)?.[round]?.perSecond ?? Number.NaN) / perSecond,
-      );
+      const ratios = (measured.get(side) ?? []).map(({ perSecond: theirs }, round) => {
+        const own = measured.get(ours)?.[round]?.perSecond ?? Number.NaN;
+        return side.reversed === true ? theirs / own : own / theirs;
+      });
       return { ...resultOf(side), ratio: median(ratios), atLeast: side.atLeast };
     });
     return { bench, rounds, ours: resultOf(ours), against };

@@ -18,15 +18,24 @@ function readStartParameters(): string[] {
 /** Ours, with a team and one app, set up through the front door as anybody would. */
 export type RunningTessera = BaseUrls & { server: ServerProcess; client: Client };
 
-/** A fresh instance on a SQLite file of its own, which goes away with it. */
+/** A fresh instance on a SQLite file of its own, which goes away with it, and an app that asks in its own name. */
 export async function startTessera(say: (line: string) => void): Promise<RunningTessera> {
+  const { urls, server, made } = await startSetUp(say, createClient);
+  return { ...urls, client: made, server };
+}
+
+/** The same, with whatever `setUp` makes of it by its set-up link. */
+export async function startSetUp<Made>(
+  say: (line: string) => void,
+  setUp: (urls: BaseUrls, setUpLink: string) => Promise<Made>,
+): Promise<{ urls: BaseUrls; server: ServerProcess; made: Made }> {
   const { folder, urls, server } = await startEmpty();
   try {
     const link = server.lines.find((line) => line.startsWith('set-up link: '))?.slice('set-up link: '.length);
     if (link === undefined) throw new Error('the first start printed no set-up link');
-    const client = await createClient(urls, link);
+    const made = await setUp(urls, link);
     say('tessera is set up');
-    return { ...urls, client, server: { ...server, stop: () => stopAndForget(server, folder) } };
+    return { urls, made, server: { ...server, stop: () => stopAndForget(server, folder) } };
   } catch (error) {
     await stopAndForget(server, folder);
     throw error;

@@ -1,16 +1,16 @@
-import autocannon, { type Result } from 'autocannon';
+import { text } from 'node:stream/consumers';
+import autocannon, { type Options, type Request, type Result } from 'autocannon';
 import { percentile, type Measurement } from '../figure.ts';
 import type { Load } from './load.ts';
 
-// The process that makes the load: neither side pays for it. Reads a `Load` from its argument, prints a `Measurement`.
-const load = JSON.parse(process.argv[2] ?? '') as Load;
-const { seconds, ...request } = load;
+// The process that makes the load: neither side pays for it. Reads a `Load` from its standard input, prints a `Measurement`.
+const load = JSON.parse(await text(process.stdin)) as Load;
 const times: number[] = [];
 const statuses = new Map<number, number>();
 
 const begun = performance.now();
 const { errors, timeouts } = await new Promise<Result>((resolve, reject) => {
-  const run = autocannon({ ...request, duration: seconds }, (error: Error | null, result) => {
+  const run = autocannon(optionsOf(load), (error: Error | null, result) => {
     if (error === null) resolve(result);
     else reject(error);
   });
@@ -23,7 +23,7 @@ const elapsed = performance.now() - begun;
 
 if (errors > 0 || timeouts > 0 || statuses.size !== 1 || !statuses.has(200)) {
   const seen = [...statuses].map(([status, count]) => `${count} × ${status}`).join(', ');
-  throw new Error(`${request.url} did not answer 200 alone: ${seen || 'no answer'}, ${errors} errors`);
+  throw new Error(`${load.url} did not answer 200 alone: ${seen || 'no answer'}, ${errors} errors`);
 }
 times.sort((one, other) => one - other);
 const measurement: Measurement = {
@@ -32,3 +32,25 @@ const measurement: Measurement = {
   p99: percentile(times, 0.99),
 };
 console.log(JSON.stringify(measurement));
+
+function optionsOf({ seconds, bodies, refreshTokens, ...request }: Load): Options {
+  if (bodies !== undefined) {
+    return { ...request, amount: bodies.length, requests: [takingFrom([...bodies])] };
+  }
+  if (refreshTokens === undefined) return { ...request, duration: seconds };
+  const waiting = refreshTokens.map(refreshBody);
+  const onResponse = (_status: number, body: string) => {
+    const { refresh_token: next } = JSON.parse(body) as { refresh_token?: string };
+    if (next !== undefined) waiting.push(refreshBody(next));
+  };
+  // A connection asks again when it was answered, and so takes what that answer brought.
+  return { ...request, duration: seconds, requests: [{ ...takingFrom(waiting), onResponse }] };
+}
+
+function takingFrom(waiting: string[]): Request {
+  return { setupRequest: (request) => ({ ...request, body: waiting.pop() ?? '' }) };
+}
+
+function refreshBody(refreshToken: string): string {
+  return new URLSearchParams({ grant_type: 'refresh_token', refresh_token: refreshToken }).toString();
+}
