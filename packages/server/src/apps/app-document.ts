@@ -39,7 +39,7 @@ export function appFieldsOf(body: Body): Partial<AppFields> {
   const fields = Object.fromEntries(
     sent.map(([name, value]) => [name, withoutRepetition(value ?? undefined)]),
   );
-  return fields as Partial<AppFields>;
+  return fields;
 }
 
 // URLs that are there twice are refused with words instead (app-rules).

@@ -19,9 +19,7 @@ export type AuthorizedAppsNeeds = {
   database: Pick<Database, 'write'>;
   audit: Pick<Audit, 'record'>;
   consents: Consents;
-  describeApp: (
-    appId: string,
-  ) => Promise<
+  describeApp: (appId: string) => Promise<
     | {
         name: string;
         logo: string | undefined;

@@ -22,6 +22,8 @@ type FamilyRow = {
   revokedAt: number | null;
 };
 
+export type AccessTokenStore = ReturnType<typeof createAccessTokenStore>;
+
 /** Access tokens, opaque or not: a token is in force as long as its hash is here and its family has not ended. */
 export function createAccessTokenStore(database: Database) {
   const query = database.queries<{ accessTokens: AccessRow; tokenFamilies: FamilyRow }>();

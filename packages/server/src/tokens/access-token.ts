@@ -28,6 +28,8 @@ export type NewAccessToken = {
   dpopJkt: string | undefined;
 };
 
+export type AccessTokens = ReturnType<typeof createAccessTokens>;
+
 /** Makes access tokens and reads them. Either form is in force only as long as its hash is stored. */
 export function createAccessTokens(needs: {
   keys: Pick<Keys, 'sign'>;

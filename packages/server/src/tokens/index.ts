@@ -8,6 +8,7 @@ export { createSessionTokens } from './session-token-store.ts';
 export { createPersonTokens } from './person-token-store.ts';
 export { tokenMigrations } from './token-migrations.ts';
 export type { AccessToken, RefreshToken, RequestedClaims, TokenFamily, TokenReach } from './token.ts';
+export type { IssueContext, IssuedTokens, TokenContext } from './issuing.ts';
 export { createTokens } from './tokens.ts';
-export type { IssueContext, IssuedTokens, TokenContext, Tokens, TokensNeeds } from './tokens.ts';
+export type { Tokens, TokensNeeds } from './tokens.ts';
 export { createTokenPurges } from './token-purge-store.ts';

@@ -41,6 +41,8 @@ type RefreshRow = {
 type TokenTables = { tokenFamilies: FamilyRow; accessTokens: { hash: string }; refreshTokens: RefreshRow };
 type NewFamilyRow = Omit<FamilyRow, 'createdAt' | 'lastUsedAt' | 'expiresAt' | 'revokedAt' | 'revokedReason'>;
 
+export type TokenStore = ReturnType<typeof createTokenStore>;
+
 /** Families and refresh tokens. Every lifetime is judged by the database's clock, so that nodes whose clocks differ agree. */
 export function createTokenStore(database: Database) {
   const query = database.queries<TokenTables>();
