@@ -150,8 +150,8 @@ function defineRedirectModules(define: DefineDynamic): void {
 }
 
 function defineRegistrationModules(define: DefineDynamic): void {
-  // The suite wants a picture of a page that shows them. A logo of a stranger is neither fetched nor shown, and their
-  // addresses are shown as text (security.md 51): what is registered, and a page that loads nothing of it.
+  // The suite wants a picture of a page that shows them. Addresses of a stranger are shown as text; their logo is
+  // neither fetched nor loaded, for it could be anybody's.
   for (const name of ['logo', 'policy', 'tos']) {
     define(`oidcc-registration-${name}-uri`, async (clients, suite) => {
       const uri = `https://dynamic.client.example/${name}`;
@@ -160,6 +160,7 @@ function defineRegistrationModules(define: DefineDynamic): void {
       const page = await suite.loggedIn.visit(clients.authorizationUrl(client));
       expect(page.status, textOf(page.text)).toBe(200);
       expect(textOf(page.text)).toContain(String(client.registered['client_name']));
+      expect(textOf(page.text).includes(uri)).toBe(name !== 'logo');
       expect(page.text).not.toMatch(/(src|href)="https:\/\/dynamic\.client\.example/);
     });
   }

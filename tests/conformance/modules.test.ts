@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { plans, type Plan } from './plans.ts';
@@ -23,4 +23,13 @@ describe.each(Object.values<Plan>(plans))('the list of $title', (plan) => {
       console.log(`  not for us: ${name}: ${reason}`);
     for (const [name, reason] of Object.entries(plan.notYet)) console.log(`  not yet: ${name}: ${reason}`);
   });
+});
+
+test('the page about conformance has the numbers of the lists', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../docs/reference/conformance.md'), 'utf8');
+  for (const plan of Object.values<Plan>(plans)) {
+    const tested = plan.count - Object.keys({ ...plan.notForUs, ...plan.notYet }).length;
+    const title = plan.title.replace('private_key_jwt', '`private_key_jwt`');
+    expect(page).toContain(`| ${title} | ${plan.count} | ${tested} |`);
+  }
 });
