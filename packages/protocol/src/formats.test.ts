@@ -269,7 +269,7 @@ describe('redirect URIs in a request', () => {
   });
   test('that nearly match are diagnosed', () => {
     const registered = ['https://app.example.com/cb', 'http://localhost:3000/cb'];
-    const difference = (uri: string) => diagnoseRedirectUri(registered, uri)?.difference;
+    const difference = (uri: string) => diagnoseRedirectUri(registered, uri)?.differences.join(', ');
     expect(difference('https://app.example.com/cb/')).toBe('trailing slash');
     expect(difference('http://app.example.com/cb')).toBe('scheme');
     expect(difference('http://localhost:3001/cb')).toBe('port');
@@ -277,7 +277,15 @@ describe('redirect URIs in a request', () => {
     expect(difference('https://app.example.com/CB')).toBe('letter case');
     expect(difference('https://app.example.com/callback')).toBe('path');
     expect(difference('https://app.example.com/cb?x=1')).toBe('query');
+    expect(difference('https://www.app.example.com/cb')).toBe('host');
+    expect(difference('http://127.0.0.1:3000/cb')).toBe('host');
+    expect(difference(' https://app.example.com/cb')).toBe('white space');
+    expect(difference('https%3A%2F%2Fapp.example.com%2Fcb')).toBe('encoding');
+    expect(difference('https://app.example.com/cb#_=_')).toBe('fragment');
+    expect(difference('http://app.example.com/cb/')).toBe('scheme, trailing slash');
+    expect(difference('http://app.example.com:8080/other')).toBeUndefined();
     expect(difference('https://evil.example/x')).toBeUndefined();
+    expect(difference('https://evil.example/cb')).toBeUndefined();
     expect(difference('not a url')).toBeUndefined();
   });
 

@@ -25,11 +25,10 @@ export { codeChallengeS256, isCodeChallenge, isCodeVerifier, verifyS256 } from '
 export { formatScope, identityScopes, isWithin, parseScope, type IdentityScope } from './scopes.ts';
 export {
   diagnoseRedirectUri,
-  matchesRedirectUri,
-  redirectUriProblem,
+  type RedirectUriDifference,
   type RedirectUriNearMiss,
-  type RedirectUriProblem,
-} from './redirect-uris.ts';
+} from './redirect-uri-diagnosis.ts';
+export { matchesRedirectUri, redirectUriProblem, type RedirectUriProblem } from './redirect-uris.ts';
 export {
   appAuthMethods,
   clientAssertionAlgorithms,

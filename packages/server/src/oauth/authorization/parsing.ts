@@ -10,6 +10,7 @@ import {
   responseModes,
   webMessageResponseMode,
   type Prompt,
+  type RedirectUriDifference,
   type ResponseMode,
 } from '@tessera/protocol';
 import { isPublicApp, type App } from '#apps';
@@ -52,11 +53,26 @@ export function parseRedirectUri(sent: Sent, app: App, isOwner: boolean): string
   throw redirectUriError(redirectUri, app, isOwner);
 }
 
+const differenceWords: Readonly<Record<RedirectUriDifference, string>> = {
+  'trailing slash': 'its trailing slash',
+  scheme: 'its scheme (http or https)',
+  port: 'its port',
+  host: 'the spelling of its host',
+  'letter case': 'capital and small letters',
+  path: 'its path',
+  query: 'its query',
+  fragment: 'the fragment ("#" and what follows)',
+  'white space': 'white space before or after it',
+  encoding: 'its encoding: it seems to be percent-encoded twice',
+};
+
 function redirectUriError(redirectUri: string, app: App, isOwner: boolean): PublicError {
   const nearMiss = diagnoseRedirectUri(app.redirectUris, redirectUri);
   const received = `The redirect URI is not registered for the app "${app.name}". Received: ${shown(redirectUri, 500)}`;
   const differs =
-    nearMiss === undefined ? '' : ` It differs from a registered one in its ${nearMiss.difference}.`;
+    nearMiss === undefined
+      ? ''
+      : ` It differs from a registered one in ${nearMiss.differences.map((one) => differenceWords[one]).join(' and ')}.`;
   // What is registered is the owners' business: a stranger could learn of hosts that nobody was told of.
   const registered = isOwner
     ? ` Registered: ${app.redirectUris.length === 0 ? 'none' : app.redirectUris.join(' , ')}`
