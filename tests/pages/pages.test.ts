@@ -22,6 +22,8 @@ describe('the pages, in a browser', () => {
   let tessera: RunningTessera;
   let world: SignInWorld;
   let app: ConfidentialApp;
+  /** One that wants to do something in a team. */
+  let teamApp: ConfidentialApp;
   let browser: Browser;
   let elsewhere: Awaited<ReturnType<typeof listen>>;
   /** What was asked for at the app and at a stranger's: neither is ours, and both stand at the same address. */
@@ -38,6 +40,12 @@ describe('the pages, in a browser', () => {
     elsewhere = await listen(server, 0);
     const redirectUri = `http://localhost:${new URL(elsewhere.url).port}/callback`;
     app = await createApp(world.call, world.team.id, { name: 'Northwind Notes', redirectUri });
+    teamApp = await createApp(world.call, world.team.id, { name: 'Fleet Board', redirectUri });
+    await world.call('apps.update', {
+      params: { id: teamApp.clientId },
+      query: { teamId: world.team.id },
+      body: { permissions: ['project:read', 'deployment:read'], resources: ['https://orders.example'] },
+    });
     await world.call('projects.create', { query: { teamId: world.team.id }, body: { name: 'shop' } });
     browser = await openBrowser();
   });
@@ -48,8 +56,9 @@ describe('the pages, in a browser', () => {
   });
 
   const at = (path: string): string => `${tessera.urls.origin}${path}`;
-  const authorization = (more: Record<string, string> = {}): string =>
-    createAuthorizationRequest(tessera.urls.origin, app, more).url.href;
+  const authorizationOf = (of: ConfidentialApp, more: Record<string, string> = {}): string =>
+    createAuthorizationRequest(tessera.urls.origin, of, more).url.href;
+  const authorization = (more: Record<string, string> = {}): string => authorizationOf(app, more);
 
   async function open(
     options: { javaScriptEnabled?: boolean } = {},
@@ -179,7 +188,12 @@ describe('the pages, in a browser', () => {
     await logIn(page);
     await page.waitForSelector('#consent');
     await look('consent');
-    for (const path of ['', '/teams', '/tokens', '/tokens/new?team=acme', '/people']) {
+    await page.goto(authorizationOf(teamApp, { scope: 'openid project:read deployment:read', resource: 'https://orders.example' }));
+    await page.waitForSelector('#consent select[name=team]');
+    await look('consent with a team');
+    await page.click('button#consent-allow');
+    await page.waitForURL(`${app.redirectUri}**`);
+    for (const path of ['', '/teams', '/tokens', '/tokens/new?team=acme', '/apps', '/people']) {
       await page.goto(at(`/account${path}`));
       await look(`/account${path}`);
     }
