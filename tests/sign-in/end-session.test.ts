@@ -4,7 +4,8 @@ import { findText, textOf } from '../harness/html.ts';
 import { send, sendForm, type Answer } from '../harness/send.ts';
 import { createAuthorizationRequest, passSignInPages } from '../harness/sign-in.ts';
 import { createVisitor, type Visitor } from '../harness/visitor.ts';
-import type { TokenAnswer } from '../harness/sign-in-world.ts';
+import { createSignInWorld, type TokenAnswer } from '../harness/sign-in-world.ts';
+import { startTessera } from '../harness/start-tessera.ts';
 import { describeSignIn } from './on-both-databases.ts';
 
 const goodbye = 'http://localhost:9/goodbye';
@@ -216,4 +217,31 @@ describeSignIn('the end-session endpoint', (place) => {
     expect(answer.status).toBe(400);
     expect(answer.json()).toMatchObject({ error: 'invalid_grant' });
   });
+});
+
+test('a link to the logout of an app that registered itself leads nobody away unasked', async () => {
+  const tessera = await startTessera('sqlite', { variables: { TESSERA_DYNAMIC_REGISTRATION: 'on' } });
+  try {
+    const { admin } = await createSignInWorld(tessera.urls, tessera.setUpLink);
+    const registered = await send(`${tessera.urls.api}/login/oauth/register`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        redirect_uris: ['https://client.example/callback'],
+        post_logout_redirect_uris: ['https://client.example/goodbye'],
+      }),
+    });
+    const { client_id: clientId } = registered.json() as { client_id: string };
+    const url = new URL(`${tessera.urls.origin}/oauth/logout`);
+    url.searchParams.set('client_id', clientId);
+    url.searchParams.set('post_logout_redirect_uri', 'https://client.example/goodbye');
+    expect((await createVisitor().open(url)).location().pathname).toBe('/oauth/logout/done');
+    // Somebody who is logged in sees where they would be sent, and may go there.
+    const page = await admin.visitor.visit(url);
+    expect(findText(page.text, 'logout-destination')).toBe('client.example');
+    const answer = await admin.visitor.submit(page, 'logout', {}, 'logout-confirm');
+    expect(answer.location().href).toBe('https://client.example/goodbye');
+  } finally {
+    await tessera.close();
+  }
 });

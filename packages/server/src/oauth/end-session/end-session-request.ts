@@ -1,4 +1,4 @@
-import type { Apps, App } from '#apps';
+import { isVerifiedApp, type App, type Apps } from '#apps';
 import { OAuthError, publicError } from '#errors';
 import type { IdTokenHint } from '../authorization/id-token-hint.ts';
 
@@ -7,6 +7,8 @@ export type EndSessionRequest = {
   clientId: string | undefined;
   /** Where the person is sent after it, with `state`: one of the app's registered URIs. */
   destination: string | undefined;
+  /** The app vouches for itself alone: its URI is gone to only after a login that it is part of, or when confirmed. */
+  isUnverified: boolean;
   /** The login that the app means. */
   hint: { sub: string; sid: string | undefined } | undefined;
 };
@@ -44,6 +46,7 @@ export async function parseEndSessionRequest(
     clientId: app?.id,
     destination:
       app === undefined || redirectUri === undefined ? undefined : destinationOf(app, redirectUri, state),
+    isUnverified: app !== undefined && !isVerifiedApp(app),
     hint: hint && { sub: hint.sub, sid: hint.sid },
   };
 }

@@ -56,8 +56,11 @@ export function createEndSession(needs: EndSessionNeeds): EndSession {
   ): Promise<Response> {
     const browser = await needs.findBrowser(context);
     const { session } = browser;
-    if (session === undefined)
-      return context.redirect(request.destination ?? `${origin}/oauth/logout/done`, 303);
+    const done = `${origin}/oauth/logout/done`;
+    if (session === undefined) {
+      // Or anybody who may register an app could borrow our address for a link to theirs.
+      return context.redirect((request.isUnverified ? undefined : request.destination) ?? done, 303);
+    }
     const isThisLogin = request.hint?.sub === session.userId && request.hint.sid === session.id;
     if (!isThisLogin) {
       const stored = requestId === undefined ? await store(request) : encodeURIComponent(requestId);
@@ -65,7 +68,7 @@ export function createEndSession(needs: EndSessionNeeds): EndSession {
     }
     await requests.end(request, requestId, browser, context.get('reference'));
     needs.forgetLogin(context);
-    return context.redirect(request.destination ?? `${origin}/oauth/logout/done`, 303);
+    return context.redirect(request.destination ?? done, 303);
   }
 
   /** An error page that shows the way to log out all the same. */
