@@ -289,7 +289,20 @@ describe('a table', () => {
     const rule = "of 'apps' name the table 'apps'";
     expect(naming('teams/team-store.ts', text)).toEqual(one(rule));
     expect(naming('apps/apps.ts', text)).toEqual(one(rule));
-    expect(check({ ...migrations, 'tests/flows/a.test.ts': text })).toEqual(one(rule));
+  });
+
+  test.each([
+    "db.insertInto('apps')",
+    "db.updateTable('apps')",
+    "db.deleteFrom('apps')",
+    'sql`delete from apps`',
+  ])('is not written by a test of the whole: %s', (text) => {
+    expect(check({ ...migrations, 'tests/flows/a.test.ts': text })).toEqual(one("name the table 'apps'"));
+  });
+
+  test('may be looked at by a test of the whole, for what shows at no front door', () => {
+    const text = "db.selectFrom('apps').innerJoin('apps', 'x', 'y'); sql`select * from apps`;";
+    expect(check({ ...migrations, 'tests/faults/a.test.ts': text })).toEqual([]);
   });
 
   test('has one owner', () => {
@@ -353,6 +366,8 @@ describe('a file', () => {
     "export { default } from 'jose';",
   ])('exports by name: %s', (text) => {
     expect(check({ 'tools/a.ts': text })).toEqual(one('a default export'));
+    // Next.js finds its pages and layouts by their default exports.
+    expect(check({ 'examples/nextjs/app/page.tsx': text })).toEqual([]);
     expect(check({ 'vitest.config.ts': text })).toEqual([]);
   });
 

@@ -41,7 +41,7 @@ const tableCalls: ReadonlySet<string> = new Set([
 ]);
 
 const sqlStatement = /^\s*(?:select|insert|update|delete|replace|with|alter|drop|truncate)\b/i;
-const sqlTable = /\b(?:from|into|update|join|table)\s+["`]?([a-z_]\w*)/gi;
+const sqlTable = /\b(?:delete\s+from|from|into|update|join|table)\s+["`]?([a-z_]\w*)/gi;
 
 export function readSource({ path, text }: SourceFile): SourceFacts {
   const parsed = parseSync(path, text);

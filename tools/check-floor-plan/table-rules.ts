@@ -2,6 +2,8 @@ import type { Finding } from './finding.ts';
 import { locate } from './places.ts';
 import type { SourceFacts } from './source-facts.ts';
 
+const isReading = /^(?:selectFrom|\w+Join)\(|^(?:from|join)\b/i;
+
 /** A table is known to its room's store and migrations alone. */
 export function checkTables(sources: readonly SourceFacts[]): Finding[] {
   const owners = new Map<string, string>();
@@ -32,9 +34,13 @@ function twoOwners(path: string, line: number, table: string, owner: string): Fi
 function checkNames({ path, namedTables }: SourceFacts, owners: ReadonlyMap<string, string>): Finding[] {
   const { room, isTest } = locate(path);
   const isStore = /-(?:store|migrations)\.ts$/.test(path);
+  // What a database holds after a race or a purge shows at no front door, so a test of the whole may look; it may not
+  // write, or it would make states that the product cannot.
+  const mayLook = path.startsWith('tests/');
   return namedTables.flatMap(({ table, by, line }) => {
     const owner = owners.get(table);
     if (owner === undefined || (owner === room && (isStore || isTest))) return [];
+    if (mayLook && isReading.test(by)) return [];
     return [
       {
         path,
