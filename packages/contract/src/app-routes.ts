@@ -34,7 +34,7 @@ export const appRoutes = listOf(
     method: 'PATCH',
     path: '/v1/apps/{id}',
     summary: 'Change an app',
-    permission: 'app:write',
+    permission: { byField: apps.updateAppPermissions },
     team: 'query',
     params: apps.appParams,
     query: apps.appQuery,

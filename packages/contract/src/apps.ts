@@ -7,7 +7,7 @@ import {
 } from '@tessera/protocol';
 import { z } from 'zod';
 import { nameSchema, teamQuery, timeSchema, titleSchema, webUrlSchema } from './names.ts';
-import { permissions } from './permissions.ts';
+import { permissions, type Permission } from './permissions.ts';
 
 // What a redirect URI may be (private schemes, loopback, no fragment) is the app room's own rule: it says why in words.
 const redirectUri = z.string().min(1).max(2_048);
@@ -103,6 +103,21 @@ export const createAppBody = writable.partial().required({
   signInAccess: true,
 });
 export const updateAppBody = writable.partial();
+
+/** By what an app proves who it is: worth as much as a secret, so changed by those who may make one. */
+const credentialFields: readonly string[] = [
+  'tokenEndpointAuthMethods',
+  'tokenEndpointAuthSigningAlg',
+  'jwks',
+  'jwksUri',
+  'linkedProjects',
+];
+export const updateAppPermissions: Readonly<Record<string, Permission>> = Object.fromEntries(
+  Object.keys(writableFields).map((field) => [
+    field,
+    credentialFields.includes(field) ? 'app-secret:write' : 'app:write',
+  ]),
+);
 
 export const appSecretSchema = z.strictObject({
   id: z.string(),

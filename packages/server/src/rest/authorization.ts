@@ -40,7 +40,9 @@ export function authorizeRoute(route: Route, standing: Standing): void {
     authorize(permission, standing);
   } else {
     const any = 'anyOf' in permission ? permission.anyOf : [...new Set(Object.values(permission.byField))];
-    const refusals = any.map((one) => refusalOf(one, standing, {}));
+    // Which fields are sent says whether a fresh login is needed at all.
+    const asked = 'byField' in permission ? { ...standing, isFresh: true } : standing;
+    const refusals = any.map((one) => refusalOf(one, asked, {}));
     if (refusals.every((refusal) => refusal !== undefined)) throw gravest(refusals);
   }
   if (route.fresh === true && !standing.isFresh) throw freshNeeded(route.name);

@@ -114,6 +114,7 @@ const rows: readonly Row[] = [
   { route: 'apps.create', body: app, roles: '● ● – – –', token: 'app:write' },
   { route: 'apps.get', roles: '● ● ● ● ●', token: 'app:read' },
   { route: 'apps.update', body: { name: 'App' }, roles: '● ● – – –', token: 'app:write' },
+  { route: 'apps.update', body: { jwks: null }, roles: '◐ ◐ – ◐ –', token: 'never' },
   { route: 'apps.delete', roles: '● ● – – –', token: 'app:write' },
   { route: 'app-logos.put', roles: '● ● – – –', token: 'app:write' },
   { route: 'app-logos.delete', roles: '● ● – – –', token: 'app:write' },
