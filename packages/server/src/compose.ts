@@ -43,7 +43,7 @@ import { createJobs, createPurging, jobMigrations } from '#jobs';
 import { createKeys, keyMigrations } from '#keys';
 import { createLimits, limitMigrations } from '#limits';
 import type { Logger } from '#logger';
-import { createLogout, createLogoutRest, logoutMigrations } from '#logout';
+import { createDeliveryPurge, createLogout, createLogoutRest, logoutMigrations } from '#logout';
 import { createOAuth } from '#oauth';
 import { createPages, errorPage } from '#pages';
 import { createPasswords } from '#passwords';
@@ -51,6 +51,7 @@ import { createProjectRest, createProjects, projectJoin, projectMigrations } fro
 import { createConnectorCheck, createProviderRest, createProviders } from '#providers';
 import { createRemoteKeys } from '#remote-keys';
 import {
+  createDeviceRequestPurge,
   createDeviceRequests,
   createPushedRequests,
   createRequestPurge,
@@ -389,6 +390,8 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   const purges = {
     codes: createCodePurge({ database }),
     requests: createRequestPurge({ database }),
+    deviceRequests: createDeviceRequestPurge({ database }),
+    logoutDeliveries: createDeliveryPurge({ database }),
     ...createTokenPurges({ database }),
     sessions: createSessionPurge({ database }),
     visitorSessions: createVisitorSessionPurge({ database }),

@@ -31,6 +31,11 @@ export const logoutMigrations: readonly Migration[] = [
         .on('logoutDeliveries')
         .columns(['appId', 'createdAt', 'id'])
         .execute();
+      await schema.schema
+        .createIndex('logoutDeliveriesByAge')
+        .on('logoutDeliveries')
+        .column('createdAt')
+        .execute();
     },
   },
 ];

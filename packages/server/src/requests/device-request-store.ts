@@ -36,9 +36,6 @@ export const deviceRequestLifetimeSeconds = 600;
 export const deviceIntervalSeconds = 5;
 /** A question on its way may catch up with the one before. */
 const tolerance = 1_000;
-/** Over requests are kept this long, so that a late device is told what became of it. */
-const keptMilliseconds = 24 * 60 * 60 * 1000;
-
 export type DeviceRequests = ReturnType<typeof createDeviceRequests>;
 
 export function createDeviceRequests(needs: { database: Database; sealing: Pick<Sealing, 'mac'> }) {
@@ -70,11 +67,6 @@ export function createDeviceRequests(needs: { database: Database; sealing: Pick<
         interval: sql<number>`${sql.lit(deviceIntervalSeconds)}`,
       })
       .onConflict((conflict) => conflict.doNothing()),
-  );
-  const deleteOver = database.statement<Record<never, never>>()(() =>
-    query
-      .deleteFrom('deviceRequests')
-      .where('expiresAt', '<', sql<number>`${now} - ${sql.lit(keptMilliseconds)}`),
   );
   const selected = query
     .selectFrom('deviceRequests')
@@ -169,7 +161,7 @@ export function createDeviceRequests(needs: { database: Database; sealing: Pick<
         DeviceRequest,
         'clientId' | 'scopes' | 'resources' | 'reference' | 'address' | 'userAgent'
       >,
-    ): { id: string; userCode: string; statements: readonly (Bound<unknown> | Expected)[] } {
+    ): { id: string; userCode: string; statement: Expected } {
       const id = createId('dva');
       const userCode = createUserCode();
       const row = {
@@ -182,7 +174,7 @@ export function createDeviceRequests(needs: { database: Database; sealing: Pick<
         address: request.address,
         userAgent: request.userAgent?.slice(0, 300) ?? null,
       };
-      return { id, userCode, statements: [deleteOver({}), exactly(1, insert(row))] };
+      return { id, userCode, statement: exactly(1, insert(row)) };
     },
 
     async find(id: string): Promise<DeviceRequest | undefined> {

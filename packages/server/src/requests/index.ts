@@ -3,6 +3,7 @@
 // enter their code. Owns the tables `authorizationRequests`, `pushedRequests` and `deviceRequests`. Not the rules of
 // the parameters nor the decision what comes next (oauth), not the pages (account).
 export { formatUserCode, parseUserCode, type DeviceRequest } from './device-request.ts';
+export { createDeviceRequestPurge } from './device-request-purge-store.ts';
 export { deviceRequestMigrations } from './device-request-migrations.ts';
 export {
   createDeviceRequests,

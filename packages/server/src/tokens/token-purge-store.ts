@@ -5,11 +5,16 @@ import { familyLifetimeMilliseconds } from './token.ts';
 type TokenTables = {
   accessTokens: { hash: string; expiresAt: number };
   refreshTokens: { hash: string; createdAt: number };
-  tokenFamilies: { id: string; expiresAt: number; revokedAt: number | null };
+  tokenFamilies: { id: string; expiresAt: number };
 };
 
 const hour = 60 * 60_000;
 const day = 24 * hour;
+/**
+ * A family tells, revoked or expired, which apps hear of the end of the login that it came from; a login lasts as long
+ * as a family, and begins before it.
+ */
+const keptForLogoutMilliseconds = familyLifetimeMilliseconds;
 
 /**
  * Deletes tokens whose time is over. A used refresh token stays as long as its family could live, since presenting it
@@ -41,36 +46,21 @@ export function createTokenPurges({ database }: { database: Database }) {
         .limit(value('most')),
     ),
   );
-  const deleteExpiredFamilies = database.statement<{ most: number }>()((value) =>
+  const deleteFamilies = database.statement<{ most: number }>()((value) =>
     query
       .deleteFrom('tokenFamilies')
       .where('id', 'in', (over) =>
         over
           .selectFrom('tokenFamilies')
           .select('id')
-          .where('expiresAt', '<=', before(day))
+          .where('expiresAt', '<=', before(keptForLogoutMilliseconds))
           .orderBy('expiresAt')
           .limit(value('most')),
       ),
   );
-  const deleteRevokedFamilies = database.statement<{ most: number }>()((value) =>
-    query
-      .deleteFrom('tokenFamilies')
-      .where('id', 'in', (over) =>
-        over
-          .selectFrom('tokenFamilies')
-          .select('id')
-          .where('revokedAt', 'is not', null)
-          .where('revokedAt', '<=', before(day))
-          .orderBy('revokedAt')
-          .limit(value('most')),
-      ),
-  );
-
   return {
     accessTokens: (most: number): Bound<unknown>[] => [deleteAccessTokens({ most })],
     refreshTokens: (most: number): Bound<unknown>[] => [deleteRefreshTokens({ most })],
-    expiredFamilies: (most: number): Bound<unknown>[] => [deleteExpiredFamilies({ most })],
-    revokedFamilies: (most: number): Bound<unknown>[] => [deleteRevokedFamilies({ most })],
+    tokenFamilies: (most: number): Bound<unknown>[] => [deleteFamilies({ most })],
   };
 }

@@ -25,7 +25,7 @@ export type DeviceAuthorizationNeeds = {
   authenticate: AuthenticateClient;
   database: Pick<Database, 'tryWrite'>;
   codes: Pick<Codes, 'issue'>;
-  limits: Pick<Limits, 'count' | 'deleteEnded'>;
+  limits: Pick<Limits, 'count'>;
   deviceRequests: Pick<DeviceRequests, 'create'>;
   attempts: SignInAttempts;
 };
@@ -57,7 +57,6 @@ export function createDeviceAuthorization(needs: DeviceAuthorizationNeeds): Endp
     const resources = parseResources(form, client, api);
     const counted = await needs.database.tryWrite([
       limits.count('device-authorization', networkOf(clientAddress), mostOfNetwork, windowMilliseconds),
-      limits.deleteEnded(),
     ]);
     if (!counted.committed) {
       throw oauthError('slow_down', 'Too many device requests came from this network', {
@@ -86,7 +85,7 @@ export function createDeviceAuthorization(needs: DeviceAuthorizationNeeds): Endp
       const outcome = await needs.database.tryWrite([
         started.statement,
         needs.attempts.step(started.reference, { step: 'request', outcome: 'ok', detail: 'by a device' }),
-        ...request.statements,
+        request.statement,
         statement,
       ]);
       if (!outcome.committed) continue;
