@@ -55,7 +55,7 @@ describeSignIn('the page about a redirect URI that is not registered', (place) =
   test('shows what is registered to members of the owning team, whatever their role, and to nobody else', async () => {
     const presented = `${registered}/`;
     const owner = await descriptionFor(presented, place.world.admin.visitor);
-    expect(owner).toContain(`Registered: ${registered}`);
+    expect(owner).toContain(`Registered: "${registered}"`);
     const { invitation } = await place.world.call('members.add', {
       params: { id: place.world.team.id },
       body: { email: 'vera@acme.example', role: 'viewer' },
@@ -65,7 +65,7 @@ describeSignIn('the page about a redirect URI that is not registered', (place) =
       password: 'another long passphrase, 7 words',
       name: 'Vera',
     });
-    expect(await descriptionFor(presented, vera.visitor)).toContain(`Registered: ${registered}`);
+    expect(await descriptionFor(presented, vera.visitor)).toContain(`Registered: "${registered}"`);
     const stranger = await descriptionFor(presented, createVisitor());
     expect(stranger).not.toContain('Registered:');
   });

@@ -68,20 +68,20 @@ const differenceWords: Readonly<Record<RedirectUriDifference, string>> = {
 
 function redirectUriError(redirectUri: string, app: App, isOwner: boolean): PublicError {
   const nearMiss = diagnoseRedirectUri(app.redirectUris, redirectUri);
-  const received = `The redirect URI is not registered for the app "${app.name}". Received: ${shown(redirectUri, 500)}`;
+  const received = `The redirect URI is not registered for the app "${app.name}". Received: "${shown(redirectUri, 500)}".`;
   const differs =
     nearMiss === undefined
       ? ''
       : ` It differs from a registered one in ${nearMiss.differences.map((one) => differenceWords[one]).join(' and ')}.`;
   // What is registered is the owners' business: a stranger could learn of hosts that nobody was told of.
   const registered = isOwner
-    ? ` Registered: ${app.redirectUris.length === 0 ? 'none' : app.redirectUris.join(' , ')}`
+    ? ` Registered: ${app.redirectUris.map((uri) => `"${uri}"`).join(', ') || 'none'}.`
     : '';
   return publicError('redirect_uri_not_registered', {
     description: received + differs + registered,
     ...(isOwner && nearMiss !== undefined
       ? {
-          mend: `You probably meant ${nearMiss.registered}. Send exactly that, or register the other one too.`,
+          mend: `You probably meant "${nearMiss.registered}". Send exactly that, or register the other one too.`,
         }
       : {}),
   });
