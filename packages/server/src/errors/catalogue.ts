@@ -21,6 +21,11 @@ export const errorCatalogue = {
     title: 'This method is not available here',
     mend: 'Use one of the methods in the Allow header.',
   },
+  body_too_slow: {
+    status: 408,
+    title: 'The request body did not arrive in time',
+    mend: 'Send the whole body at once, or try again over a better connection.',
+  },
   payload_too_large: { status: 413, title: 'The request body is too large', mend: 'Send a smaller body.' },
   uri_too_long: {
     status: 414,

@@ -201,6 +201,12 @@ describe('what arrives', () => {
   ])('refuses a request with %s', async (_, bytes) => {
     expect(await sendRaw(bytes)).toMatch(/^HTTP\/1\.1 400 /);
   });
+
+  it('does not wait for ever for a body', async () => {
+    const bytes =
+      'POST /api/token HTTP/1.1\r\nHost: id.example.com\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\n\r\na=1';
+    expect(await sendRaw(bytes)).toMatch(/^HTTP\/1\.1 408 /);
+  });
 });
 
 describe('what goes out', () => {

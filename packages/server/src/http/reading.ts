@@ -7,6 +7,8 @@ import type { DoorContext } from './door.ts';
 export const bodyLimitBytes = 64 * 1024;
 const parameterLimit = 100;
 const depthLimit = 20;
+/** Whoever sends a byte now and then must not keep a connection for ever. */
+const bodyTimeoutMilliseconds = 15_000;
 
 /**
  * A form body (`application/x-www-form-urlencoded`). A parameter sent twice is refused, one without a value counts
@@ -129,6 +131,16 @@ function readBytes(incoming: IncomingMessage, limit: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
+    const timer = setTimeout(() => {
+      incoming.pause();
+      reject(
+        publicError('body_too_slow', {
+          description: `The body did not arrive within ${bodyTimeoutMilliseconds / 1000} seconds.`,
+          headers: { connection: 'close' },
+        }),
+      );
+    }, bodyTimeoutMilliseconds);
+    timer.unref();
     incoming.on('data', (chunk: Buffer) => {
       size += chunk.length;
       if (size <= limit) {
@@ -138,8 +150,12 @@ function readBytes(incoming: IncomingMessage, limit: number): Promise<Buffer> {
       incoming.pause();
       reject(tooLarge(limit));
     });
-    incoming.once('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
+    incoming.once('end', () => {
+      clearTimeout(timer);
+      resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
+    });
     const cutShort = (cause?: Error) => {
+      clearTimeout(timer);
       // After the end this comes for every request, and an error with its stack is dear.
       if (incoming.readableEnded) return;
       reject(publicError('bad_request', { description: 'The body is cut short.', cause }));
