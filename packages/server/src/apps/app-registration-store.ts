@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { exactly, type Bound, type Database, type Expected } from '#database';
 import type { App } from './app.ts';
-import { appOf, rowOf, type AppRow } from './app-store.ts';
+import { appOf, rowOf, type AppRow } from './app-row.ts';
 
 type RegistrationTables = {
   apps: AppRow;

@@ -1,26 +1,9 @@
 import { isId } from '@tessera/protocol';
 import { sql } from 'kysely';
 import { exactly, type Bound, type Database, type Expected } from '#database';
-import { appNameKey, defaultAppFields, noClaims, type App, type AppSecret } from './app.ts';
+import { appNameKey, type App, type AppSecret } from './app.ts';
+import { createAppReader, rowOf, type AppRow } from './app-row.ts';
 
-export type AppRow = {
-  id: string;
-  teamId: string;
-  name: string;
-  nameKey: string;
-  slug: string;
-  settings: string;
-  registration: App['registration'];
-  expiresAt: number | null;
-  firstParty: number;
-  createdAt: number;
-  updatedAt: number;
-};
-/** The fields of an app that no statement asks about. */
-type Settings = Omit<
-  App,
-  'id' | 'teamId' | 'name' | 'slug' | 'registration' | 'expiresAt' | 'firstParty' | 'createdAt' | 'updatedAt'
->;
 type SecretRow = {
   id: string;
   appId: string;
@@ -49,6 +32,7 @@ export type AppStore = ReturnType<typeof createAppStore>;
 export function createAppStore(database: Database, clientIdDocuments: boolean) {
   const isClientId = (id: string): boolean => isId('cl', id) || (clientIdDocuments && isDocumentAddress(id));
   const query = database.queries<AppTables>();
+  const readApp = createAppReader();
 
   // A registration that has ended is nobody's any more.
   const isLive = sql<boolean>`("apps"."expiresAt" is null or "apps"."expiresAt" > ${database.now})`;
@@ -208,7 +192,7 @@ export function createAppStore(database: Database, clientIdDocuments: boolean) {
       // Ids come from the wire: a NUL among them is an error to PostgreSQL, not an id that is not there.
       if (!isClientId(id)) return undefined;
       const row = await database.find(findById({ id }));
-      return row && appOf(row);
+      return row && readApp(row);
     },
     /** Which of a name and a slug another app has. */
     async findTaken(app: App): Promise<'name' | 'slug' | undefined> {
@@ -273,7 +257,7 @@ export function createAppStore(database: Database, clientIdDocuments: boolean) {
           lastUsedAt: secretUsedAt ?? undefined,
         });
       }
-      return { app: appOf(first), secrets };
+      return { app: readApp(first), secrets };
     },
     noteUse: (id: string, at: number): Bound<unknown> => noteUse({ id, at }),
   };
@@ -282,40 +266,4 @@ export function createAppStore(database: Database, clientIdDocuments: boolean) {
 /** Whether an id has the form of an address, as those of metadata documents have. */
 export function isDocumentAddress(id: string): boolean {
   return /^https?:\/\/[\x21-\x7e]{1,1000}$/.test(id);
-}
-
-export function rowOf(app: App): AppRow {
-  const { id, teamId, name, slug, registration, expiresAt, firstParty, createdAt, updatedAt, ...settings } =
-    app;
-  return {
-    id,
-    teamId,
-    name,
-    nameKey: appNameKey(app),
-    slug,
-    settings: JSON.stringify(settings satisfies Settings),
-    registration,
-    expiresAt: expiresAt ?? null,
-    firstParty: firstParty ? 1 : 0,
-    createdAt,
-    updatedAt,
-  };
-}
-
-export function appOf(row: AppRow): App {
-  return {
-    // A field that came after the app was stored is as it is for a new app.
-    ...defaultAppFields,
-    ...noClaims,
-    ...(JSON.parse(row.settings) as Settings),
-    id: row.id,
-    teamId: row.teamId,
-    name: row.name,
-    slug: row.slug,
-    registration: row.registration,
-    expiresAt: row.expiresAt ?? undefined,
-    firstParty: row.firstParty === 1,
-    createdAt: row.createdAt,
-    updatedAt: row.updatedAt,
-  };
 }
