@@ -5,6 +5,7 @@ import { memoryMb, type ServerProcess } from './process.ts';
 const rounds = 5;
 const warmUpSeconds = 3;
 const secondsEach = 4;
+/** A few busy services; a figure may have its own. */
 export const connections = 32;
 
 export type AskedRequest = Omit<Load, 'connections' | 'seconds'>;
@@ -35,11 +36,14 @@ export async function compareSides(
   ours: Side,
   others: readonly OtherSide[],
   say: (line: string) => void,
+  onConnections = connections,
 ): Promise<FigureResult> {
   const sides: readonly Side[] = [ours, ...others];
   const measured = new Map<Side, Measurement[]>(sides.map((side) => [side, []]));
   const measureSide = (side: Side, seconds: number) =>
-    'request' in side ? measure({ ...side.request, connections, seconds }) : side.measure(seconds);
+    'request' in side
+      ? measure({ ...side.request, connections: onConnections, seconds })
+      : side.measure(seconds);
   try {
     for (const side of sides) {
       say(`warming up ${side.name}`);

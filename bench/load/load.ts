@@ -23,7 +23,7 @@ const main = new URL('main.ts', import.meta.url).pathname;
 export async function measure(load: Load): Promise<Measurement> {
   const child = spawn(process.execPath, [main], { stdio: ['pipe', 'pipe', 'inherit'] });
   child.stdin.end(JSON.stringify(load));
-  const [output, [status]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
-  if (status !== 0) throw new Error(`the load on ${load.url} failed`);
+  const [output] = await Promise.all([text(child.stdout), once(child, 'exit')]);
+  if (child.exitCode !== 0) throw new Error(`the load on ${load.url} failed`);
   return JSON.parse(output) as Measurement;
 }
