@@ -88,6 +88,7 @@ function defineTokens(module: DefineModule): void {
     const first = await suite.signIn({ scope: 'openid offline_access', prompt: 'consent' });
     expect(first.authorization.pages).toEqual(['consent']);
     const { refresh_token: refreshToken = '' } = first.tokens;
+    suite.advance(2_000);
     const answer = await suite.refresh(refreshToken);
     expect(answer.status, answer.text).toBe(200);
     const second = answer.json() as typeof first.tokens;
@@ -288,6 +289,7 @@ function defineLogin(module: DefineModule): void {
   module('oidcc-max-age-10000', async (suite) => {
     const visitor = createVisitor();
     const first = await suite.signIn({}, visitor);
+    suite.advance(2_000);
     const second = await suite.signIn({ max_age: '10000' }, visitor);
     expect(second.authorization.pages).toEqual([]);
     expect(second.claims).toMatchObject({ sub: first.claims.sub, auth_time: first.claims['auth_time'] });

@@ -1,13 +1,5 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import {
-  calculateJwkThumbprint,
-  exportJWK,
-  generateKeyPair,
-  SignJWT,
-  type CryptoKey,
-  type JWK,
-  type JWTPayload,
-} from 'jose';
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK } from 'jose';
 import { expect } from 'vitest';
 import { send, type Answer } from '../harness/send.ts';
 import { createVisitor, type Visitor } from '../harness/visitor.ts';
@@ -74,7 +66,7 @@ export async function createFapi(suite: Suite) {
       exp: now() + 60,
       ...claims,
     };
-    return new SignJWT(withoutUndefined(payload) as JWTPayload)
+    return new SignJWT(withoutUndefined(payload))
       .setProtectedHeader({ alg: algorithm ?? key.algorithm, typ: 'JWT' })
       .sign(key.privateKey);
   }
@@ -87,7 +79,7 @@ export async function createFapi(suite: Suite) {
   ): Promise<string> {
     const payload = { jti: randomUUID(), htm: method, htu: url, iat: now(), ...claims };
     const protectedHeader = { typ: 'dpop+jwt', alg: key.algorithm, jwk: key.publicJwk, ...header };
-    return new SignJWT(withoutUndefined(payload) as JWTPayload)
+    return new SignJWT(withoutUndefined(payload))
       .setProtectedHeader(withoutUndefined(protectedHeader) as { alg: string })
       .sign(key.privateKey);
   }
