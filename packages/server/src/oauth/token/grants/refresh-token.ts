@@ -1,7 +1,7 @@
 import { oauthError } from '#errors';
 import type { IssueIdToken, Tokens } from '#tokens';
 import { parseReach } from '../../resources.ts';
-import type { FindUser } from '../../shapes.ts';
+import type { FindMembership, FindUser } from '../../shapes.ts';
 import type { Grant } from '../grant.ts';
 
 /** RFC 6749, 6: rotated at every use; scopes may only narrow. A wrong client changes nothing. */
@@ -11,6 +11,7 @@ export function createRefreshTokenGrant(needs: {
   tokens: Tokens;
   issueIdToken: IssueIdToken;
   findUser: FindUser;
+  findMembership: FindMembership;
 }): Grant {
   return {
     grantType: 'refresh_token',
@@ -34,6 +35,16 @@ export function createRefreshTokenGrant(needs: {
       const user = await needs.findUser(family.userId);
       if (user === undefined || user.disabledAt !== undefined) {
         throw oauthError('invalid_grant', 'The account is disabled');
+      }
+      // The app may have been closed to strangers since, or the person may have left the team.
+      if (
+        client.signInAccess === 'team' &&
+        (await needs.findMembership(client.teamId, family.userId)) === undefined
+      ) {
+        throw oauthError(
+          'invalid_grant',
+          'Only members of the team that owns this app may be signed in to it',
+        );
       }
       const issued = await needs.tokens.refresh(presented, found, reach, {
         ...context,
