@@ -188,7 +188,12 @@ describe('the pages, in a browser', () => {
     await logIn(page);
     await page.waitForSelector('#consent');
     await look('consent');
-    await page.goto(authorizationOf(teamApp, { scope: 'openid project:read deployment:read', resource: 'https://orders.example' }));
+    await page.goto(
+      authorizationOf(teamApp, {
+        scope: 'openid project:read deployment:read',
+        resource: 'https://orders.example',
+      }),
+    );
     await page.waitForSelector('#consent select[name=team]');
     await look('consent with a team');
     await page.click('button#consent-allow');
