@@ -73,7 +73,7 @@ describe('the popup, in a browser', { timeout: 120_000 }, () => {
     await popup.fill('#login input[name=password]', world.admin.password);
     await popup.click('button#login-submit');
   }
-  const heardBy = (page: Page) => page.evaluate('heard') as Promise<Heard[]>;
+  const heardBy = (page: Page) => page.evaluate<Heard[]>('heard');
   async function closed(popup: Page): Promise<void> {
     if (!popup.isClosed()) await popup.waitForEvent('close');
   }

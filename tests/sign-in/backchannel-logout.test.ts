@@ -89,7 +89,9 @@ describeSignIn('back-channel logout', (place) => {
         await Promise.all(visitors.map(({ visitor, idToken }) => logOut(visitor, idToken)));
         await arrived(8);
         await delay(3 * second);
-        const told = receiver.received.map(({ fields }) => decodeJwt(fields.get('logout_token')!)['sid']);
+        const told = receiver.received.map(({ fields }) =>
+          String(decodeJwt(fields.get('logout_token')!)['sid']),
+        );
         expect(told.toSorted()).toEqual(visitors.map(({ sid }) => sid).toSorted());
       } finally {
         await other.close();

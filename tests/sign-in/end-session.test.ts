@@ -107,7 +107,7 @@ describeSignIn('the end-session endpoint', (place) => {
       { client_id: place.world.app.clientId, post_logout_redirect_uri: goodbye },
       { id_token_hint: other.tokens.id_token, post_logout_redirect_uri: goodbye },
     ]) {
-      const page = await visitor.visit(endpoint(parameters as Record<string, string>));
+      const page = await visitor.visit(endpoint(parameters));
       expectConfirmation(page);
       expect(await silentError(visitor)).toBe(null);
     }

@@ -33,10 +33,7 @@ describeSignIn('a pushed authorization request', (place) => {
       code_challenge_method: 'S256',
       ...more,
     };
-    return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as Record<
-      string,
-      string
-    >;
+    return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
   };
   const push = async (
     more: Record<string, string | undefined> = {},

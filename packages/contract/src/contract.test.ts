@@ -82,7 +82,7 @@ test('the client fills in the path, sends the bearer, and throws the problem', a
     baseUrl: 'http://localhost:4000/api',
     token: 'secret',
     fetch: async (input, init) => {
-      seen.push(new Request(input as string, init));
+      seen.push(new Request(input, init));
       const problem = {
         type: 't',
         title: 't',

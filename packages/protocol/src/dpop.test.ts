@@ -40,7 +40,7 @@ test('whatever is sent is verified or refused, and nothing else is thrown', asyn
         ? await new SignJWT(made as Record<string, unknown>)
             .setProtectedHeader({ alg: 'ES256', typ: 'dpop+jwt', jwk })
             .sign(privateKey)
-        : (made as string);
+        : made;
       const outcome = await verifyDpopProof(proof, expected).catch((error: unknown) => error);
       if (outcome instanceof DpopProofRefused) return;
       // What gets through says what was asked for.

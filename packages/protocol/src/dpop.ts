@@ -98,10 +98,14 @@ function parseHeader(proof: string): { algorithm: string; jwk: JWK } {
     throw new DpopProofRefused("The DPoP proof's 'jwk' has private members. Expected the public key alone");
   }
   const { n, e } = jwk as { n?: unknown; e?: unknown };
-  if (String(n ?? '').length > longestModulus || String(e ?? '').length > longestExponent) {
+  if (isLongerThan(longestModulus, n) || isLongerThan(longestExponent, e)) {
     throw new DpopProofRefused("The DPoP proof's key is too large. Expected at most 4096 bits");
   }
-  return { algorithm, jwk: jwk as JWK };
+  return { algorithm, jwk: jwk };
+}
+
+function isLongerThan(limit: number, member: unknown): boolean {
+  return typeof member === 'string' && member.length > limit;
 }
 
 async function verifySignature(

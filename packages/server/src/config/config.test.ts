@@ -118,7 +118,7 @@ describe('the configuration', () => {
       TESSERA_REGISTRATION_QUOTA: '0',
       TESSERA_CLIENT_ID_DOCUMENTS: 'yes',
     });
-    expect(wrong.map((problem) => problem.split(' ')[0]).toSorted()).toEqual([
+    expect(wrong.map((problem) => problem.split(' ')[0] ?? '').toSorted()).toEqual([
       'TESSERA_CLIENT_ID_DOCUMENTS',
       'TESSERA_REGISTRATION_QUOTA',
       'TESSERA_REGISTRATION_TOKEN',

@@ -72,7 +72,7 @@ function withLetters(text: string): string {
 
 /** Takes away four or more neighbours on a keyboard row or in the alphabet, in both directions. */
 function withoutRuns(text: string): string {
-  const lines = keyboardRows.flatMap((row) => [row, [...row].toReversed().join('')]);
+  const lines = keyboardRows.flatMap((row) => [row, Array.from(row).toReversed().join('')]);
   let rest = '';
   for (let at = 0; at < text.length;) {
     const run = longestRun(text, at, lines);

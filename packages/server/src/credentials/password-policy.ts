@@ -15,7 +15,7 @@ export type PasswordContext = { email: string; name?: string | undefined };
  * expiry: both make passwords worse (NIST SP 800-63B-4, 3.1.1.2). Characters are Unicode code points.
  */
 export function passwordProblem(password: string, context: PasswordContext): string | undefined {
-  const length = [...password].length;
+  const length = Array.from(password).length;
   if (length < shortestPassword) {
     return `it has ${length} ${length === 1 ? 'character' : 'characters'}, at least ${shortestPassword} are needed; a sentence of four or five words is easy to remember`;
   }

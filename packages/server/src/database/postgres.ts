@@ -142,7 +142,7 @@ const numeric = 1700;
 /** `bigint` columns hold milliseconds and counts, well inside what a number carries exactly. */
 function parserOf(id: number, format?: 'text' | 'binary'): (value: never) => unknown {
   if (id === int8 || id === numeric) return (value: string) => Number(value);
-  return types.getTypeParser(id, format as 'text');
+  return types.getTypeParser(id, format) as (value: never) => unknown;
 }
 
 function isConflict(error: unknown): boolean {

@@ -32,7 +32,7 @@ describeOnBothDatabases('DPoP', (openDatabase) => {
     const key = keyOf(more.alg ?? 'ES256');
     const claims = { htm: 'POST', htu: url, iat: seconds(), jti: randomUUID(), ...more.claims };
     return new SignJWT(JSON.parse(JSON.stringify(claims)) as Record<string, unknown>)
-      .setProtectedHeader({ alg: key.alg, typ: 'dpop+jwt', jwk: key.jwk, ...more.header } as never)
+      .setProtectedHeader({ alg: key.alg, typ: 'dpop+jwt', jwk: key.jwk, ...more.header })
       .sign(key.privateKey);
   }
   const verify = (dpop: Dpop, proof: string, needsNonce = false) =>

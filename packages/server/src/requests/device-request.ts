@@ -41,6 +41,7 @@ export function formatUserCode(userCode: string): string {
 /** What somebody typed, however they wrote it; undefined when it cannot be a code. */
 export function parseUserCode(typed: string): string | undefined {
   const letters = typed.toUpperCase().replaceAll(/[\s\p{P}]/gu, '');
-  const isCode = letters.length === codeLength && [...letters].every((letter) => alphabet.includes(letter));
+  const isCode =
+    letters.length === codeLength && Array.from(letters).every((letter) => alphabet.includes(letter));
   return isCode ? letters : undefined;
 }

@@ -97,7 +97,7 @@ export function decisionButtons(): Markup {
 }
 
 function initialOf(name: string): string {
-  return [...name.trim()][0]?.toUpperCase() ?? '?';
+  return Array.from(name.trim())[0]?.toUpperCase() ?? '?';
 }
 
 function joined(parts: readonly string[]): string {

@@ -71,7 +71,7 @@ export function createAuthorizing(needs: AuthorizingNeeds) {
     const all = await consents.listOfApp(userId, app.id);
     const here = all.filter(({ host }) => host === projectHost);
     const memberships = await Promise.all(
-      here.map(({ teamId }) => teamId === undefined || findMembership(teamId, userId)),
+      here.map(async ({ teamId }) => teamId === undefined || findMembership(teamId, userId)),
     );
     return here.filter((_, index) => memberships[index] !== undefined);
   }
