@@ -244,6 +244,32 @@ describe.each(databaseKinds)('dynamic registration, on %s', (kind) => {
     expect((await manage(client)).status).toBe(401);
   });
 
+  test('access tokens end with the registration, however new they are', async () => {
+    const client = await registered({ ...minimum, token_endpoint_auth_method: 'client_secret_post' });
+    tessera.advance(90 * day - 60_000);
+    const visitor = createVisitor();
+    const { url, codeVerifier } = createAuthorizationRequest(tessera.urls.origin, {
+      clientId: client.client_id,
+      clientSecret: client.client_secret ?? '',
+      redirectUri: callback,
+    });
+    const code = (await passSignInPages(visitor, url, world.admin)).searchParams.get('code') ?? '';
+    const redeemed = await sendForm(`${tessera.urls.api}/login/oauth/token`, {
+      grant_type: 'authorization_code',
+      client_id: client.client_id,
+      client_secret: client.client_secret ?? '',
+      redirect_uri: callback,
+      code_verifier: codeVerifier,
+      code,
+    });
+    const { access_token: token } = redeemed.json() as { access_token: string };
+    const ask = () =>
+      send(`${tessera.urls.api}/login/oauth/userinfo`, { headers: { authorization: `Bearer ${token}` } });
+    expect((await ask()).status).toBe(200);
+    tessera.advance(61_000);
+    expect((await ask()).status).toBe(401);
+  });
+
   test('signs in, with consent asked for each time, marked as not verified (security-50, security-80)', async () => {
     const client = await registered({
       ...minimum,

@@ -56,6 +56,7 @@ export function createUserinfo(needs: {
       needs.apps.find(token.clientId),
       token.userId === undefined ? undefined : needs.findUser(token.userId),
     ]);
+    if (client === undefined) throw invalidToken('The app of the access token is gone');
     await verifySender(context, presented, token, client);
     if (token.userId === undefined || !token.scopes.includes('openid')) {
       throw oauthError('insufficient_scope', "The access token does not have the scope 'openid'", {
@@ -65,7 +66,7 @@ export function createUserinfo(needs: {
     }
     if (user === undefined || user.disabledAt !== undefined) throw invalidToken('The account is disabled');
     const claims = userClaims(user, token.scopes, needs.origin, token.claims?.userinfo);
-    const algorithm = client?.userinfoSignedResponseAlg;
+    const algorithm = client.userinfoSignedResponseAlg;
     if (algorithm === undefined) {
       return context.json({ sub: user.id, ...claims }, 200, { 'cache-control': 'no-store' });
     }
@@ -83,7 +84,7 @@ export function createUserinfo(needs: {
     context: DoorContext,
     presented: { scheme: string; accessToken: string },
     token: AccessToken,
-    client: App | undefined,
+    client: App,
   ): Promise<void> {
     const { dpopJkt: boundTo } = token;
     if (boundTo !== undefined) context.header('dpop-nonce', needs.dpop.currentNonce());
@@ -93,7 +94,7 @@ export function createUserinfo(needs: {
       proof: context.req.header('dpop'),
       method: context.req.method,
       url: endpoint,
-      needsNonce: client !== undefined && needsNonce(client),
+      needsNonce: needsNonce(client),
     });
   }
 
