@@ -101,7 +101,7 @@ function parseHeader(proof: string): { algorithm: string; jwk: JWK } {
   if (isLongerThan(longestModulus, n) || isLongerThan(longestExponent, e)) {
     throw new DpopProofRefused("The DPoP proof's key is too large. Expected at most 4096 bits");
   }
-  return { algorithm, jwk: jwk };
+  return { algorithm, jwk };
 }
 
 function isLongerThan(limit: number, member: unknown): boolean {

@@ -56,5 +56,5 @@ export function restDoor<const Called extends Route>(
     call: RestCall<Called>,
   ) => Promise<Called['answer'] extends object ? output<Called['answer']> : void>,
 ): RestDoor {
-  return { route, answer: answer };
+  return { route, answer };
 }
