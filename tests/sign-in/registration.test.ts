@@ -250,7 +250,6 @@ describe.each(databaseKinds)('dynamic registration, on %s', (kind) => {
     const visitor = createVisitor();
     const { url, codeVerifier } = createAuthorizationRequest(tessera.urls.origin, {
       clientId: client.client_id,
-      clientSecret: client.client_secret ?? '',
       redirectUri: callback,
     });
     const code = (await passSignInPages(visitor, url, world.admin)).searchParams.get('code') ?? '';

@@ -18,6 +18,8 @@ export function createProtectedResource({ api, origin }: { api: string; origin: 
     resource: api,
     resource_name: 'Tessera REST API',
     authorization_servers: [origin],
+    // The least that is of use: programs ask for all that stands here.
+    scopes_supported: ['user:read'],
     bearer_methods_supported: ['header'],
     dpop_signing_alg_values_supported: dpopSigningAlgorithms,
     resource_documentation: `${api}/openapi.json`,

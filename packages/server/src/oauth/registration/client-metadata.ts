@@ -1,3 +1,4 @@
+import { isAppPermission, permissions, type Permission } from '@tessera/contract';
 import {
   appAuthMethods,
   clientAssertionAlgorithms,
@@ -40,6 +41,7 @@ export function parseClientMetadata(metadata: ClientMetadata): SelfRegistration 
       postLogoutRedirectUris: parseUris(metadata, 'post_logout_redirect_uris'),
       backchannelLogoutUri,
       scopes: parseScopes(metadata, grantTypes),
+      permissions: parsePermissions(metadata),
       grantTypes,
       tokenEndpointAuthMethods: [method],
       tokenEndpointAuthSigningAlg: oneOf(
@@ -76,7 +78,7 @@ export function clientMetadataOf(app: App): Record<string, unknown> {
     backchannel_logout_uri: app.backchannelLogoutUri,
     response_types: ['code'],
     grant_types: app.grantTypes,
-    scope: formatScope(app.scopes),
+    scope: formatScope([...app.scopes, ...app.permissions]),
     token_endpoint_auth_method: app.tokenEndpointAuthMethods[0],
     token_endpoint_auth_signing_alg: app.tokenEndpointAuthSigningAlg,
     jwks: app.jwks,
@@ -170,6 +172,17 @@ function parseScopes(
   return chosen.length === 0 ? possible : chosen;
 }
 
+/**
+ * What it may ask people to let it do at our API: only what it names itself, and only reading. An app that is to
+ * change something, a team answers for.
+ */
+function parsePermissions(metadata: ClientMetadata): Permission[] {
+  const asked = parseScope(text(metadata, 'scope', 1_000) ?? '') ?? [];
+  return permissions.filter(
+    (permission) => permission.endsWith(':read') && isAppPermission(permission) && asked.includes(permission),
+  );
+}
+
 /** What people read as its name: no control or direction characters, which could make it look like another. */
 function parseName(metadata: ClientMetadata, redirectUris: readonly string[]): string {
   const given = text(metadata, 'client_name', longestText) ?? '';
@@ -210,7 +223,7 @@ function parseAbout(metadata: ClientMetadata): AppAbout {
     }
     about['contacts'] = contacts;
   }
-  return about as AppAbout;
+  return about;
 }
 
 /** Only what a browser opens as a page: never `javascript:`, `data:` and their like. */
