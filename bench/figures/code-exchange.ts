@@ -5,7 +5,7 @@ import { askAnew, compareSides } from '../rounds.ts';
 import { createSignIn, startWorld, type SignIn } from '../sign-in.ts';
 
 const scope = 'openid profile email';
-const codesEachRound = 4_000;
+const codesEachRound = 2_000;
 
 /**
  * Redeems codes for an access token and an ID token: signed with RS256 against the signatures that the machine can
