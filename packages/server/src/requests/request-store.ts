@@ -51,11 +51,12 @@ export function createRequests({ database }: { database: Database }) {
       .where('browserId', 'is', null)
       .where(isLive),
   );
-  const settle = database.statement<{ id: string; parameters: string }>()((value) =>
+  const settle = database.statement<{ id: string; unread: string; parameters: string }>()((value) =>
     query
       .updateTable('authorizationRequests')
       .set({ parameters: value('parameters') })
       .where('id', '=', value('id'))
+      .where('parameters', '=', value('unread'))
       .where(isLive),
   );
   const approve = database.statement<{
@@ -143,9 +144,12 @@ export function createRequests({ database }: { database: Database }) {
     bind: (id: string, browserId: string, loginAtStart: string | undefined): Expected =>
       exactly(1, bind({ id, browserId, loginAtStart: loginAtStart ?? null })),
 
-    /** Writes down what an unread request turned out to ask for. */
-    settle: (id: string, parameters: AuthorizationParameters): Expected =>
-      exactly(1, settle({ id, parameters: JSON.stringify(parameters) })),
+    /**
+     * Writes down what an unread request turned out to ask for. Once: the document may say something else to the next
+     * reader, and the person has seen this on the page by then.
+     */
+    settle: (id: string, unread: AuthorizationParameters, parameters: AuthorizationParameters): Expected =>
+      exactly(1, settle({ id, unread: JSON.stringify(unread), parameters: JSON.stringify(parameters) })),
 
     /** Notes what the person allowed; only in the browser that the request belongs to. */
     approve: (

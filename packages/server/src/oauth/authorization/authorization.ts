@@ -120,23 +120,29 @@ export function createAuthorization(needs: AuthorizationNeeds): Endpoint {
   async function readUnread(
     request: AuthorizationRequest,
     unread: Readonly<Record<string, string>>,
+    userId: string,
   ): Promise<AuthorizationRequest> {
     const { reference } = request;
     const asked = new Map(Object.entries(unread));
     try {
       if (needs.documents === undefined) throw publicError('client_unknown');
-      const app = await needs.documents.read(request.parameters.clientId, reference);
+      const app = await needs.documents.read(request.parameters.clientId, { userId, reference });
       const pushed = await needs.findPushed(asked, app);
       const sent = pushed?.parameters ?? asked;
       const redirectUri = parseRedirectUri(sent, app, false);
       const read = await needs.reading(sent, app, redirectUri, pushed);
       const parameters = 'error' in read ? refusedParameters(app, read, sent) : read.parameters;
       const settled = await database.tryWrite([
-        requests.settle(request.id, parameters),
+        requests.settle(request.id, request.parameters, parameters),
         attempts.step(reference, { step: 'request', outcome: 'ok' }),
       ]);
-      if (!settled.committed) throw publicError('authorization_request_gone');
-      return { ...request, parameters };
+      if (settled.committed) return { ...request, parameters };
+      // Another tab was first: what it wrote down is what counts.
+      const now = await requests.find(request.id);
+      if (now === undefined || now.parameters.unread !== undefined) {
+        throw publicError('authorization_request_gone');
+      }
+      return now;
     } catch (error) {
       if (error instanceof PublicError) {
         const detail = error.description;
