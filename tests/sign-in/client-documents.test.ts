@@ -170,6 +170,22 @@ describe.each(databaseKinds)('client-id metadata documents, on %s', (kind) => {
     expect(findText(silent.text, 'error-code')).toBe('sign_in_not_silent');
   });
 
+  test('one person leads us to so many documents an hour, and no further', async () => {
+    asked = [];
+    let last = '';
+    for (let number = 0; number < 61; number++) {
+      const answer = await world.admin.visitor.visit(
+        requestOf({ clientId: `${base}/many/${number}.json`, redirectUri: callback }).url,
+        isCallback,
+      );
+      last = findText(answer.text, 'error-code') ?? '';
+      if (last === 'registration_quota') break;
+    }
+    expect(last).toBe('registration_quota');
+    expect(asked.length).toBeLessThanOrEqual(60);
+    tessera.advance(3_600_000);
+  });
+
   test('a redirect URI that is not in the document is refused on a page', async () => {
     const client = describeClient('/four.json');
     const answer = await world.admin.visitor.visit(

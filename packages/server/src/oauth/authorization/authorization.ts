@@ -168,11 +168,12 @@ export function createAuthorization(needs: AuthorizationNeeds): Endpoint {
     if (request.parameters.responseMode === webMessageResponseMode) context.set('keepsOpener', true);
     const { unread } = request.parameters;
     if (unread !== undefined) {
-      if (!isLoggedIn(browser)) {
+      const userId = isLoggedIn(browser) ? browser.session?.userId : undefined;
+      if (userId === undefined) {
         if (unread['prompt'] === 'none') throw publicError('sign_in_not_silent');
         return context.redirect(`${origin}/login?request=${id}`, 303);
       }
-      request = await readUnread(request, unread);
+      request = await readUnread(request, unread, userId);
     }
     const { parameters, reference } = request;
     const found = await needs.apps.find(parameters.clientId);

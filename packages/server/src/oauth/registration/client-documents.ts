@@ -1,8 +1,10 @@
 import { redirectUriProblem } from '@tessera/protocol';
 import type { App, AppRegistrations, Apps } from '#apps';
 import type { Clock } from '#clock';
+import type { Database } from '#database';
 import { OAuthError, PublicError, publicError } from '#errors';
 import { FetchFailure, type GuardedFetch } from '#fetch';
+import type { Limits } from '#limits';
 import { parseClientMetadata, type ClientMetadata } from './client-metadata.ts';
 
 export type ClientDocumentsNeeds = {
@@ -10,6 +12,8 @@ export type ClientDocumentsNeeds = {
   clock: Clock;
   apps: Pick<Apps, 'find'>;
   registrations: Pick<AppRegistrations, 'putDocument'>;
+  database: Pick<Database, 'tryWrite'>;
+  limits: Pick<Limits, 'count'>;
 };
 
 export type ClientDocuments = {
@@ -17,13 +21,15 @@ export type ClientDocuments = {
   isAddress(clientId: string): boolean;
   /**
    * The client that the document at this address describes. For somebody who is logged in alone: a stranger must
-   * not make us call addresses. Throws `client_document_refused`.
+   * not make us call addresses. Throws `client_document_refused`, or `registration_quota` when this person's browser
+   * has led us to too many of them.
    */
-  read(clientId: string, reference: string): Promise<App>;
+  read(clientId: string, by: { userId: string; reference: string }): Promise<App>;
 };
 
 const minute = 60_000;
-const day = 24 * 60 * minute;
+const hour = 60 * minute;
+const day = 24 * hour;
 /** How long a document counts that does not say it of itself; and what of its own word is believed. */
 const defaultAge = 60 * minute;
 const leastAge = 5 * minute;
@@ -31,10 +37,12 @@ const mostAge = day;
 /** Between two readings, the client is kept for the tokens that it has. */
 const lifetimeMilliseconds = 90 * day;
 const longestAddress = 1_000;
+/** Of one person. */
+const mostReadsPerHour = 60;
 
 /** Clients whose id is the address of their metadata (draft-ietf-oauth-client-id-metadata-document). */
 export function createClientDocuments(needs: ClientDocumentsNeeds): ClientDocuments {
-  const { fetch, clock, apps, registrations } = needs;
+  const { fetch, clock, apps, registrations, database, limits } = needs;
   const underWay = new Map<string, Promise<App>>();
 
   function isAddress(clientId: string): boolean {
@@ -85,9 +93,14 @@ export function createClientDocuments(needs: ClientDocumentsNeeds): ClientDocume
 
   return {
     isAddress,
-    async read(clientId, reference) {
+    async read(clientId, { userId, reference }) {
       const known = await apps.find(clientId);
       if (known !== undefined && clock.now() < (known.documentFreshUntil ?? 0)) return known;
+      // A page may send a browser to us again and again, each time with another address.
+      const counted = await database.tryWrite([
+        limits.count('client-document', userId, mostReadsPerHour, hour),
+      ]);
+      if (!counted.committed) throw publicError('registration_quota');
       const pending =
         underWay.get(clientId) ??
         readAnew(clientId, reference).finally(() => {
