@@ -9,17 +9,20 @@ const times: number[] = [];
 const statuses = new Map<number, number>();
 
 const begun = performance.now();
+let answeredLast = begun;
 const { errors, timeouts } = await new Promise<Result>((resolve, reject) => {
   const run = autocannon(optionsOf(load), (error: Error | null, result) => {
     if (error === null) resolve(result);
     else reject(error);
   });
   run.on('response', (_client, status, _bytes, milliseconds) => {
+    // It looks only once a second whether all is answered.
+    answeredLast = performance.now();
     times.push(milliseconds);
     statuses.set(status, (statuses.get(status) ?? 0) + 1);
   });
 });
-const elapsed = performance.now() - begun;
+const elapsed = answeredLast - begun;
 
 if (errors > 0 || timeouts > 0 || statuses.size !== 1 || !statuses.has(200)) {
   const seen = [...statuses].map(([status, count]) => `${count} × ${status}`).join(', ');
