@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import type { Figure } from './figure.ts';
-import { clientCredentials, clientCredentialsOfFew } from './figures/client-credentials.ts';
+import { clientCredentials, clientCredentialsOfMany } from './figures/client-credentials.ts';
 import { codeExchange } from './figures/code-exchange.ts';
 import { introspection } from './figures/introspection.ts';
 import { refresh } from './figures/refresh.ts';
@@ -11,7 +11,7 @@ import { formatJson, formatTable } from './print.ts';
 const figures: Readonly<Record<string, Figure>> = {
   start,
   'client-credentials': clientCredentials,
-  'client-credentials-32': clientCredentialsOfFew,
+  'client-credentials-256': clientCredentialsOfMany,
   introspection,
   userinfo,
   refresh,

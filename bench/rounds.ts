@@ -5,7 +5,7 @@ import { memoryMb, type ServerProcess } from './process.ts';
 const rounds = 5;
 const warmUpSeconds = 3;
 const secondsEach = 4;
-/** A few busy services; a figure may have its own. */
+/** A figure may have its own number. */
 export const connections = 32;
 
 export type AskedRequest = Omit<Load, 'connections' | 'seconds'>;

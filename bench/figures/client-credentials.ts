@@ -32,7 +32,7 @@ const onConnections =
     );
   };
 
-/** Many services that ask each on its own: a commit's wait for the disk is shared by all that came meanwhile. */
-export const clientCredentials = onConnections('client-credentials', 256);
-/** A few busy ones. */
-export const clientCredentialsOfFew = onConnections('client-credentials-32', 32);
+/** A few busy services, as in the other figures. */
+export const clientCredentials = onConnections('client-credentials', 32);
+/** Many of them: more share a commit's wait for the disk, and more wait for it. */
+export const clientCredentialsOfMany = onConnections('client-credentials-256', 256);
