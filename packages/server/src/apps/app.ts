@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Permission } from '@tessera/contract';
 import type {
   AppAuthMethod,
@@ -147,6 +148,27 @@ export function grantTypesOf(
   app: Pick<App, 'tokenEndpointAuthMethods' | 'grantTypes'>,
 ): readonly GrantType[] {
   return app.grantTypes.filter((grant) => grant !== 'client_credentials' || !isPublicApp(app));
+}
+
+/** What an instance administrator looked at before they marked an app: how it proves itself, and what it can get. */
+const markedFields = [
+  'redirectUris',
+  'redirectProjects',
+  'scopes',
+  'permissions',
+  'resources',
+  'grantTypes',
+  'tokenEndpointAuthMethods',
+  'tokenEndpointAuthSigningAlg',
+  'jwks',
+  'jwksUri',
+  'linkedProjects',
+] as const satisfies (keyof AppFields)[];
+
+/** The changed fields for which a marked app loses its mark; none for an app that has no mark to lose. */
+export function changesUnderMark(before: App, after: App): (keyof AppFields)[] {
+  if (!before.firstParty || !after.firstParty) return [];
+  return markedFields.filter((field) => !isDeepStrictEqual(before[field], after[field]));
 }
 
 /** Whether somebody of the instance answers for what the app says about itself. */

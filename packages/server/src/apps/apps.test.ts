@@ -107,6 +107,34 @@ describeOnBothDatabases('apps', (openDatabase) => {
     });
   });
 
+  test('what an administrator marked is no longer marked once what it may do has changed', async () => {
+    const { apps, audit } = await open();
+    const created = await apps.create('team_a', fields, actor);
+    let app = await apps.update(created, { firstParty: true }, actor);
+    app = await apps.update(app, { signInAccess: 'team', redirectUris: [...fields.redirectUris] }, actor);
+    expect(app.firstParty).toBe(true);
+    for (const change of [
+      { redirectUris: [...fields.redirectUris, 'https://elsewhere.example/cb'] },
+      { redirectProjects: [{ projectId: 'prj_a', environments: ['preview'], path: '/cb' }] },
+      { scopes: ['openid'] },
+      { permissions: ['project:read'] },
+      { resources: ['https://api.example.com'] },
+      { jwks: { keys: [{ kty: 'EC' }] } },
+      { tokenEndpointAuthMethods: ['client_secret_post'] },
+      { grantTypes: ['authorization_code'] },
+    ] as const) {
+      const changed = await apps.update(app, change, actor);
+      expect(changed.firstParty, Object.keys(change).join()).toBe(false);
+      expect((await apps.find(app.id))!.firstParty).toBe(false);
+      const record = { object: app.id, after: { firstParty: false, changed: Object.keys(change) } };
+      const unmarked = (await audit.listOfTeam('team_a', { limit: 100 })).filter(
+        ({ action }) => action === 'app.unmark',
+      );
+      expect(unmarked).toContainEqual(expect.objectContaining(record));
+      app = await apps.update(changed, { firstParty: true }, actor);
+    }
+  });
+
   test('a secret is given out once and kept as a hash', async () => {
     const { apps } = await open();
     const app = await apps.create('team_a', fields, actor);

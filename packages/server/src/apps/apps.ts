@@ -5,6 +5,7 @@ import type { Bound, Database } from '#database';
 import { publicError } from '#errors';
 import type { Sealing } from '#sealing';
 import {
+  changesUnderMark,
   defaultAppFields,
   noClaims,
   slugFromName,
@@ -36,7 +37,10 @@ export type Apps = {
   find(id: string): Promise<App | undefined>;
   /** Throws `invalid_app` (a rule is broken) or `app_name_taken`. */
   create(teamId: string, fields: NewAppFields, actor: AppActor): Promise<App>;
-  /** Changes only the given fields. Throws `invalid_app`, `app_name_taken`, or `app_changed` when it changed meanwhile. */
+  /**
+   * Changes only the given fields. The first-party mark ends with a change of what it was given for. Throws
+   * `invalid_app`, `app_name_taken`, or `app_changed` when it changed meanwhile.
+   */
   update(app: App, changes: Partial<AppFields & Pick<App, 'firstParty'>>, actor: AppActor): Promise<App>;
   /** Deletes the app with its secrets; `also` goes into the same unit (the end of its tokens). */
   delete(app: App, also: readonly Bound<unknown>[], actor: AppActor): Promise<void>;
@@ -79,6 +83,17 @@ export function createApps({ database, clock, audit, sealing, wire, clientIdDocu
       ? app.slug
       : `${app.slug}-${randomBase62(5).toLowerCase()}`;
   }
+
+  const recordUnmark = (app: App, changed: readonly string[], actor: AppActor) =>
+    audit.record({
+      actor: actor.id,
+      action: 'app.unmark',
+      object: app.id,
+      teamId: app.teamId,
+      before: { firstParty: true },
+      after: { firstParty: false, changed },
+      reference: actor.reference,
+    });
 
   return {
     find: store.find,
@@ -127,6 +142,8 @@ export function createApps({ database, clock, audit, sealing, wire, clientIdDocu
     async update(app, changes, actor) {
       // `updatedAt` is the version that the statement asks for: it must never be the same twice.
       const changed: App = { ...app, ...changes, updatedAt: Math.max(clock.now(), app.updatedAt + 1) };
+      const unseen = changesUnderMark(app, changed);
+      if (unseen.length > 0) changed.firstParty = false;
       validateApp(changed);
       await refuseTaken(changed);
       const outcome = await database.tryWrite([
@@ -140,6 +157,7 @@ export function createApps({ database, clock, audit, sealing, wire, clientIdDocu
           after: changed,
           reference: actor.reference,
         }),
+        ...(unseen.length === 0 ? [] : [recordUnmark(app, unseen, actor)]),
       ]);
       if (!outcome.committed) {
         await refuseTaken(changed);
