@@ -23,22 +23,27 @@ describeSignIn('introspection', (place) => {
     expect(await server.introspect((await app.signIn()).access_token)).toEqual({ active: false });
   });
 
-  test('a server of another team, which may say what it likes, sees nothing', async () => {
+  test('a server of another team cannot say that it is this one, and sees nothing', async () => {
     const app = await openApp(place, { resources: [orders] });
     const { access_token: token } = await app.signIn({ resource: orders });
     const slug = `team-${Math.random().toString(36).slice(2, 10)}`;
     const team = await place.world.call('teams.create', { body: { slug, name: slug } });
-    const stranger = await place.world.call('apps.create', {
-      query: { teamId: team.id },
-      body: {
-        name: `Stranger ${slug}`,
-        redirectUris: [],
-        scopes: [],
-        tokenEndpointAuthMethods: ['client_secret_post'],
-        signInAccess: 'anyone',
-        protectedResources: [orders],
-      },
+    const createStranger = async (protectedResources: string[]) =>
+      place.world.call('apps.create', {
+        query: { teamId: team.id },
+        body: {
+          name: `Stranger ${slug}`,
+          redirectUris: [],
+          scopes: [],
+          tokenEndpointAuthMethods: ['client_secret_post'],
+          signInAccess: 'anyone',
+          protectedResources,
+        },
+      });
+    await expect(createStranger([orders])).rejects.toMatchObject({
+      problem: { status: 409, code: 'resource_taken' },
     });
+    const stranger = await createStranger([]);
     const { clientSecret } = await place.world.call('app-secrets.create', {
       params: { id: stranger.id },
       query: { teamId: team.id },

@@ -1,4 +1,6 @@
 import type { Migration } from '#database';
+import type { AppRow } from './app-row.ts';
+import { resourceOriginsOf, type ResourceOriginTables } from './resource-origin-store.ts';
 
 export const appMigrations: readonly Migration[] = [
   {
@@ -53,6 +55,35 @@ export const appMigrations: readonly Migration[] = [
         .execute();
       await schema.schema.createIndex('appLogosByName').on('appLogos').column('name').execute();
       await schema.schema.createIndex('appsByExpiry').on('apps').column('expiresAt').execute();
+    },
+  },
+  {
+    name: '0232-resource-origins-create',
+    async up(schema) {
+      await schema.schema
+        .createTable('resourceOrigins')
+        .addColumn('origin', 'text', (column) => column.primaryKey())
+        .addColumn('teamId', 'text', (column) => column.notNull())
+        .execute();
+      // What apps list already belongs to the team whose app is the oldest.
+      const query = schema.withTables<{ apps: AppRow } & ResourceOriginTables>();
+      const apps = await query
+        .selectFrom('apps')
+        .select(['teamId', 'settings'])
+        .where('registration', '=', 'dashboard')
+        .orderBy('createdAt')
+        .orderBy('id')
+        .execute();
+      for (const { teamId, settings } of apps) {
+        const listed = { resources: [], protectedResources: [], ...(JSON.parse(settings) as object) };
+        for (const origin of resourceOriginsOf(listed)) {
+          await query
+            .insertInto('resourceOrigins')
+            .values({ origin, teamId })
+            .onConflict((conflict) => conflict.doNothing())
+            .execute();
+        }
+      }
     },
   },
 ];

@@ -135,6 +135,37 @@ describeOnBothDatabases('apps', (openDatabase) => {
     }
   });
 
+  test('a resource server is listed by apps of one team, however many ask at once', async () => {
+    const { apps } = await open();
+    const create = (teamId: string, name: string, more: object) =>
+      apps.create(teamId, { ...fields, name, ...more }, actor);
+    const results = await Promise.allSettled([
+      create('team_a', 'A', { protectedResources: ['https://api.example/orders'] }),
+      create('team_b', 'B', { resources: ['https://API.example:443/other'] }),
+    ]);
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    expect(results.find(({ status }) => status === 'rejected')).toMatchObject({
+      reason: {
+        code: 'resource_taken',
+        description: expect.stringContaining('https://api.example') as string,
+      },
+    });
+    const [winner, loser] =
+      results[0]!.status === 'fulfilled' ? (['team_a', 'team_b'] as const) : (['team_b', 'team_a'] as const);
+    const same = await create(winner, 'C', {
+      resources: ['https://api.example/third', 'urn:example:orders'],
+    });
+    expect(await apps.find(same.id)).toEqual(same);
+    // Loopback is nobody's.
+    const other = await create(loser, 'D', { resources: ['http://localhost:4000', 'https://else.example'] });
+    await create(winner, 'E', { resources: ['http://localhost:4000'] });
+    for (const resource of ['https://api.example', 'urn:example:orders']) {
+      const changes = { resources: [...other.resources, resource] };
+      await expect(apps.update(other, changes, actor)).rejects.toMatchObject({ code: 'resource_taken' });
+    }
+    expect(await apps.find(other.id)).toEqual(other);
+  });
+
   test('a secret is given out once and kept as a hash', async () => {
     const { apps } = await open();
     const app = await apps.create('team_a', fields, actor);

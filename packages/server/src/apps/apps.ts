@@ -17,6 +17,7 @@ import {
 import { invalidApp, validateApp } from './app-rules.ts';
 import { createPrepareSecret, mostSecrets, sealingPurpose, type PrepareSecret } from './app-secrets.ts';
 import { createAppStore, type LiveSecret } from './app-store.ts';
+import { createResourceOriginStore, resourceOriginsOf } from './resource-origin-store.ts';
 
 const useNotedEveryMilliseconds = 60_000;
 
@@ -35,11 +36,11 @@ export type AppActor = { id: string; reference?: string };
 
 export type Apps = {
   find(id: string): Promise<App | undefined>;
-  /** Throws `invalid_app` (a rule is broken) or `app_name_taken`. */
+  /** Throws `invalid_app` (a rule is broken), `app_name_taken` or `resource_taken`. */
   create(teamId: string, fields: NewAppFields, actor: AppActor): Promise<App>;
   /**
    * Changes only the given fields. The first-party mark ends with a change of what it was given for. Throws
-   * `invalid_app`, `app_name_taken`, or `app_changed` when it changed meanwhile.
+   * `invalid_app`, `app_name_taken`, `resource_taken`, or `app_changed` when it changed meanwhile.
    */
   update(app: App, changes: Partial<AppFields & Pick<App, 'firstParty'>>, actor: AppActor): Promise<App>;
   /** Deletes the app with its secrets; `also` goes into the same unit (the end of its tokens). */
@@ -65,6 +66,7 @@ export type Apps = {
 
 export function createApps({ database, clock, audit, sealing, wire, clientIdDocuments }: AppsNeeds): Apps {
   const store = createAppStore(database, clientIdDocuments);
+  const resourceOrigins = createResourceOriginStore(database);
   const prepareSecret = createPrepareSecret({ store, clock, sealing, wire });
 
   /** A unit that lost a race about a name gets the same answer as one that came late. */
@@ -75,6 +77,18 @@ export function createApps({ database, clock, audit, sealing, wire, clientIdDocu
         description: `${taken}: "${app[taken]}" belongs to another app.`,
       });
     }
+  }
+
+  const claim = (app: App, origins: readonly string[]) =>
+    origins.map((origin) => resourceOrigins.claim(origin, app.teamId));
+
+  /** The claims stand right behind the app's own statement. */
+  function refuseClaimed(refusedAt: number, origins: readonly string[]): void {
+    const origin = origins[refusedAt - 1];
+    if (origin === undefined) return;
+    throw publicError('resource_taken', {
+      description: `resources or protectedResources: Received a URI of ${origin.slice(0, 200)}, which an app of another team lists.`,
+    });
   }
 
   async function freeSlug(app: App): Promise<string> {
@@ -121,8 +135,10 @@ export function createApps({ database, clock, audit, sealing, wire, clientIdDocu
       validateApp(app);
       if (fields.slug === undefined) app.slug = await freeSlug(app);
       await refuseTaken(app);
+      const origins = resourceOriginsOf(app);
       const outcome = await database.tryWrite([
         store.insert(app),
+        ...claim(app, origins),
         audit.record({
           actor: actor.id,
           action: 'app.create',
@@ -133,6 +149,7 @@ export function createApps({ database, clock, audit, sealing, wire, clientIdDocu
         }),
       ]);
       if (!outcome.committed) {
+        refuseClaimed(outcome.refusedAt, origins);
         await refuseTaken(app);
         throw publicError('app_changed', { description: 'The app could not be stored.' });
       }
@@ -146,8 +163,11 @@ export function createApps({ database, clock, audit, sealing, wire, clientIdDocu
       if (unseen.length > 0) changed.firstParty = false;
       validateApp(changed);
       await refuseTaken(changed);
+      const known = resourceOriginsOf(app);
+      const origins = resourceOriginsOf(changed).filter((origin) => !known.includes(origin));
       const outcome = await database.tryWrite([
         store.update(changed, app.updatedAt),
+        ...claim(changed, origins),
         audit.record({
           actor: actor.id,
           action: 'app.update',
@@ -160,6 +180,7 @@ export function createApps({ database, clock, audit, sealing, wire, clientIdDocu
         ...(unseen.length === 0 ? [] : [recordUnmark(app, unseen, actor)]),
       ]);
       if (!outcome.committed) {
+        refuseClaimed(outcome.refusedAt, origins);
         await refuseTaken(changed);
         throw publicError('app_changed', {
           description: `App ${app.id} was changed by somebody else meanwhile.`,

@@ -174,6 +174,11 @@ export const errorCatalogue = {
     title: 'Another app has this name',
     mend: 'Choose another name or slug.',
   },
+  resource_taken: {
+    status: 409,
+    title: 'Another team has this resource server',
+    mend: 'List resource servers of your own team, or have that team register the app.',
+  },
   app_changed: {
     status: 409,
     title: 'The app was changed meanwhile',
