@@ -2,33 +2,48 @@ import type { GatewayNeeds } from './needs.ts';
 
 type Connection = { cut(): void; onceClosed(listener: () => void): void };
 
-const lookMilliseconds = 5_000;
+type Held = { connections: Set<Connection>; seenAt: number; isAsked: boolean };
+
+const tickMilliseconds = 1_000;
+/** How old what is known of a session may be before it is asked again. */
+const askMilliseconds = 2_000;
 /** Without an answer of the database for so long, a session is not trusted any further. */
-const trustMilliseconds = 15_000;
+const trustMilliseconds = 5_000;
 
 /**
- * The upgraded connections, which no request passes any more. Those of a visitor are cut when their session ends: all
- * sessions that hold one are looked up every five seconds.
+ * The upgraded connections, which no request passes any more. Those of a visitor are cut when their session ends, or
+ * when nobody could say for five seconds that it goes on: all sessions that hold one are looked up every two.
  */
 export function createOpenConnections(visitors: Pick<GatewayNeeds['visitors'], 'findLive'>) {
   const all = new Set<Connection>();
-  const bySession = new Map<string, { connections: Set<Connection>; seenAt: number }>();
+  const bySession = new Map<string, Held>();
   let timer: NodeJS.Timeout | undefined;
 
-  async function look(): Promise<void> {
-    await Promise.all(
-      [...bySession].map(async ([sessionId, held]) => {
-        try {
-          if ((await visitors.findLive(sessionId)) !== undefined) {
-            held.seenAt = performance.now();
-            return;
-          }
-        } catch {
-          if (performance.now() - held.seenAt < trustMilliseconds) return;
-        }
-        for (const connection of held.connections) connection.cut();
-      }),
-    );
+  function cut(held: Held): void {
+    for (const connection of held.connections) connection.cut();
+  }
+
+  async function ask(sessionId: string, held: Held): Promise<void> {
+    const askedAt = performance.now();
+    held.isAsked = true;
+    try {
+      // An answer is as old as its question.
+      if ((await visitors.findLive(sessionId)) === undefined) cut(held);
+      else held.seenAt = askedAt;
+    } catch {
+      // Asked again at the next tick, for as long as the session is trusted.
+    } finally {
+      held.isAsked = false;
+    }
+  }
+
+  function look(): void {
+    for (const [sessionId, held] of bySession) {
+      const age = performance.now() - held.seenAt;
+      // The next tick would be too late.
+      if (age + tickMilliseconds > trustMilliseconds) cut(held);
+      else if (age >= askMilliseconds && !held.isAsked) void ask(sessionId, held);
+    }
   }
 
   return {
@@ -39,10 +54,11 @@ export function createOpenConnections(visitors: Pick<GatewayNeeds['visitors'], '
       const held = bySession.get(sessionId) ?? {
         connections: new Set<Connection>(),
         seenAt: performance.now(),
+        isAsked: false,
       };
       bySession.set(sessionId, held);
       held.connections.add(connection);
-      timer ??= setInterval(() => void look(), lookMilliseconds).unref();
+      timer ??= setInterval(look, tickMilliseconds).unref();
       connection.onceClosed(() => {
         held.connections.delete(connection);
         if (held.connections.size === 0) bySession.delete(sessionId);
