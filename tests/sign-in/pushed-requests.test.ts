@@ -131,6 +131,22 @@ describeSignIn('a pushed authorization request', (place) => {
     place.tessera.advance(-61_000);
   });
 
+  test('is taken so many times a minute from one client', async () => {
+    const eager = await createKeyClient(place.world.call, at());
+    const statuses = [];
+    let last: Answer | undefined;
+    for (let round = 0; round < 13 && last === undefined; round += 1) {
+      const answers = await Promise.all(Array.from({ length: 50 }, () => push({}, {}, eager)));
+      statuses.push(...answers.map(({ status }) => status));
+      last = answers.find(({ status }) => status === 429);
+    }
+    expect(statuses.filter((status) => status === 201)).toHaveLength(600);
+    expect(errorOf(last!)).toBe('temporarily_unavailable');
+    expect(last!.headers['retry-after']).toBe('60');
+    // Another client is not kept waiting.
+    expect((await push()).status).toBe(201);
+  });
+
   test('is one client’s own, and of ours (security-17)', async () => {
     const requestUri = requestUriOf(await push());
     const foreign = await open(requestUri, { client_id: place.world.app.clientId });

@@ -3,6 +3,7 @@ import type { AuthenticateClient } from '#clients';
 import type { Database } from '#database';
 import { OAuthError, oauthError, PublicError } from '#errors';
 import type { DoorContext } from '#http';
+import { networkOf, type Limits } from '#limits';
 import { pushedRequestLifetimeSeconds, type PushedRequests } from '#requests';
 import type { VerifyIdTokenHint } from '../authorization/id-token-hint.ts';
 import { parseParameters, parseRedirectUri, parseResponseMode } from '../authorization/parsing.ts';
@@ -13,13 +14,19 @@ import { readEndpointForm } from '../token/token.ts';
 
 export type PushedAuthorizationRequestNeeds = {
   api: string;
-  database: Pick<Database, 'write'>;
+  database: Pick<Database, 'write' | 'tryWrite'>;
+  limits: Pick<Limits, 'count'>;
   pushedRequests: Pick<PushedRequests, 'push'>;
   authenticate: AuthenticateClient;
   readProof: ReadProof;
   redirects: Redirects;
   verifyHint: VerifyIdTokenHint;
 };
+
+const windowMilliseconds = 60_000;
+/** Requests a minute: of one client from one network, and of a network with many. */
+const mostOfClient = 600;
+const mostOfNetwork = 2_400;
 
 type Sent = ReadonlyMap<string, string>;
 
@@ -44,6 +51,20 @@ export function createPushedAuthorizationRequest(needs: PushedAuthorizationReque
     if (hint !== undefined) await needs.verifyHint(hint);
   }
 
+  /** From one network each, as anybody has the id of a public client and could lock it out elsewhere. */
+  async function countRequest(clientId: string, clientAddress: string): Promise<void> {
+    const network = networkOf(clientAddress);
+    const counted = await needs.database.tryWrite([
+      needs.limits.count('pushed-request', `${clientId} ${network}`, mostOfClient, windowMilliseconds),
+      needs.limits.count('pushed-request', network, mostOfNetwork, windowMilliseconds),
+    ]);
+    if (counted.committed) return;
+    throw oauthError('temporarily_unavailable', 'Too many requests were pushed. Wait a minute', {
+      status: 429,
+      headers: { 'retry-after': String(windowMilliseconds / 1000) },
+    });
+  }
+
   async function answer(context: DoorContext): Promise<Response> {
     const form = await readEndpointForm(context);
     const client = await needs.authenticate({
@@ -51,6 +72,7 @@ export function createPushedAuthorizationRequest(needs: PushedAuthorizationReque
       form,
       clientAddress: context.get('clientAddress'),
     });
+    await countRequest(client.id, context.get('clientAddress'));
     const dpopJkt = await needs.readProof(context, client, url, { isOptional: true });
     if (form.has('request_uri')) {
       throw oauthError(
