@@ -186,6 +186,16 @@ describe.each(databaseKinds)('client-id metadata documents, on %s', (kind) => {
     tessera.advance(3_600_000);
   });
 
+  test('a document is asked for so many times a minute from one network', async () => {
+    const url = new URL(`${tessera.urls.origin}/oauth/authorize`);
+    url.searchParams.set('client_id', 'https://eager.example/client');
+    const answers = await Promise.all(Array.from({ length: 110 }, () => send(url.href)));
+    const refused = answers.filter(({ status }) => status === 429);
+    expect(refused).toHaveLength(10);
+    expect(refused[0]!.headers['retry-after']).toBe('60');
+    expect(refused[0]!.text).toContain('registration_quota');
+  });
+
   test('a redirect URI that is not in the document is refused on a page', async () => {
     const client = describeClient('/four.json');
     const answer = await world.admin.visitor.visit(

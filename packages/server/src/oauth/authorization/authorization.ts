@@ -56,6 +56,7 @@ export function createAuthorization(needs: AuthorizationNeeds): Endpoint {
     if (asked.get('response_mode') === webMessageResponseMode) context.set('keepsOpener', true);
     const clientId = asked.get('client_id');
     if (clientId !== undefined && needs.documents?.isAddress(clientId)) {
+      await needs.documents.countRequest(clientId, context.get('clientAddress'));
       return beginUnread(context, clientId, asked);
     }
     const registered = await parseClient(asked, needs.apps.find);

@@ -4,7 +4,7 @@ import type { Clock } from '#clock';
 import type { Database } from '#database';
 import { OAuthError, PublicError, publicError } from '#errors';
 import { FetchFailure, type GuardedFetch } from '#fetch';
-import type { Limits } from '#limits';
+import { networkOf, type Limits } from '#limits';
 import { parseClientMetadata, type ClientMetadata } from './client-metadata.ts';
 
 export type ClientDocumentsNeeds = {
@@ -19,6 +19,8 @@ export type ClientDocumentsNeeds = {
 export type ClientDocuments = {
   /** Whether a client id is an address that a document can be read from. Fetches nothing. */
   isAddress(clientId: string): boolean;
+  /** Counts a request that names an address, before anybody has logged in. Throws `registration_quota`. */
+  countRequest(clientId: string, clientAddress: string): Promise<void>;
   /**
    * The client that the document at this address describes. For somebody who is logged in alone: a stranger must
    * not make us call addresses. Throws `client_document_refused`, or `registration_quota` when this person's browser
@@ -39,6 +41,9 @@ const lifetimeMilliseconds = 90 * day;
 const longestAddress = 1_000;
 /** Of one person. */
 const mostReadsPerHour = 60;
+/** Requests a minute: for one client from one network, and for any from a network. */
+const mostOfClient = 100;
+const mostOfNetwork = 600;
 
 /** Clients whose id is the address of their metadata (draft-ietf-oauth-client-id-metadata-document). */
 export function createClientDocuments(needs: ClientDocumentsNeeds): ClientDocuments {
@@ -93,6 +98,19 @@ export function createClientDocuments(needs: ClientDocumentsNeeds): ClientDocume
 
   return {
     isAddress,
+    async countRequest(clientId, clientAddress) {
+      const network = networkOf(clientAddress);
+      const counted = await database.tryWrite([
+        limits.count('client-document-request', `${clientId} ${network}`, mostOfClient, minute),
+        limits.count('client-document-request', network, mostOfNetwork, minute),
+      ]);
+      if (counted.committed) return;
+      throw publicError('registration_quota', {
+        description: 'Too many requests for apps that nobody registered came from this network.',
+        mend: 'Wait a minute, then try again.',
+        headers: { 'retry-after': String(minute / 1_000) },
+      });
+    },
     async read(clientId, { userId, reference }) {
       const known = await apps.find(clientId);
       if (known !== undefined && clock.now() < (known.documentFreshUntil ?? 0)) return known;
