@@ -60,11 +60,13 @@ export function createAudit({ database, clock }: { database: Database; clock: Cl
       .limit(value('limit')),
   );
 
+  const createId = createAuditIds();
+
   return {
     record(entry: AuditEntry): Bound<unknown> {
       const at = clock.now();
       return insert({
-        id: createAuditId(at),
+        id: createId(at),
         at,
         actor: entry.actor,
         action: entry.action,
@@ -102,7 +104,17 @@ export function createAudit({ database, clock }: { database: Database; clock: Cl
 // Ids begin with the time in base 36, whose first digit is a zero for the next thousand years.
 const afterEveryId = 'aud_z';
 
-/** Sorts by time, so that the newest page is the end of the index and a cursor is an id. */
-function createAuditId(at: number): string {
-  return `aud_${at.toString(36).padStart(9, '0')}${randomUUID().slice(14).replaceAll('-', '')}`;
+/**
+ * Ids that sort by time, so that the newest page is the end of the index and a cursor is an id. Records of one
+ * millisecond keep the order in which this process made them: the log would otherwise tell an effect before its cause.
+ */
+function createAuditIds(): (at: number) => string {
+  let latest = 0;
+  let within = 0;
+  return (at) => {
+    within = at === latest ? within + 1 : 0;
+    latest = at;
+    const order = at.toString(36).padStart(9, '0') + within.toString(36).padStart(4, '0');
+    return `aud_${order}${randomUUID().slice(14).replaceAll('-', '')}`;
+  };
 }

@@ -29,9 +29,9 @@ import { createEndSession, type EndSession } from './end-session/end-session.ts'
 import { createIntrospection } from './introspection/introspection.ts';
 import { createJwks } from './jwks/jwks.ts';
 import { createPushedAuthorizationRequest } from './pushed-authorization-request/pushed-authorization-request.ts';
+import { createClientDocuments } from './registration/client-documents.ts';
 import { createRegistration, type RegistrationTerms } from './registration/registration.ts';
 import { createVerifySector } from './registration/sector.ts';
-import { createClientDocuments } from './registration/client-documents.ts';
 import { createRedirects, type RedirectNeeds } from './redirects.ts';
 import { createRevocation } from './revocation/revocation.ts';
 import { createProofReader } from './proof.ts';
