@@ -151,7 +151,7 @@ describeOnBothDatabases('apps', (openDatabase) => {
       },
     });
     const [winner, loser] =
-      results[0]!.status === 'fulfilled' ? (['team_a', 'team_b'] as const) : (['team_b', 'team_a'] as const);
+      results[0].status === 'fulfilled' ? (['team_a', 'team_b'] as const) : (['team_b', 'team_a'] as const);
     const same = await create(winner, 'C', {
       resources: ['https://api.example/third', 'urn:example:orders'],
     });
