@@ -202,7 +202,7 @@ describe('a room', () => {
     ]);
   });
 
-  test('holds every file but main.ts and compose.ts', () => {
+  test('holds every file but what builds the rooms', () => {
     expect(check({ [`${server}/main.test.ts`]: '', [`${server}/compose.ts`]: '' })).toEqual([]);
     expect(check({ [`${server}/apps.ts`]: '' })).toEqual(one('a file outside of every room'));
   });

@@ -1,8 +1,7 @@
 import { wireNames } from '@tessera/protocol';
 import { createAccount, pageErrors } from '#account';
-import { apiTokenMigrations, createApiTokens } from '#api-tokens';
+import { createApiTokens } from '#api-tokens';
 import {
-  appMigrations,
   createAppLogoRest,
   createAppLogos,
   createAppRegistrations,
@@ -10,24 +9,19 @@ import {
   createApps,
   isVerifiedApp,
 } from '#apps';
-import { attemptMigrations, createAttemptPurge, createAttemptRest, createAttempts } from '#attempts';
-import { auditMigrations, createAudit } from '#audit';
-import { clientMigrations, createClients } from '#clients';
+import { createAttemptPurge, createAttemptRest, createAttempts } from '#attempts';
+import { createAudit } from '#audit';
+import { createClients } from '#clients';
 import type { Clock } from '#clock';
-import { codeMigrations, createCodePurge, createCodes } from '#codes';
+import { createCodePurge, createCodes } from '#codes';
 import type { Config } from '#config';
 import { createConnectDoor } from '#connect';
-import { connectorMigrations, createConnectorRest, createConnectors } from '#connectors';
-import { consentMigrations, createAuthorizedAppRest, createAuthorizedApps, createConsents } from '#consents';
-import {
-  createCredentials,
-  createPasswordTryPurge,
-  createSetupLinks,
-  credentialMigrations,
-} from '#credentials';
+import { createConnectorRest, createConnectors } from '#connectors';
+import { createAuthorizedAppRest, createAuthorizedApps, createConsents } from '#consents';
+import { createCredentials, createPasswordTryPurge, createSetupLinks } from '#credentials';
 import { migrate, openDatabase, type Database, type DatabaseAddress } from '#database';
-import { createDeploymentRest, createDeployments, deploymentMigrations } from '#deployments';
-import { createDpop, dpopMigrations } from '#dpop';
+import { createDeploymentRest, createDeployments } from '#deployments';
+import { createDpop } from '#dpop';
 import { createGuardedFetch } from '#fetch';
 import { createGateway } from '#gateway';
 import {
@@ -39,15 +33,15 @@ import {
   type Listener,
 } from '#http';
 import { createOidcDoor, createPassportDoor } from '#issuers';
-import { createJobs, createPurging, jobMigrations } from '#jobs';
-import { createKeys, keyMigrations } from '#keys';
-import { createLimits, limitMigrations } from '#limits';
+import { createJobs, createPurging } from '#jobs';
+import { createKeys } from '#keys';
+import { createLimits } from '#limits';
 import type { Logger } from '#logger';
-import { createDeliveryPurge, createLogout, createLogoutRest, logoutMigrations } from '#logout';
+import { createDeliveryPurge, createLogout, createLogoutRest } from '#logout';
 import { createOAuth } from '#oauth';
 import { createPages, errorPage } from '#pages';
 import { createPasswords } from '#passwords';
-import { createProjectRest, createProjects, projectJoin, projectMigrations } from '#projects';
+import { createProjectRest, createProjects, projectJoin } from '#projects';
 import { createConnectorCheck, createProviderRest, createProviders } from '#providers';
 import { createRemoteKeys } from '#remote-keys';
 import {
@@ -56,8 +50,6 @@ import {
   createPushedRequests,
   createRequestPurge,
   createRequests,
-  deviceRequestMigrations,
-  requestMigrations,
 } from '#requests';
 import {
   createAuditLogRest,
@@ -67,18 +59,13 @@ import {
   createUserRest,
 } from '#rest';
 import { createSealing } from '#sealing';
-import { createSessionPurge, createSessions, sessionMigrations } from '#sessions';
-import { createTeamRest, createTeams, teamJoin, teamMigrations } from '#teams';
-import {
-  createPersonTokens,
-  createSessionTokens,
-  createTokenPurges,
-  createTokens,
-  tokenMigrations,
-} from '#tokens';
-import { createUsers, userMigrations } from '#users';
-import { createVisitorRest, createVisitors, createVisitorSessionPurge, visitorMigrations } from '#visitors';
+import { createSessionPurge, createSessions } from '#sessions';
+import { createTeamRest, createTeams, teamJoin } from '#teams';
+import { createPersonTokens, createSessionTokens, createTokenPurges, createTokens } from '#tokens';
+import { createUsers } from '#users';
+import { createVisitorRest, createVisitors, createVisitorSessionPurge } from '#visitors';
 import { createWorkloadRest, createWorkloads } from '#workloads';
+import { migrations } from './migrations.ts';
 
 export type TesseraNeeds = {
   config: Config;
@@ -99,33 +86,6 @@ export type Tessera = {
 // The operations listener answers whatever host it is asked for: the address alone says what it is.
 const operationsUrl = 'http://operations';
 const elsewhereUrl = 'http://elsewhere';
-
-/** One series over all rooms, ordered by name. */
-const migrations = [
-  codeMigrations,
-  auditMigrations,
-  limitMigrations,
-  jobMigrations,
-  keyMigrations,
-  userMigrations,
-  sessionMigrations,
-  credentialMigrations,
-  teamMigrations,
-  projectMigrations,
-  deploymentMigrations,
-  apiTokenMigrations,
-  appMigrations,
-  consentMigrations,
-  requestMigrations,
-  deviceRequestMigrations,
-  connectorMigrations,
-  visitorMigrations,
-  attemptMigrations,
-  tokenMigrations,
-  logoutMigrations,
-  dpopMigrations,
-  clientMigrations,
-].flat();
 
 /** Builds every room once, from the ground up, and mounts their doors: the plan of the house. */
 export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {

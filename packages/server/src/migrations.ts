@@ -1,0 +1,49 @@
+import { apiTokenMigrations } from '#api-tokens';
+import { appMigrations } from '#apps';
+import { attemptMigrations } from '#attempts';
+import { auditMigrations } from '#audit';
+import { clientMigrations } from '#clients';
+import { codeMigrations } from '#codes';
+import { connectorMigrations } from '#connectors';
+import { consentMigrations } from '#consents';
+import { credentialMigrations } from '#credentials';
+import { deploymentMigrations } from '#deployments';
+import { dpopMigrations } from '#dpop';
+import { jobMigrations } from '#jobs';
+import { keyMigrations } from '#keys';
+import { limitMigrations } from '#limits';
+import { logoutMigrations } from '#logout';
+import { projectMigrations } from '#projects';
+import { deviceRequestMigrations, requestMigrations } from '#requests';
+import { sessionMigrations } from '#sessions';
+import { teamMigrations } from '#teams';
+import { tokenMigrations } from '#tokens';
+import { userMigrations } from '#users';
+import { visitorMigrations } from '#visitors';
+
+/** What every room keeps in the database: one series over all rooms, ordered by name. */
+export const migrations = [
+  codeMigrations,
+  auditMigrations,
+  limitMigrations,
+  jobMigrations,
+  keyMigrations,
+  userMigrations,
+  sessionMigrations,
+  credentialMigrations,
+  teamMigrations,
+  projectMigrations,
+  deploymentMigrations,
+  apiTokenMigrations,
+  appMigrations,
+  consentMigrations,
+  requestMigrations,
+  deviceRequestMigrations,
+  connectorMigrations,
+  visitorMigrations,
+  attemptMigrations,
+  tokenMigrations,
+  logoutMigrations,
+  dpopMigrations,
+  clientMigrations,
+].flat();
