@@ -32,7 +32,6 @@ describe.each(databaseKinds)('rows whose time is over, on %s', (kind) => {
       'sessions',
       'signInAttempts',
       'signInAttemptSteps',
-      'passwordTries',
       'limits',
       'appRegistrations',
     ];
@@ -73,7 +72,6 @@ describe.each(databaseKinds)('rows whose time is over, on %s', (kind) => {
       accessTokens: 0,
       refreshTokens: 0,
       sessions: 0,
-      passwordTries: 0,
       limits: 0,
     });
     expect(await count('signInAttempts')).toBe(before['signInAttempts']);

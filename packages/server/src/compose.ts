@@ -18,7 +18,7 @@ import type { Config } from '#config';
 import { createConnectDoor } from '#connect';
 import { createConnectorRest, createConnectors } from '#connectors';
 import { createAuthorizedAppRest, createAuthorizedApps, createConsents } from '#consents';
-import { createCredentials, createPasswordTryPurge, createSetupLinks } from '#credentials';
+import { createCredentials, createSetupLinks } from '#credentials';
 import { migrate, openDatabase, type Database, type DatabaseAddress } from '#database';
 import { createDeploymentRest, createDeployments } from '#deployments';
 import { createDpop } from '#dpop';
@@ -163,7 +163,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   });
 
   // Abilities
-  const credentials = createCredentials({ database, clock, sealing, passwords, users });
+  const credentials = createCredentials({ database, clock, limits, passwords, users });
   const setupLinks = createSetupLinks({ codes, origin: urls.origin });
   const clients = createClients({
     database,
@@ -357,7 +357,6 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     visitorSessions: createVisitorSessionPurge({ database }),
     attempts: createAttemptPurge({ database }),
     limits: () => [limits.deleteEnded()],
-    passwordTries: createPasswordTryPurge({ database }),
     registrations: registrations.deleteExpired,
   };
   jobs.register('purge', createPurging({ database, logger, purges }));

@@ -7,6 +7,7 @@ import { codeMigrations, createCodes } from '#codes';
 import { createCredentials, createSetupLinks, credentialMigrations } from '#credentials';
 import { createHostTable } from '#http';
 import { createPages } from '#pages';
+import { createLimits, limitMigrations } from '#limits';
 import { createPasswords } from '#passwords';
 import { createProjects, projectMigrations } from '#projects';
 import { createSealing } from '#sealing';
@@ -28,6 +29,7 @@ const migrations = [
   userMigrations,
   sessionMigrations,
   credentialMigrations,
+  limitMigrations,
   teamMigrations,
   projectMigrations,
   apiTokenMigrations,
@@ -88,7 +90,8 @@ describeOnBothDatabases('the account pages', (openDatabase) => {
     };
     const sessions = createSessions({ database, clock });
     const passwords = createPasswords({ parameters: weak });
-    const credentials = createCredentials({ database, clock, sealing, passwords, users });
+    const limits = createLimits({ database, sealing });
+    const credentials = createCredentials({ database, clock, limits, passwords, users });
     const setupLinks = createSetupLinks({ codes: createCodes({ database }), origin });
     const teams = createTeams({ database, clock, audit });
     const projects = createProjects({ database, clock, audit });

@@ -11,17 +11,6 @@ export const credentialMigrations: readonly Migration[] = [
         .addColumn('createdAt', 'bigint', (column) => column.notNull())
         .addColumn('updatedAt', 'bigint', (column) => column.notNull())
         .execute();
-      await schema.schema
-        .createTable('passwordTries')
-        .addColumn('bucket', 'text', (column) => column.primaryKey())
-        .addColumn('tries', 'integer', (column) => column.notNull())
-        .addColumn('windowEndsAt', 'bigint', (column) => column.notNull())
-        .execute();
-      await schema.schema
-        .createIndex('passwordTriesByWindowEnd')
-        .on('passwordTries')
-        .column('windowEndsAt')
-        .execute();
     },
   },
 ];

@@ -1,8 +1,8 @@
 import type { Clock } from '#clock';
 import type { Bound, Database, Expected } from '#database';
 import { publicError } from '#errors';
+import type { Limits } from '#limits';
 import { QueueFull, type Passwords } from '#passwords';
-import type { Sealing } from '#sealing';
 import { emailKey, type User, type Users } from '#users';
 import { passwordProblem, type PasswordContext } from './password-policy.ts';
 import { createPasswordStore } from './password-store.ts';
@@ -28,13 +28,13 @@ export type Credentials = {
 export function createCredentials(needs: {
   database: Database;
   clock: Clock;
-  sealing: Sealing;
+  limits: Limits;
   passwords: Passwords;
   users: Pick<Users, 'findByEmail'>;
 }): Credentials {
-  const { database, clock, sealing, passwords, users } = needs;
+  const { database, clock, limits, passwords, users } = needs;
   const store = createPasswordStore(database);
-  const tries = createPasswordTries({ database, sealing });
+  const tries = createPasswordTries({ database, limits });
 
   return {
     async verifyPassword({ email, password, clientAddress }) {

@@ -1,8 +1,6 @@
 import type { Bound, Database } from '#database';
 import { publicError } from '#errors';
-import type { Sealing } from '#sealing';
-import { networkOf } from '#limits';
-import { createTryStore } from './password-try-store.ts';
+import { networkOf, type Limits } from '#limits';
 
 const minute = 60_000;
 
@@ -10,11 +8,9 @@ const minute = 60_000;
  * One account from one network: a person who has forgotten. One network: somebody who tries many accounts.
  * One account from everywhere: a botnet; NIST SP 800-63B-4 (3.2.2) allows a hundred tries in a row.
  */
-const limits = {
-  accountInNetwork: { limit: 10, window: 15 * minute },
-  network: { limit: 60, window: 15 * minute },
-  account: { limit: 100, window: 24 * 60 * minute },
-};
+const accountInNetwork = { name: 'password-of-account-in-network', limit: 10, window: 15 * minute };
+const ofNetwork = { name: 'password-of-network', limit: 60, window: 15 * minute };
+const ofAccount = { name: 'password-of-account', limit: 100, window: 24 * 60 * minute };
 
 export type PasswordTries = {
   /**
@@ -24,37 +20,36 @@ export type PasswordTries = {
   count(emailKey: string, clientAddress: string): Promise<Bound<unknown>[]>;
 };
 
-export function createPasswordTries(needs: { database: Database; sealing: Sealing }): PasswordTries {
-  const { database, sealing } = needs;
-  const store = createTryStore(database);
+export function createPasswordTries(needs: {
+  database: Database;
+  limits: Pick<Limits, 'count' | 'clear' | 'giveBack'>;
+}): PasswordTries {
+  const { database, limits } = needs;
 
   return {
     async count(emailKey, clientAddress) {
       const network = networkOf(clientAddress);
-      // Keyed, not plainly hashed: the table must not tell who tried to log in.
-      const bucket = (...parts: string[]): string => sealing.mac('password-tries', JSON.stringify(parts));
-      const buckets = {
-        accountInNetwork: bucket('account-in-network', emailKey, network),
-        network: bucket('network', network),
-        account: bucket('account', emailKey),
-      };
-      const order = ['accountInNetwork', 'network', 'account'] as const;
+      const both = JSON.stringify([emailKey, network]);
+      const counted = [
+        { ...accountInNetwork, key: both },
+        { ...ofNetwork, key: network },
+        { ...ofAccount, key: emailKey },
+      ];
       const outcome = await database.tryWrite(
-        order.map((kind) => store.count(buckets[kind], limits[kind].limit, limits[kind].window)),
+        counted.map(({ name, key, limit, window }) => limits.count(name, key, limit, window)),
       );
       if (!outcome.committed) {
-        const full = limits[order[outcome.refusedAt] ?? 'account'];
+        const full = counted[outcome.refusedAt] ?? ofAccount;
         throw publicError('too_many_tries', {
           description: `There were more than ${full.limit} failed tries in ${minutesInWords(full.window)}.`,
           headers: { 'retry-after': String(full.window / 1000) },
         });
       }
       return [
-        store.clear(buckets.accountInNetwork),
-        store.clear(buckets.account),
+        limits.clear(accountInNetwork.name, both),
+        limits.clear(ofAccount.name, emailKey),
         // A network keeps its count: its owner may know one password of the many they try.
-        store.giveBack(buckets.network),
-        store.deleteEnded(),
+        limits.giveBack(ofNetwork.name, network),
       ];
     },
   };
