@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import { publicError } from '#errors';
 import { decide, type Verdict } from '#protection';
 import type { VisitorSession } from '#visitors';
@@ -9,6 +8,7 @@ import { parseCookies, type RequestCookies } from './request/cookies.ts';
 import { parseFraming, valuesOf, type Body } from './request/headers.ts';
 import { parseHost, type RequestHost } from './request/host.ts';
 import type { OwnNames } from './request/own-names.ts';
+import type { SentRequest } from './request/sent-request.ts';
 import { parseTarget, type RequestTarget } from './request/target.ts';
 
 /** A request in its one reading. Everything that is decided and forwarded comes from here. */
@@ -29,7 +29,7 @@ export type Admission = ParsedRequest & {
 /** @throws {PublicError} for what has more than one reading */
 export function parseRequest(
   needs: Pick<GatewayNeeds, 'address'> & { names: OwnNames },
-  request: IncomingMessage,
+  request: SentRequest,
 ): ParsedRequest {
   const { rawHeaders, method, httpVersionMajor, url = '' } = request;
   // Node also takes a request line without a version, as in HTTP/0.9.

@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { DatabaseUnavailable, PublicError, publicError } from '#errors';
-import { errorPage, inlinePage, type Layout } from '#pages';
 import type { RequestFacts } from '#http';
+import { errorPage, inlinePage, type Layout } from '#pages';
+import type { SentRequest } from './request/sent-request.ts';
 
 /** What an error answer adds to the error itself. */
 export type AnswerExtras = {
@@ -26,79 +27,63 @@ export class GatewayError extends Error {
   }
 }
 
+/** An answer of our own, whoever brings it to the visitor. */
+export type OwnAnswer = {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** `Set-Cookie` values, each a header of its own. */
+  readonly cookies: readonly string[];
+  readonly body: string;
+};
+
 /** Where somebody goes from here is not told what was asked here: it may have been a secret. */
-const silent = { 'referrer-policy': 'no-referrer' };
+const silent = { 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' };
 
 export type Answers = ReturnType<typeof createAnswers>;
 
 export function createAnswers(needs: { errorHeader: string; requestIdHeader: string }) {
-  function send(
-    request: IncomingMessage,
-    response: ServerResponse,
-    facts: RequestFacts,
-    answer: { status: number; headers: Record<string, string | string[]>; body: string },
-  ): void {
-    if (response.headersSent || response.destroyed) {
-      response.destroy();
-      return;
-    }
-    response.writeHead(answer.status, {
-      'cache-control': 'no-store',
-      ...answer.headers,
-      [needs.requestIdHeader]: facts.reference,
-      'content-length': Buffer.byteLength(answer.body),
-      // A body that nobody will read must not hold the connection.
-      ...(request.complete || !hasBody(request) ? {} : { connection: 'close' }),
-    });
-    response.end(request.method === 'HEAD' ? undefined : answer.body);
-  }
-
   return {
-    /** A redirect to an address of ours or of the deployment's own host. */
-    redirect(
-      request: IncomingMessage,
-      response: ServerResponse,
-      facts: RequestFacts,
-      location: string,
-      cookies: readonly string[],
-    ): void {
-      send(request, response, facts, {
-        status: 303,
-        headers: { ...silent, location, ...(cookies.length > 0 ? { 'set-cookie': [...cookies] } : {}) },
-        body: '',
+    send(request: IncomingMessage, response: ServerResponse, facts: RequestFacts, answer: OwnAnswer): void {
+      if (response.headersSent || response.destroyed) {
+        response.destroy();
+        return;
+      }
+      response.writeHead(answer.status, {
+        ...answer.headers,
+        ...(answer.cookies.length > 0 ? { 'set-cookie': [...answer.cookies] } : {}),
+        [needs.requestIdHeader]: facts.reference,
+        'content-length': Buffer.byteLength(answer.body),
+        // A body that nobody will read must not hold the connection.
+        ...(request.complete || !hasBody(request) ? {} : { connection: 'close' }),
       });
+      response.end(request.method === 'HEAD' ? undefined : answer.body);
     },
 
-    page(
-      request: IncomingMessage,
-      response: ServerResponse,
-      facts: RequestFacts,
-      layout: Layout,
-      cookies: readonly string[] = [],
-    ): void {
-      const page = inlinePage(layout);
-      send(request, response, facts, {
-        status: page.status,
-        headers: { ...page.headers, ...(cookies.length > 0 ? { 'set-cookie': [...cookies] } : {}) },
-        body: page.body,
-      });
+    /** A redirect to an address of ours or of the deployment's own host. */
+    redirect(location: string, cookies: readonly string[]): OwnAnswer {
+      return { status: 303, headers: { ...silent, location }, cookies, body: '' };
+    },
+
+    page(layout: Layout, cookies: readonly string[] = []): OwnAnswer {
+      const { status, headers, body } = inlinePage(layout);
+      return { status, headers: { 'cache-control': 'no-store', ...headers }, cookies, body };
     },
 
     /** A page for a browser that is to show one, JSON for everything else. Never more than the catalogue says. */
     error(
-      request: IncomingMessage,
-      response: ServerResponse,
+      request: SentRequest,
       facts: RequestFacts,
       thrown: unknown,
-    ): PublicError {
+    ): { error: PublicError; answer: OwnAnswer } {
       const extras = thrown instanceof GatewayError ? thrown.extras : {};
       const error = toPublicError(thrown);
       const code = error.code.toUpperCase();
       const reference = extras.reference ?? facts.reference;
       const headers = { ...error.headers, ...silent, [needs.errorHeader]: code };
+      const { status } = error;
       if (acceptsPage(request)) {
         const page = errorPage({
-          status: error.status,
+          status,
           code,
           title: error.title,
           description: error.description,
@@ -106,29 +91,30 @@ export function createAnswers(needs: { errorHeader: string; requestIdHeader: str
           reference,
           ...(extras.next === undefined ? {} : { next: extras.next }),
         });
-        send(request, response, facts, {
-          status: error.status,
-          headers: { ...page.headers, ...headers },
-          body: page.body,
-        });
-      } else {
-        const { signInUrl } = extras;
-        const body = {
-          error: {
-            code,
-            message: error.description,
-            mend: error.mend,
-            ...(signInUrl === undefined ? {} : { signInUrl }),
-          },
-          reference,
+        return {
+          error,
+          answer: { status, headers: { ...page.headers, ...headers }, cookies: [], body: page.body },
         };
-        send(request, response, facts, {
-          status: error.status,
-          headers: { ...headers, 'content-type': 'application/json' },
-          body: JSON.stringify(body),
-        });
       }
-      return error;
+      const { signInUrl } = extras;
+      const body = {
+        error: {
+          code,
+          message: error.description,
+          mend: error.mend,
+          ...(signInUrl === undefined ? {} : { signInUrl }),
+        },
+        reference,
+      };
+      return {
+        error,
+        answer: {
+          status,
+          headers: { ...headers, 'content-type': 'application/json' },
+          cookies: [],
+          body: JSON.stringify(body),
+        },
+      };
     },
   };
 }
@@ -154,7 +140,7 @@ function hasBody(request: IncomingMessage): boolean {
 }
 
 /** Whether a page is what the sender wants to show: browsers name HTML, programs do not. */
-export function acceptsPage(request: IncomingMessage): boolean {
+export function acceptsPage(request: SentRequest): boolean {
   return /(?:^|,)\s*(?:text\/html|application\/xhtml\+xml)\s*(?:[;,]|$)/i.test(request.headers.accept ?? '');
 }
 
@@ -162,7 +148,7 @@ export function acceptsPage(request: IncomingMessage): boolean {
  * Whether a browser is about to show what it gets here: only then does a redirect to a sign-in lead a person there.
  * A prefetch is not one: nobody may ever look at it.
  */
-export function isNavigation(request: IncomingMessage): boolean {
+export function isNavigation(request: SentRequest): boolean {
   if (request.method !== 'GET' && request.method !== 'HEAD') return false;
   const { 'sec-fetch-mode': mode, 'sec-purpose': purpose, purpose: oldPurpose } = request.headers;
   if (mode !== undefined && mode !== 'navigate') return false;

@@ -3,14 +3,11 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { publicError } from '#errors';
 import type { NodeDoor, RequestFacts } from '#http';
-import { admit, parseRequest, type Admission } from './admission.ts';
-import { createAnswers, isNavigation } from './answers.ts';
+import type { Admission } from './admission.ts';
+import { createAnswers } from './answers.ts';
 import type { GatewayNeeds } from './needs.ts';
 import { createOpenConnections } from './open-connections.ts';
-import { finishSignIn } from './passport/finish.ts';
 import { createOwnCookies } from './passport/own-cookies.ts';
-import { signOut } from './passport/sign-out.ts';
-import { signInRequired, startSignIn } from './passport/start.ts';
 import { createPassportTokens } from './passport/tokens.ts';
 import { createRequestHeaderRules } from './request/headers.ts';
 import { createOwnNames } from './request/own-names.ts';
@@ -20,6 +17,7 @@ import { forward, type ForwardedRequest } from './upstream/forward.ts';
 import { createPools } from './upstream/pools.ts';
 import { createResponseHeaderRules } from './upstream/response-headers.ts';
 import { forwardUpgrade } from './upstream/upgrade.ts';
+import { createVisit, validateUpgradeOrigin } from './visit.ts';
 
 const connectTimeoutMilliseconds = 5_000;
 
@@ -50,76 +48,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
   });
   const pools = createPools(connector);
   const open = createOpenConnections(needs.visitors);
-  const rooms = { ...needs, names, ownCookies, tokens };
-
-  /** Everything before the upstream: the verdict, or an answer of our own (then undefined). */
-  async function pass(
-    request: IncomingMessage,
-    response: ServerResponse,
-    facts: RequestFacts,
-  ): Promise<Admission | undefined> {
-    const parsed = parseRequest(rooms, request);
-    const ownPath = names.isOwnPath(parsed.target.path);
-    const admission = await admit(rooms, parsed, ownPath);
-    if (ownPath) {
-      await answerOwnPath(request, response, facts, admission);
-      return undefined;
-    }
-    const { outcome, rules } = admission.verdict;
-    switch (outcome.is) {
-      case 'pass':
-        return admission;
-      case 'sign-in': {
-        const { host, site, cookies, target } = admission;
-        const { connectorId } = outcome;
-        const because = rules.at(-1)?.answer.because ?? '';
-        const at = { host, site, cookies, connectorId, path: target.forwarded, because };
-        const start = await startSignIn(rooms, request, at);
-        answers.redirect(request, response, facts, start.location, start.cookies);
-        return undefined;
-      }
-      case 'refuse': {
-        const { session, companion } = admission.cookies;
-        const description = rules.at(-1)?.answer.because ?? '';
-        if (session.is === 'several' || companion.is === 'several') {
-          // A program has no session then. A browser would come back from a sign-in with as many cookies as before.
-          if (!isNavigation(request)) throw signInRequired(admission.host, '/', description);
-          throw publicError('cookies_ambiguous', {
-            description,
-            headers: { 'clear-site-data': '"cookies"' },
-          });
-        }
-        throw publicError('visit_refused', { description });
-      }
-    }
-  }
-
-  /** Below our own folder only exactly spelled paths exist, and none ever reaches an upstream. */
-  async function answerOwnPath(
-    request: IncomingMessage,
-    response: ServerResponse,
-    facts: RequestFacts,
-    admission: Admission,
-  ): Promise<void> {
-    const { host, site, cookies, session, target } = admission;
-    const { reference } = facts;
-    switch (target.path) {
-      case needs.wire.finishPath: {
-        const { query } = target;
-        const finished = await finishSignIn(rooms, request, { host, site, cookies, query, reference });
-        answers.redirect(request, response, facts, finished.location, finished.cookies);
-        return;
-      }
-      case needs.wire.signOutPath: {
-        const signOutPath = needs.wire.signOutPath;
-        const ended = await signOut(rooms, request, { host, site, cookies, session, signOutPath, reference });
-        answers.page(request, response, facts, ended.page, ended.cookies);
-        return;
-      }
-      default:
-        throw publicError('not_found', { description: 'There is nothing at this address.' });
-    }
-  }
+  const visit = createVisit({ ...needs, names, ownCookies, tokens, answers });
 
   async function forwardedOf(
     request: IncomingMessage,
@@ -163,7 +92,8 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     facts: RequestFacts,
     thrown: unknown,
   ): void {
-    const error = answers.error(request, response, facts, thrown);
+    const { error, answer: refusal } = answers.error(request, facts, thrown);
+    answers.send(request, response, facts, refusal);
     const fields = { reference: facts.reference, error: error.code, cause: error.cause };
     if (error.status >= 500) needs.logger.warn('gateway.failed', fields);
     else needs.logger.debug('gateway.refused', fields);
@@ -175,14 +105,13 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     facts: RequestFacts,
   ): Promise<void> {
     try {
-      const admission = await pass(request, response, facts);
-      if (admission === undefined) return;
-      await forward(
-        { pools, responseHeaders },
-        request,
-        response,
-        await forwardedOf(request, facts, admission),
-      );
+      const asked = await visit.ask(request, facts);
+      if (asked.is === 'answer') {
+        answers.send(request, response, facts, asked.answer);
+        return;
+      }
+      const forwarded = await forwardedOf(request, facts, asked.admission);
+      await forward({ pools, responseHeaders }, request, response, forwarded);
     } catch (error) {
       answerError(request, response, facts, error);
     }
@@ -195,18 +124,16 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     const { request, response } = client;
     try {
       validateUpgrade(request);
-      const admission = await pass(request, response, facts);
-      if (admission === undefined) return;
-      if (admission.body !== undefined) throw ambiguousUpgrade('An upgrade with a body was received.');
-      const { session, host, verdict } = admission;
-      const { origin } = request.headers;
-      // Only a page of this host may use a visitor's session: cookies come along from every sibling's page as well.
-      if (session !== undefined && origin !== undefined && origin !== host.origin) {
-        throw publicError('upgrade_refused', {
-          description: 'The Origin is another one than this deployment.',
-        });
+      const asked = await visit.ask(request, facts);
+      if (asked.is === 'answer') {
+        answers.send(request, response, facts, asked.answer);
+        return;
       }
-      const sessionId = verdict.outcome.is === 'pass' ? verdict.outcome.sessionId : undefined;
+      const { admission } = asked;
+      if (admission.body !== undefined) throw ambiguousUpgrade('An upgrade with a body was received.');
+      validateUpgradeOrigin(request, admission);
+      const { outcome } = admission.verdict;
+      const sessionId = outcome.is === 'pass' ? outcome.sessionId : undefined;
       await forwardUpgrade(
         { connector, responseHeaders },
         client,

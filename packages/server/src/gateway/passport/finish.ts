@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
 import { passportHandOffPurpose, type PassportHandOff } from '#attempts';
 import { exactly } from '#database';
 import { publicError, type ErrorCode } from '#errors';
@@ -9,6 +8,7 @@ import { GatewayError, isNavigation } from '../answers.ts';
 import type { GatewayNeeds, Site } from '../needs.ts';
 import type { RequestCookies } from '../request/cookies.ts';
 import type { RequestHost } from '../request/host.ts';
+import type { SentRequest } from '../request/sent-request.ts';
 import type { OwnCookies } from './own-cookies.ts';
 import type { PassportTokens } from './tokens.ts';
 
@@ -28,7 +28,7 @@ type At = { host: RequestHost; site: Site; cookies: RequestCookies; query: strin
  */
 export async function finishSignIn(
   needs: FinishNeeds,
-  request: IncomingMessage,
+  request: SentRequest,
   at: At,
 ): Promise<{ location: string; cookies: string[] }> {
   const home = { next: { href: `${at.host.origin}/`, label: 'Open the deployment' } };
@@ -97,7 +97,7 @@ export async function finishSignIn(
 
 /** Back to the page, if somebody is there to go: a program would only follow in circles. */
 function beginAnew(
-  request: IncomingMessage,
+  request: SentRequest,
   page: string,
   reference: string,
 ): { location: string; cookies: string[] } {
@@ -111,7 +111,7 @@ function beginAnew(
 /** Ends the code and says why. No redirect: a browser that keeps no cookies would go round for ever. */
 async function fail(
   needs: FinishNeeds,
-  request: IncomingMessage,
+  request: SentRequest,
   at: At,
   failed: { code: string; handOff: PassportHandOff; page: string; errorCode: ErrorCode; problem: string },
 ): Promise<{ location: string; cookies: string[] }> {

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import { html } from 'hono/html';
 import { publicError } from '#errors';
 import { button, type Layout } from '#pages';
@@ -6,6 +5,7 @@ import type { VisitorSession } from '#visitors';
 import type { GatewayNeeds, Site } from '../needs.ts';
 import type { RequestCookies } from '../request/cookies.ts';
 import type { RequestHost } from '../request/host.ts';
+import type { SentRequest } from '../request/sent-request.ts';
 import type { OwnCookies } from './own-cookies.ts';
 
 /**
@@ -16,7 +16,7 @@ import type { OwnCookies } from './own-cookies.ts';
  */
 export async function signOut(
   needs: Pick<GatewayNeeds, 'audit' | 'database' | 'visitors'> & { ownCookies: OwnCookies },
-  request: IncomingMessage,
+  request: SentRequest,
   at: {
     host: RequestHost;
     site: Site;

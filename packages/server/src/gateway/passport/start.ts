@@ -1,10 +1,10 @@
-import type { IncomingMessage } from 'node:http';
 import { passportStartLifetimeMilliseconds, passportStartPurpose, type PassportStart } from '#attempts';
 import { publicError } from '#errors';
 import { GatewayError, isNavigation } from '../answers.ts';
 import type { GatewayNeeds, Site } from '../needs.ts';
 import type { RequestCookies } from '../request/cookies.ts';
 import type { RequestHost } from '../request/host.ts';
+import type { SentRequest } from '../request/sent-request.ts';
 import type { OwnCookies } from './own-cookies.ts';
 
 const longestPath = 4_096;
@@ -18,7 +18,7 @@ const longestPath = 4_096;
  */
 export async function startSignIn(
   needs: Pick<GatewayNeeds, 'attempts' | 'codes' | 'database' | 'urls'> & { ownCookies: OwnCookies },
-  request: IncomingMessage,
+  request: SentRequest,
   at: {
     host: RequestHost;
     site: Site;

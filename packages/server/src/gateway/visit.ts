@@ -1,0 +1,101 @@
+import { publicError } from '#errors';
+import type { RequestFacts } from '#http';
+import { admit, parseRequest, type Admission } from './admission.ts';
+import { isNavigation, type Answers, type OwnAnswer } from './answers.ts';
+import type { GatewayNeeds } from './needs.ts';
+import { finishSignIn } from './passport/finish.ts';
+import type { OwnCookies } from './passport/own-cookies.ts';
+import { signOut } from './passport/sign-out.ts';
+import { signInRequired, startSignIn } from './passport/start.ts';
+import type { PassportTokens } from './passport/tokens.ts';
+import type { OwnNames } from './request/own-names.ts';
+import type { SentRequest } from './request/sent-request.ts';
+
+export type VisitNeeds = GatewayNeeds & {
+  names: OwnNames;
+  ownCookies: OwnCookies;
+  tokens: PassportTokens;
+  answers: Answers;
+};
+
+/** What becomes of a request: it may go on to its deployment, or is answered here. */
+export type Asked =
+  | { readonly is: 'forward'; readonly admission: Admission }
+  | { readonly is: 'answer'; readonly answer: OwnAnswer };
+
+export type Visit = ReturnType<typeof createVisit>;
+
+/** Everything before the upstream, for whoever asks: this gateway itself, or a front proxy that forwards by itself. */
+export function createVisit(needs: VisitNeeds) {
+  const { names, wire, answers } = needs;
+
+  /** Below our own folder only exactly spelled paths exist, and none ever reaches an upstream. */
+  async function answerOwnPath(
+    request: SentRequest,
+    { reference }: RequestFacts,
+    { host, site, cookies, session, target }: Admission,
+  ): Promise<OwnAnswer> {
+    switch (target.path) {
+      case wire.finishPath: {
+        const { query } = target;
+        const finished = await finishSignIn(needs, request, { host, site, cookies, query, reference });
+        return answers.redirect(finished.location, finished.cookies);
+      }
+      case wire.signOutPath: {
+        const { signOutPath } = wire;
+        const ended = await signOut(needs, request, { host, site, cookies, session, signOutPath, reference });
+        return answers.page(ended.page, ended.cookies);
+      }
+      default:
+        throw publicError('not_found', { description: 'There is nothing at this address.' });
+    }
+  }
+
+  return {
+    /** @throws {GatewayError | PublicError} whatever is refused; anything else is a decision that was not made */
+    async ask(request: SentRequest, facts: RequestFacts): Promise<Asked> {
+      const parsed = parseRequest(needs, request);
+      const ownPath = names.isOwnPath(parsed.target.path);
+      const admission = await admit(needs, parsed, ownPath);
+      if (ownPath) return { is: 'answer', answer: await answerOwnPath(request, facts, admission) };
+      const { outcome, rules } = admission.verdict;
+      const because = rules.at(-1)?.answer.because ?? '';
+      switch (outcome.is) {
+        case 'pass':
+          return { is: 'forward', admission };
+        case 'sign-in': {
+          const { host, site, cookies, target } = admission;
+          const { connectorId } = outcome;
+          const at = { host, site, cookies, connectorId, path: target.forwarded, because };
+          const start = await startSignIn(needs, request, at);
+          return { is: 'answer', answer: answers.redirect(start.location, start.cookies) };
+        }
+        case 'refuse': {
+          const { session, companion } = admission.cookies;
+          if (session.is === 'several' || companion.is === 'several') {
+            // A program has no session then. A browser would come back from a sign-in with as many cookies as before.
+            if (!isNavigation(request)) throw signInRequired(admission.host, '/', because);
+            throw publicError('cookies_ambiguous', {
+              description: because,
+              headers: { 'clear-site-data': '"cookies"' },
+            });
+          }
+          throw publicError('visit_refused', { description: because });
+        }
+      }
+    },
+  };
+}
+
+/**
+ * Only a page of this host may open a WebSocket with a visitor's session: cookies come along from every sibling's page
+ * as well.
+ *
+ * @throws {PublicError} `upgrade_refused`
+ */
+export function validateUpgradeOrigin(request: SentRequest, { session, host }: Admission): void {
+  const { origin } = request.headers;
+  if (session !== undefined && origin !== undefined && origin !== host.origin) {
+    throw publicError('upgrade_refused', { description: 'The Origin is another one than this deployment.' });
+  }
+}
