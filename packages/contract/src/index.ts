@@ -11,6 +11,7 @@ export * from './deployments.ts';
 export * from './names.ts';
 export * from './openapi.ts';
 export * from './pagination.ts';
+export * from './passport.ts';
 export * from './passport-sessions.ts';
 export * from './permissions.ts';
 export * from './problem.ts';

@@ -24,6 +24,12 @@ export const listPassportSessionsQuery = z.strictObject({
   connectorId: z.string().max(64).optional(),
   externalSub: z.string().max(512).optional(),
 });
+export const endPassportSessionsQuery = listPassportSessionsQuery
+  .omit({ cursor: true, limit: true })
+  .extend({ all: z.enum(['true', 'false']).optional() });
+export const endPassportSessionsAnswer = z.strictObject({
+  ended: z.int().nonnegative().meta({ description: 'The live sessions that were found and ended' }),
+});
 export const listPassportSessionsAnswer = z.strictObject({
   sessions: z.array(passportSessionSchema),
   pagination: paginationSchema,

@@ -4,7 +4,7 @@ import * as auditLog from './audit-log.ts';
 import * as connectors from './connectors.ts';
 import * as deployments from './deployments.ts';
 import { teamQuery } from './names.ts';
-import * as sessions from './passport-sessions.ts';
+import { passportRoutes } from './passport-routes.ts';
 import * as projects from './projects.ts';
 import { listOf, type Route } from './route.ts';
 import * as attempts from './sign-in-attempts.ts';
@@ -318,28 +318,7 @@ export const routes = listOf(
     status: 200,
     answer: attempts.signInAttemptSchema,
   },
-  {
-    name: 'passport-sessions.list',
-    method: 'GET',
-    path: '/v1/passport-sessions',
-    summary: 'List who has signed in to deployments',
-    permission: 'visitor:read',
-    team: 'query',
-    query: sessions.listPassportSessionsQuery,
-    status: 200,
-    answer: sessions.listPassportSessionsAnswer,
-  },
-  {
-    name: 'passport-sessions.end',
-    method: 'DELETE',
-    path: '/v1/passport-sessions/{sid}',
-    summary: 'Sign a visitor out of deployments',
-    permission: 'visitor:end',
-    team: 'query',
-    params: sessions.passportSessionParams,
-    query: sessions.passportSessionQuery,
-    status: 204,
-  },
+  ...passportRoutes,
   {
     name: 'audit-log.list',
     method: 'GET',

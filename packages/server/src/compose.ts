@@ -41,6 +41,7 @@ import { createDeliveryPurge, createLogout, createLogoutRest } from '#logout';
 import { createOAuth } from '#oauth';
 import { createPages, errorPage } from '#pages';
 import { createPasswords } from '#passwords';
+import { createAccessPolicyRest } from '#protection';
 import { createProjectRest, createProjects, projectJoin } from '#projects';
 import { createConnectorCheck, createProviderRest, createProviders } from '#providers';
 import { createRemoteKeys } from '#remote-keys';
@@ -145,7 +146,12 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     upstreamAllow: config.upstreamAllow,
     ownHosts: roleUrls.map(({ host }) => host),
   });
-  const projects = createProjects({ database, clock, audit, endOf: [deployments.endOfProject] });
+  const projects = createProjects({
+    database,
+    clock,
+    audit,
+    endOf: [deployments.endOfProject, visitors.endOfProject],
+  });
   const apiTokens = createApiTokens({
     database,
     clock,
@@ -310,6 +316,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
       createAttemptRest({ attempts }),
       createLogoutRest({ logout, findApp: apps.find }),
       createVisitorRest({ visitors, database, audit }),
+      createAccessPolicyRest({ visitors, findProject: projects.find }),
       createAuditLogRest({ audit }),
       createOpenApiRest({ api: urls.api, version: '0.1.0' }),
     ].flat(),
@@ -360,6 +367,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     registrations: registrations.deleteExpired,
   };
   jobs.register('purge', createPurging({ database, logger, purges }));
+  jobs.register('passport-usage', projects.recordPassportUsage);
 
   const listeners: Listener[] = [];
   const gateway = createGateway({
@@ -399,7 +407,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
       );
       // What waits for a moment to be done: by the processes that also know whose it is.
       if (config.roles.includes('identity')) {
-        await database.write([jobs.enqueueOnce('purge')]);
+        await database.write([jobs.enqueueOnce('purge'), jobs.enqueueOnce('passport-usage')]);
         jobs.start();
       }
       if (await users.hasAny()) return { origin: urls.origin, setupLink: undefined };

@@ -385,6 +385,11 @@ export const errorCatalogue = {
     mend: 'Choose another: a name that was ever in use is never given out again.',
   },
   already_member: { status: 409, title: 'This person is a member already', mend: 'Nothing is left to do.' },
+  unknown_project: {
+    status: 400,
+    title: 'The team has no such project',
+    mend: 'Name projects of this team, by id or name; GET /v9/projects lists them.',
+  },
   unknown_connector: {
     status: 400,
     title: 'The team has no such identity provider application',

@@ -1,5 +1,6 @@
 // Projects: names, environments, the Passport setting and what workload tokens are like. Owns the tables `projects`,
-// `projectNames` and `projectEnvironments` (every name there ever was). Not deployments, and not what a setting does.
+// `projectNames` and `projectEnvironments` (every name there ever was), and `passportUsage` (which project had Passport
+// on in which month). Not deployments, and not what a setting does.
 export type { Project } from './project.ts';
 export { projectMigrations } from './project-migrations.ts';
 export { createProjectRest, type ProjectRestNeeds } from './project-rest.ts';

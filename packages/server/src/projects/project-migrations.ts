@@ -42,4 +42,16 @@ export const projectMigrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0440-passport-usage-create',
+    async up(schema) {
+      await schema.schema
+        .createTable('passportUsage')
+        .addColumn('teamId', 'text', (column) => column.notNull())
+        .addColumn('month', 'text', (column) => column.notNull())
+        .addColumn('projectId', 'text', (column) => column.notNull())
+        .addPrimaryKeyConstraint('passportUsageKey', ['teamId', 'month', 'projectId'])
+        .execute();
+    },
+  },
 ];

@@ -48,9 +48,7 @@ export function createProjectRest({
     restDoor(getRoute('projects.update'), async ({ team, params, body, caller, reference }) => {
       const connectorId = body.passport?.connectorId;
       if (connectorId !== undefined && (await findConnector(team.id, connectorId)) === undefined) {
-        throw publicError('unknown_connector', {
-          description: `The team has no identity provider application "${connectorId}".`,
-        });
+        throw unknownConnector(connectorId);
       }
       const own = body.oidcTokenConfig?.audiences?.find((audience) => isOwnAddress(audience, ownUrls));
       if (own !== undefined) {
@@ -64,10 +62,36 @@ export function createProjectRest({
       );
     }),
 
+    restDoor(getRoute('passport.assign'), async ({ team, body, caller, reference }) => {
+      const { connectorId, deploymentType, projectIds, preview } = body;
+      if ((await findConnector(team.id, connectorId)) === undefined) throw unknownConnector(connectorId);
+      const by = { actor: caller.id, reference, preview };
+      const assigned = { connectorId, deploymentType };
+      const { changes, unchanged } = await projects.assignPassport(team.id, assigned, projectIds, by);
+      return {
+        isPreview: preview,
+        changes: changes.map(({ before, after }) => ({
+          projectId: after.id,
+          name: after.name,
+          before: before.passport ?? null,
+          after: after.passport ?? null,
+        })),
+        unchanged: unchanged.map(({ id, name }) => ({ projectId: id, name })),
+      };
+    }),
+
+    restDoor(getRoute('passport.usage'), ({ team, query }) => projects.passportUsage(team.id, query.month)),
+
     restDoor(getRoute('projects.delete'), async ({ team, params, caller, reference }) => {
       await projects.delete(team.id, params.idOrName, { actor: caller.id, reference });
     }),
   ];
+}
+
+function unknownConnector(id: string) {
+  return publicError('unknown_connector', {
+    description: `The team has no identity provider application "${id}".`,
+  });
 }
 
 /** Compared as URLs, so that another spelling of our address is seen as ours. */

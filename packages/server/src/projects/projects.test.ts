@@ -20,7 +20,7 @@ describeOnBothDatabases('projects', (openDatabase) => {
     const clock = createShiftedClock();
     const database = await openDatabase([...projectMigrations, ...auditMigrations], clock);
     const audit = createAudit({ database, clock });
-    return { clock, audit, projects: createProjects({ database, clock, audit }) };
+    return { clock, database, audit, projects: createProjects({ database, clock, audit }) };
   }
 
   it('finds a project by id and by name, in its own team alone', async () => {
@@ -119,5 +119,31 @@ describeOnBothDatabases('projects', (openDatabase) => {
     const [first] = await projects.list(acme.id, { limit: 1 });
     expect(await names({ limit: 10, after: first! })).toEqual(['two', 'three']);
     expect(await projects.list(other.id)).toEqual([]);
+  });
+
+  it('counts a project for every month in which Passport was on, touched or not', async () => {
+    const { projects, clock, database } = await world();
+    const month = (later: number) => new Date(clock.now() + later).toISOString().slice(0, 7);
+    const used = async (of: string) =>
+      (await projects.passportUsage(acme.id, of)).projects.map(({ name }) => String(name)).toSorted();
+    await projects.create(acme, 'off', by);
+    await projects.create(acme, 'short', by);
+    await projects.create({ ...acme, defaultPassport: passport }, 'inherited', by);
+    await projects.update(acme.id, 'short', { passport }, by);
+    await projects.update(acme.id, 'short', { passport: null }, by);
+    const first = month(0);
+    expect(await used(first)).toEqual(['inherited', 'short']);
+
+    clock.advance(40 * 86_400_000);
+    const later = month(0);
+    expect(later).not.toBe(first);
+    expect(await used(later)).toEqual([]);
+    for (let round = 0; round < 2; round++) {
+      await database.write((await projects.recordPassportUsage()).statements);
+      expect(await used(later)).toEqual(['inherited']);
+    }
+    expect(await used(first)).toEqual(['inherited', 'short']);
+    expect((await projects.passportUsage(acme.id)).month).toBe(later);
+    expect((await projects.passportUsage(other.id, first)).projects).toEqual([]);
   });
 });

@@ -5,12 +5,22 @@ import type { Clock } from '#clock';
 import type { Bound, Database, Expected } from '#database';
 import { publicError } from '#errors';
 import { defaultOidcTokenConfig, ownEnvironments, standardEnvironments, type Project } from './project.ts';
+import { createPassportUsage, monthOf } from './passport-usage-store.ts';
 import { createProjectStore, type ProjectPage } from './project-store.ts';
+
+/** What a team gives to several projects at once, or to new ones. */
+type Assigned = Pick<PassportSetting, 'connectorId' | 'deploymentType'>;
+
+/** What an assignment changes, or would change. */
+export type PassportAssignment = {
+  changes: readonly { before: Project; after: Project }[];
+  unchanged: readonly Project[];
+};
 
 /** What a project is made in. */
 export type OwningTeam = {
   id: string;
-  defaultPassport?: Pick<PassportSetting, 'connectorId' | 'deploymentType'> | undefined;
+  defaultPassport?: Assigned | undefined;
 };
 
 export type ProjectChange = {
@@ -37,16 +47,28 @@ export type Projects = ReturnType<typeof createProjects>;
 
 const attempts = 5;
 const everyProject = 1_000_000;
+const usageEveryMilliseconds = 60 * 60_000;
 const inheritedSessionLifetimeSeconds = 12 * 3_600;
 
 export function createProjects({ database, clock, audit, endOf = [] }: ProjectsNeeds) {
   const store = createProjectStore(database);
+  const usage = createPassportUsage(database);
 
   const find = (teamId: string, idOrName: string) =>
     // A name never begins like an id.
     isId('prj', idOrName) ? store.find(teamId, idOrName) : store.findByName(teamId, idOrName);
 
   return {
+    /** The projects that had Passport on at any time of the month (`2026-11`, UTC); the current one by default. */
+    async passportUsage(teamId: string, month = monthOf(clock.now())) {
+      return { month, projects: await usage.list(teamId, month) };
+    },
+
+    /** Work of a job that never ends: where Passport simply stays on, the new month has to be told. */
+    async recordPassportUsage() {
+      return { statements: [usage.recordAll(clock.now())], againInMilliseconds: usageEveryMilliseconds };
+    },
+
     /** By id or by name, in the team alone. */
     find: (teamId: string, idOrName: string): Promise<Project | undefined> => find(teamId, idOrName),
     list: (teamId: string, page: ProjectPage = { limit: 100 }): Promise<Project[]> =>
@@ -68,12 +90,7 @@ export function createProjects({ database, clock, audit, endOf = [] }: ProjectsN
         teamId: team.id,
         name,
         environments: standardEnvironments,
-        passport: team.defaultPassport && {
-          connectorId: team.defaultPassport.connectorId,
-          deploymentType: team.defaultPassport.deploymentType,
-          sessionLifetimeSeconds: inheritedSessionLifetimeSeconds,
-          policy: 'everyone',
-        },
+        passport: team.defaultPassport && withAssigned(undefined, team.defaultPassport),
         oidcTokenConfig: defaultOidcTokenConfig,
         createdAt: now,
         updatedAt: now,
@@ -81,6 +98,7 @@ export function createProjects({ database, clock, audit, endOf = [] }: ProjectsN
       const outcome = await database.tryWrite([
         store.claimName(project, now),
         store.insert(project),
+        ...(project.passport === undefined ? [] : [usage.record(project, now)]),
         audit.record({
           actor: by.actor,
           action: 'project.create',
@@ -109,6 +127,7 @@ export function createProjects({ database, clock, audit, endOf = [] }: ProjectsN
           store.update(after),
           ...(isRenamed ? [store.claimName(after, after.updatedAt)] : []),
           ...added.map((name) => store.claimEnvironment(after.id, name, after.updatedAt)),
+          ...(after.passport === undefined ? [] : [usage.record(after, after.updatedAt)]),
           audit.record({
             actor: by.actor,
             action: 'project.update',
@@ -123,6 +142,48 @@ export function createProjects({ database, clock, audit, endOf = [] }: ProjectsN
         if (outcome.refusedAt === 0) continue;
         if (isRenamed && outcome.refusedAt === 1) throw nameTaken(after.name);
         throw environmentTaken(added[outcome.refusedAt - (isRenamed ? 2 : 1)] ?? '');
+      }
+      throw publicError('changed_meanwhile');
+    },
+
+    /**
+     * Gives several projects one connector and scope, all of them or none; each keeps its session lifetime and access
+     * policy. With `preview` it only says what would change. Throws `unknown_project` and `changed_meanwhile`.
+     */
+    async assignPassport(
+      teamId: string,
+      assigned: Assigned,
+      projectIds: readonly string[],
+      { preview, ...by }: By & { preview: boolean },
+    ): Promise<PassportAssignment> {
+      for (let attempt = 0; attempt < attempts; attempt++) {
+        const asked = await Promise.all(projectIds.map((id) => find(teamId, id)));
+        const missing = projectIds.filter((_, index) => asked[index] === undefined);
+        if (missing.length > 0) throw unknownProjects(missing);
+        // Named by id and by name, it is still one project.
+        const found = new Map(asked.flatMap((project) => (project ? [[project.id, project]] : [])));
+        const unchanged = [...found.values()].filter((project) => hasAssigned(project, assigned));
+        const changes = [...found.values()]
+          .filter((project) => !hasAssigned(project, assigned))
+          .map((before) => ({
+            before,
+            after: { ...before, passport: withAssigned(before.passport, assigned), updatedAt: clock.now() },
+          }));
+        if (preview || changes.length === 0) return { changes, unchanged };
+        const outcome = await database.tryWrite([
+          ...changes.map(({ after }) => store.update(after)),
+          ...changes.map(({ after }) => usage.record(after, after.updatedAt)),
+          audit.record({
+            actor: by.actor,
+            action: 'passport.assign',
+            object: assigned.connectorId,
+            teamId,
+            before: Object.fromEntries(changes.map(({ before }) => [before.id, before.passport ?? null])),
+            after: { ...assigned, projectIds: changes.map(({ after }) => after.id) },
+            reference: by.reference,
+          }),
+        ]);
+        if (outcome.committed) return { changes, unchanged };
       }
       throw publicError('changed_meanwhile');
     },
@@ -146,6 +207,25 @@ export function createProjects({ database, clock, audit, endOf = [] }: ProjectsN
       if (!outcome.committed) throw publicError('not_found');
     },
   };
+}
+
+function withAssigned(before: PassportSetting | undefined, assigned: Assigned): PassportSetting {
+  return {
+    sessionLifetimeSeconds: inheritedSessionLifetimeSeconds,
+    policy: 'everyone',
+    ...before,
+    ...assigned,
+  };
+}
+
+function hasAssigned({ passport }: Project, { connectorId, deploymentType }: Assigned): boolean {
+  return passport?.connectorId === connectorId && passport.deploymentType === deploymentType;
+}
+
+function unknownProjects(ids: readonly string[]) {
+  return publicError('unknown_project', {
+    description: `The team has no project ${ids.map((id) => `"${id}"`).join(', ')}.`,
+  });
 }
 
 function changed(before: Project, change: ProjectChange): Partial<Project> {

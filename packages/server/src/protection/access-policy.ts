@@ -17,8 +17,7 @@ export type PolicyVerdict = { readonly allowed: boolean; readonly because: strin
  */
 export function evaluateAccessPolicy(policy: AccessPolicy, visitor: VisitorFacts): PolicyVerdict {
   if (policy === 'everyone') return { allowed: true, because: 'Everyone who signs in may enter.' };
-  // A setting that a newer version wrote may have no rules that this one can read.
-  const rules = (policy as Partial<typeof policy>).anyOf ?? [];
+  const rules = rulesOf(policy);
   const matching = rules.findIndex((rule) => matches(rule, visitor));
   return matching === -1
     ? { allowed: false, because: 'No rule of the access policy matches this visitor.' }
@@ -26,6 +25,40 @@ export function evaluateAccessPolicy(policy: AccessPolicy, visitor: VisitorFacts
         allowed: true,
         because: `Rule ${matching + 1} of the access policy matches, by the claim "${rules[matching]?.claim}".`,
       };
+}
+
+/** What each rule says of a visitor, in the order of the policy: for people who ask why. */
+export function explainAccessPolicy(
+  policy: AccessPolicy,
+  visitor: VisitorFacts,
+): { claim: string; matches: boolean; because: string }[] {
+  return rulesOf(policy).map((rule) => {
+    const isMatch = matches(rule, visitor);
+    return {
+      claim: rule.claim,
+      matches: isMatch,
+      because: isMatch ? 'One of its values matches.' : mismatch(rule.claim, visitor),
+    };
+  });
+}
+
+/** A setting that a newer version wrote may have no rules that this one can read. */
+function rulesOf(policy: AccessPolicy): readonly PolicyRule[] {
+  return policy === 'everyone' ? [] : ((policy as Partial<typeof policy>).anyOf ?? []);
+}
+
+function mismatch(claim: string, visitor: VisitorFacts): string {
+  if (claim !== 'email' && claim !== 'email_domain') {
+    return Object.hasOwn(visitor.claims, claim)
+      ? 'The visitor has the claim, with none of these values.'
+      : 'The visitor has no such claim: is it in the forwarded claims of the connector?';
+  }
+  if (visitor.email === undefined) return 'The visitor has no e-mail address.';
+  if (visitor.emailVerified !== true)
+    return 'The identity provider does not say that the address is verified.';
+  return verifiedEmail(visitor) === undefined
+    ? 'The address has more than one reading.'
+    : 'The address matches none of the values.';
 }
 
 function matches({ claim, values }: PolicyRule, visitor: VisitorFacts): boolean {

@@ -10,4 +10,5 @@ export type {
   Verdict,
 } from './decision.ts';
 export { evaluateAccessPolicy } from './access-policy.ts';
+export { createAccessPolicyRest } from './access-policy-rest.ts';
 export type { PolicyVerdict, VisitorFacts } from './access-policy.ts';

@@ -128,6 +128,20 @@ const rows: readonly Row[] = [
   { route: 'sign-in-attempts.find', roles: '● ● – ● –', token: 'sign-in:read' },
   { route: 'passport-sessions.list', roles: '● ● – ● –', token: 'visitor:read' },
   { route: 'passport-sessions.end', roles: '● ● – ● –', token: 'visitor:end' },
+  { route: 'passport-sessions.end-many', roles: '● ● – ● –', token: 'visitor:end' },
+  {
+    route: 'passport.assign',
+    body: { ...passport, projectIds: [projectId] },
+    roles: '● ● – ● –',
+    token: 'passport:write',
+  },
+  { route: 'passport.usage', roles: '● ● ● ● ●', token: 'passport:read' },
+  {
+    route: 'passport.simulate',
+    body: { visitor: { claims: {} } },
+    roles: '● ● ● ● ●',
+    token: 'passport:read',
+  },
   { route: 'audit-log.list', roles: '● – – ● –', token: 'audit:read' },
 ];
 

@@ -6,7 +6,7 @@ import { restDoor, type RestDoor } from '#http';
 import type { VisitorSession } from './visitor-session.ts';
 import type { Visitors } from './visitor-session-store.ts';
 
-/** REST doors of a team's visitor sessions: list them, end one. */
+/** REST doors of a team's visitor sessions: list them, end one or many. */
 export function createVisitorRest(needs: {
   visitors: Visitors;
   database: Database;
@@ -42,6 +42,34 @@ export function createVisitorRest(needs: {
           reference,
         }),
       ]);
+    }),
+
+    restDoor(getRoute('passport-sessions.end-many'), async ({ team, query, caller, reference }) => {
+      const { projectId, connectorId, externalSub, all } = query;
+      const filter = { projectId, connectorId, externalSub };
+      const isNarrowed = Object.values(filter).some((value) => value !== undefined);
+      // A filter that got lost on the way must not sign everybody out.
+      if (isNarrowed === (all === 'true')) {
+        throw publicError('bad_request', {
+          description: isNarrowed
+            ? "Received 'all' together with a filter. Expected one or the other."
+            : "Received no filter. Expected 'projectId', 'connectorId', 'externalSub', or 'all=true'.",
+          mend: "Say whose sessions are to end; 'all=true' ends every one of the team.",
+        });
+      }
+      const ended = await visitors.countOfTeam(team.id, filter);
+      await database.write([
+        visitors.endOfTeam(team.id, filter, 'ended-by-team'),
+        audit.record({
+          actor: caller.id,
+          action: 'passport-session.end-many',
+          object: team.id,
+          teamId: team.id,
+          after: { by: 'team', ...filter, sessions: ended },
+          reference,
+        }),
+      ]);
+      return { ended };
     }),
   ];
 }

@@ -1,4 +1,5 @@
 import { createId } from '@tessera/protocol';
+import type { ExpressionBuilder } from 'kysely';
 import type { Clock } from '#clock';
 import type { Bound, Database } from '#database';
 import type {
@@ -26,11 +27,13 @@ type PassportSessionRow = {
   endedBy: string | null;
 };
 
+type PassportTables = { passportSessions: PassportSessionRow };
+
 export type Visitors = ReturnType<typeof createVisitors>;
 
 /** Sessions of visitors. What is over (ended, or past its time by the database's clock) is never found as live. */
 export function createVisitors({ database, clock }: { database: Database; clock: Clock }) {
-  const query = database.queries<{ passportSessions: PassportSessionRow }>();
+  const query = database.queries<PassportTables>();
 
   const insert = database.statement<PassportSessionRow>()((value) =>
     query.insertInto('passportSessions').values({
@@ -77,6 +80,27 @@ export function createVisitors({ database, clock }: { database: Database; clock:
       .where('endedAt', 'is', null),
   );
 
+  /** What a filter of a team matches, of what counts now. */
+  const liveOf =
+    (teamId: string, filter: VisitorSessionFilter) =>
+    (where: ExpressionBuilder<PassportTables, 'passportSessions'>) =>
+      where.and([
+        where('teamId', '=', teamId),
+        where('endedAt', 'is', null),
+        where('expiresAt', '>', database.now),
+        ...(filter.projectId === undefined ? [] : [where('projectId', '=', filter.projectId)]),
+        ...(filter.connectorId === undefined ? [] : [where('connectorId', '=', filter.connectorId)]),
+        ...(filter.externalSub === undefined ? [] : [where('externalSub', '=', filter.externalSub)]),
+      ]);
+
+  function endAll(teamId: string, filter: VisitorSessionFilter, by: SessionEnd): Bound<unknown> {
+    const update = query
+      .updateTable('passportSessions')
+      .set({ endedAt: database.now, endedBy: by })
+      .where(liveOf(teamId, filter));
+    return database.statement<object>()(() => update)({});
+  }
+
   return {
     /** A new session, and the statement that makes it real: it belongs into the unit that redeems the hand-off. */
     create(facts: NewVisitorSession): { session: VisitorSession; statement: Bound<unknown> } {
@@ -116,15 +140,7 @@ export function createVisitors({ database, clock }: { database: Database; clock:
       filter: VisitorSessionFilter,
       page: { limit: number; after?: { createdAt: number; id: string } | undefined },
     ): Promise<VisitorSession[]> {
-      let select = query
-        .selectFrom('passportSessions')
-        .selectAll()
-        .where('teamId', '=', teamId)
-        .where('endedAt', 'is', null)
-        .where('expiresAt', '>', database.now);
-      if (filter.projectId !== undefined) select = select.where('projectId', '=', filter.projectId);
-      if (filter.connectorId !== undefined) select = select.where('connectorId', '=', filter.connectorId);
-      if (filter.externalSub !== undefined) select = select.where('externalSub', '=', filter.externalSub);
+      let select = query.selectFrom('passportSessions').selectAll().where(liveOf(teamId, filter));
       const { after } = page;
       if (after !== undefined) {
         select = select.where((where) =>
@@ -139,10 +155,28 @@ export function createVisitors({ database, clock }: { database: Database; clock:
       return rows.map(sessionOf);
     },
 
+    /** How many of the team's sessions the filter matches now. */
+    async countOfTeam(teamId: string, filter: VisitorSessionFilter): Promise<number> {
+      const count = query
+        .selectFrom('passportSessions')
+        .select((select) => select.fn.countAll().as('sessions'))
+        .where(liveOf(teamId, filter));
+      const row = await database.find(database.statement<object>()(() => count)({}));
+      return Number(row?.sessions ?? 0);
+    },
+
     /** Ends it at once; changes no row when it had ended already. */
     end(id: string, by: SessionEnd): Bound<unknown> {
       return markEnded({ id, endedBy: by });
     },
+
+    /** For the unit that deletes the project. */
+    endOfProject: ({ teamId, id }: { teamId: string; id: string }): readonly Bound<unknown>[] => [
+      endAll(teamId, { projectId: id }, 'project-deleted'),
+    ],
+
+    /** Ends every live session of the team that the filter matches. */
+    endOfTeam: endAll,
   };
 }
 

@@ -32,14 +32,14 @@ export type VisitorSession = {
 };
 
 /** Why a session ended before its time. */
-export type SessionEnd = 'sign-out' | 'ended-by-team';
+export type SessionEnd = 'sign-out' | 'ended-by-team' | 'project-deleted';
 
 /** What was true when the visitor came back from the identity provider. */
 export type NewVisitorSession = Omit<VisitorSession, 'id' | 'createdAt' | 'expiresAt' | 'endedAt'> & {
   readonly lifetimeSeconds: number;
 };
 
-/** Which sessions of a team to list; what is left out matches all. */
+/** Which sessions of a team are meant; what is left out matches all. */
 export type VisitorSessionFilter = {
   readonly projectId?: string | undefined;
   readonly connectorId?: string | undefined;

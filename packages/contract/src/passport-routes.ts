@@ -1,0 +1,77 @@
+import * as passport from './passport.ts';
+import * as sessions from './passport-sessions.ts';
+import { projectParams } from './projects.ts';
+import { listOf } from './route.ts';
+
+/** Passport over several projects, and the sessions of visitors. */
+export const passportRoutes = listOf(
+  {
+    name: 'passport.assign',
+    method: 'POST',
+    path: '/v1/passport/assign',
+    summary: 'Give several projects one identity provider application, or see what that would change',
+    permission: 'passport:write',
+    team: 'query',
+    query: passport.passportQuery,
+    body: passport.assignPassportBody,
+    status: 200,
+    answer: passport.assignPassportAnswer,
+  },
+  {
+    name: 'passport.usage',
+    method: 'GET',
+    path: '/v1/passport/usage',
+    summary: 'Read which projects had Passport on in a month',
+    permission: 'passport:read',
+    team: 'query',
+    query: passport.passportUsageQuery,
+    status: 200,
+    answer: passport.passportUsageAnswer,
+  },
+  {
+    name: 'passport.simulate',
+    method: 'POST',
+    path: '/v1/projects/{idOrName}/passport/simulate',
+    summary: 'Ask whether a visitor would pass the access policy, and why',
+    permission: 'passport:read',
+    team: 'query',
+    params: projectParams,
+    query: passport.passportQuery,
+    body: passport.simulatePassportBody,
+    status: 200,
+    answer: passport.simulatePassportAnswer,
+  },
+  {
+    name: 'passport-sessions.list',
+    method: 'GET',
+    path: '/v1/passport-sessions',
+    summary: 'List who has signed in to deployments',
+    permission: 'visitor:read',
+    team: 'query',
+    query: sessions.listPassportSessionsQuery,
+    status: 200,
+    answer: sessions.listPassportSessionsAnswer,
+  },
+  {
+    name: 'passport-sessions.end',
+    method: 'DELETE',
+    path: '/v1/passport-sessions/{sid}',
+    summary: 'Sign a visitor out of deployments',
+    permission: 'visitor:end',
+    team: 'query',
+    params: sessions.passportSessionParams,
+    query: sessions.passportSessionQuery,
+    status: 204,
+  },
+  {
+    name: 'passport-sessions.end-many',
+    method: 'DELETE',
+    path: '/v1/passport-sessions',
+    summary: 'Sign visitors out of deployments: of a project, of a connector, one person, or all',
+    permission: 'visitor:end',
+    team: 'query',
+    query: sessions.endPassportSessionsQuery,
+    status: 200,
+    answer: sessions.endPassportSessionsAnswer,
+  },
+);

@@ -1,0 +1,40 @@
+import { getRoute, type AccessPolicy } from '@tessera/contract';
+import { publicError } from '#errors';
+import { restDoor, type RestDoor } from '#http';
+import type { Visitors } from '#visitors';
+import { evaluateAccessPolicy, explainAccessPolicy, type VisitorFacts } from './access-policy.ts';
+
+/** Would this visitor pass, and why: the very evaluation of a sign-in, which makes nothing and changes nothing. */
+export function createAccessPolicyRest(needs: {
+  visitors: Pick<Visitors, 'findOfTeam'>;
+  findProject(
+    teamId: string,
+    idOrName: string,
+  ): Promise<{ name: string; passport: { policy: AccessPolicy } | undefined } | undefined>;
+}): readonly RestDoor[] {
+  async function findVisitor(teamId: string, sid: string): Promise<VisitorFacts> {
+    const session = await needs.visitors.findOfTeam(teamId, sid);
+    if (session === undefined) {
+      throw publicError('not_found', { description: `The team has no passport session "${sid}".` });
+    }
+    const { email, email_verified: emailVerified } = session.claims;
+    return { email, emailVerified, claims: session.claims };
+  }
+
+  return [
+    restDoor(getRoute('passport.simulate'), async ({ team, params, body }) => {
+      const project = await needs.findProject(team.id, params.idOrName);
+      if (project === undefined) throw publicError('not_found');
+      const policy = body.policy ?? project.passport?.policy;
+      if (policy === undefined) {
+        throw publicError('bad_request', {
+          description: `Passport is off for the project "${project.name}", so that it has no access policy.`,
+          mend: "Switch Passport on first, or send the 'policy' that you want to try.",
+        });
+      }
+      const { visitor } = body;
+      const facts = 'sid' in visitor ? await findVisitor(team.id, visitor.sid) : visitor;
+      return { ...evaluateAccessPolicy(policy, facts), rules: explainAccessPolicy(policy, facts) };
+    }),
+  ];
+}
