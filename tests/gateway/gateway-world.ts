@@ -224,6 +224,7 @@ export type SiteChanges = {
   teamId?: string;
   teamSlug?: string;
   passport?: Partial<NonNullable<Site['project']['passport']>> | null;
+  protection?: Site['project']['protection'];
 };
 
 function makeSite(host: string, upstream: EchoUpstream, changes: SiteChanges): Site {
@@ -250,6 +251,7 @@ function makeSite(host: string, upstream: EchoUpstream, changes: SiteChanges): S
               policy: 'everyone',
               ...changes.passport,
             },
+      protection: changes.protection ?? {},
     },
     team: { id: changes.teamId ?? 'team_a', slug: changes.teamSlug ?? 'acme', workloadAlgorithm: 'RS256' },
   };

@@ -16,6 +16,7 @@ export * from './passport-sessions.ts';
 export * from './permissions.ts';
 export * from './problem.ts';
 export * from './projects.ts';
+export * from './protection.ts';
 export * from './route.ts';
 export * from './routes.ts';
 export * from './sign-in-attempts.ts';

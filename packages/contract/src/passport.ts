@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { teamQuery } from './names.ts';
-import { accessPolicySchema, deploymentTypeSchema, projectSchema } from './projects.ts';
+import { accessPolicySchema, projectSchema } from './projects.ts';
+import { deploymentTypeSchema } from './protection.ts';
 
 export const passportQuery = z.strictObject(teamQuery);
 

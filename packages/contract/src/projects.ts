@@ -1,17 +1,15 @@
 import { z } from 'zod';
 import { idOrNameSchema, nameSchema, teamQuery, timeSchema } from './names.ts';
 import { pageQuery, paginationSchema } from './pagination.ts';
-
-/** Which deployments are protected: all, all but production on custom domains, or previews alone. */
-export const deploymentTypeAnswerSchema = z.enum(['all', 'all_except_custom_domains', 'preview']);
-export type DeploymentType = z.infer<typeof deploymentTypeAnswerSchema>;
-
-/** The same as it may be sent: Vercel's older name of the second is understood too. */
-export const deploymentTypeSchema = z
-  .enum(['all', 'all_except_custom_domains', 'prod_deployment_urls_and_all_previews', 'preview'])
-  .transform((value): DeploymentType =>
-    value === 'prod_deployment_urls_and_all_previews' ? 'all_except_custom_domains' : value,
-  );
+import {
+  deploymentTypeAnswerSchema,
+  deploymentTypeSchema,
+  optionsAllowlistSchema,
+  protectionExceptionsAnswerSchema,
+  protectionExceptionsSchema,
+  trustedIpsAnswerSchema,
+  trustedIpsSchema,
+} from './protection.ts';
 
 /**
  * One rule of an access policy: the visitor's claim has one of the values. `email` and `email_domain` count only
@@ -68,6 +66,9 @@ export const projectSchema = z.strictObject({
   passport: z
     .strictObject({ ...passportSettingFields, deploymentType: deploymentTypeAnswerSchema })
     .nullable(),
+  trustedIps: trustedIpsAnswerSchema.nullable(),
+  optionsAllowlist: optionsAllowlistSchema.nullable(),
+  protectionExceptions: protectionExceptionsAnswerSchema,
   oidcTokenConfig: oidcTokenConfigSchema,
   createdAt: timeSchema,
   updatedAt: timeSchema,
@@ -83,6 +84,12 @@ export const updateProjectBody = z.strictObject({
     .meta({ description: 'All environments; production, preview and development always stay' })
     .optional(),
   passport: passportSettingSchema.nullable().optional(),
+  trustedIps: trustedIpsSchema.nullable().optional(),
+  optionsAllowlist: optionsAllowlistSchema.nullable().optional(),
+  protectionExceptions: protectionExceptionsSchema
+    .meta({ description: 'All hosts of the project that are open to everyone' })
+    .nullable()
+    .optional(),
   oidcTokenConfig: oidcTokenConfigSchema.partial().optional(),
 });
 export const projectParams = z.strictObject({ idOrName: idOrNameSchema });

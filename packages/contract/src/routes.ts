@@ -157,12 +157,15 @@ export const routes = listOf(
     name: 'projects.update',
     method: 'PATCH',
     path: '/v9/projects/{idOrName}',
-    summary: 'Change a project, its Passport setting or its workload tokens',
+    summary: 'Change a project, its protection or its workload tokens',
     permission: {
       byField: {
         name: 'project:write',
         environments: 'project:write',
         passport: 'passport:write',
+        trustedIps: 'protection:write',
+        optionsAllowlist: 'protection:write',
+        protectionExceptions: 'protection:write',
         oidcTokenConfig: 'federation:write',
       },
     },

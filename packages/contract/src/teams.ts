@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { nameSchema, teamQuery, timeSchema, titleSchema } from './names.ts';
 import { pageQuery, paginationSchema } from './pagination.ts';
 import { roles } from './permissions.ts';
-import { deploymentTypeAnswerSchema, deploymentTypeSchema } from './projects.ts';
+import { deploymentTypeAnswerSchema, deploymentTypeSchema } from './protection.ts';
 
 export const roleSchema = z.enum(roles);
 

@@ -1,5 +1,6 @@
 // The RFCs' words: types, constants and pure functions. It does no I/O and depends on jose alone.
 export { createId, createReference, isId, isReference, type IdPrefix } from './ids.ts';
+export { formatIpRange, ipRangeProblem, isInIpRange, parseIpRange, type IpRange } from './ip-ranges.ts';
 export { randomBase62 } from './base62.ts';
 export { createOpaqueToken, formatOpaqueToken, hasValidChecksum } from './opaque-tokens.ts';
 export { isValidWirePrefix, wireNames, type WireNames } from './wire-names.ts';

@@ -293,7 +293,13 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     doors: [
       createUserRest({ findUser: users.find }),
       createTeamRest({ teams, database, audit, users, findConnector, invitation: setupLinks.invitation }),
-      createProjectRest({ projects, findTeam: teams.find, findConnector, ownUrls: Object.values(urls) }),
+      createProjectRest({
+        projects,
+        findTeam: teams.find,
+        findConnector,
+        findHostOwner: deployments.findHostOwner,
+        ownUrls: Object.values(urls),
+      }),
       createDeploymentRest({ deployments, findProject: projects.find, address }),
       createConnectorRest({ connectors, redirectUri: speaking.redirectUri }),
       createProviderRest(speaking),

@@ -2,7 +2,7 @@ import type { DeploymentHost } from '@tessera/contract';
 import { sql } from 'kysely';
 import type { Bound, Database, Expected } from '#database';
 import { exactly } from '#database';
-import type { Deployment, Located } from './deployment.ts';
+import type { Deployment, HostOwner, Located } from './deployment.ts';
 
 type DeploymentRow = {
   id: string;
@@ -69,6 +69,12 @@ export function createDeploymentStore<Project, Team>(
       .where('deploymentId', '=', value('deploymentId'))
       .orderBy('createdAt')
       .orderBy('host'),
+  );
+  const selectHostOwner = database.statement<{ host: string }>()((value) =>
+    query
+      .selectFrom('deploymentHosts')
+      .select(['teamId', 'projectId', 'environment', 'deploymentId'])
+      .where('host', '=', value('host')),
   );
   // The gateway asks this for every request: one statement, compiled once.
   const selectByHost = database.statement<{ host: string }>()((value) =>
@@ -170,6 +176,8 @@ export function createDeploymentStore<Project, Team>(
         team: joins.team.read(partOf(row, 'team_', joins.team.columns)),
       };
     },
+    /** Whose a host is, or was: it stays with its project and environment. */
+    findHostOwner: (host: string): Promise<HostOwner | undefined> => database.find(selectHostOwner({ host })),
     insert: (deployment: Deployment): Expected => exactly(1, insertDeployment(rowOf(deployment))),
     /** One row unless the host is, or was, somebody else's. A generated host is never taken from its deployment. */
     claimHost: ({ host, kind }: DeploymentHost, deployment: Deployment): Expected => {

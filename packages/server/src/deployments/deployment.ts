@@ -15,6 +15,14 @@ export type Deployment = {
 
 export type DeploymentWithHosts = Deployment & { hosts: readonly DeploymentHost[] };
 
+/** Whose a host is, or was; without a deployment it answers nothing at present. */
+export type HostOwner = {
+  teamId: string;
+  projectId: string;
+  environment: string;
+  deploymentId: string | null;
+};
+
 /** A host that was asked for, and what answers there. */
 export type Located<Project, Team> = {
   host: string;

@@ -46,6 +46,9 @@ export function createDeployments<Project, Team>(needs: DeploymentsNeeds<Project
     /** What answers at a host (lower case, without port); undefined for every host that is not a deployment's. */
     findByHost: (host: string): Promise<Located<Project, Team> | undefined> => store.findByHost(host),
 
+    /** Whose a host is, or was, whether or not a deployment answers there. */
+    findHostOwner: store.findHostOwner,
+
     async find(teamId: string, id: string): Promise<DeploymentWithHosts | undefined> {
       const deployment = await store.find(teamId, id);
       return deployment && { ...deployment, hosts: await store.listHosts(id) };

@@ -401,6 +401,13 @@ export const errorCatalogue = {
     mend: 'Read it again, and send the change once more.',
   },
 
+  // projects
+  confirmation_needed: {
+    status: 400,
+    title: 'This has to be confirmed',
+    mend: 'Send what is to be opened once more in the field named here.',
+  },
+
   // deployments
   upstream_refused: {
     status: 400,

@@ -1,9 +1,8 @@
 import { publicError } from '#errors';
 import { decide, type Verdict } from '#protection';
 import type { VisitorSession } from '#visitors';
+import { gatherFacts, type FactNeeds } from './facts.ts';
 import type { GatewayNeeds, Site } from './needs.ts';
-import { findSession } from './passport/session.ts';
-import type { PassportTokens } from './passport/tokens.ts';
 import { parseCookies, type RequestCookies } from './request/cookies.ts';
 import { parseFraming, valuesOf, type Body } from './request/headers.ts';
 import { parseHost, type RequestHost } from './request/host.ts';
@@ -13,6 +12,7 @@ import { parseTarget, type RequestTarget } from './request/target.ts';
 
 /** A request in its one reading. Everything that is decided and forwarded comes from here. */
 export type ParsedRequest = {
+  readonly method: string;
   readonly host: RequestHost;
   readonly target: RequestTarget;
   readonly cookies: RequestCookies;
@@ -31,7 +31,7 @@ export function parseRequest(
   needs: Pick<GatewayNeeds, 'address'> & { names: OwnNames },
   request: SentRequest,
 ): ParsedRequest {
-  const { rawHeaders, method, httpVersionMajor, url = '' } = request;
+  const { rawHeaders, method = '', httpVersionMajor, url = '' } = request;
   // Node also takes a request line without a version, as in HTTP/0.9.
   if (httpVersionMajor !== 1) {
     throw publicError('request_ambiguous', {
@@ -45,35 +45,28 @@ export function parseRequest(
   }
   const body = parseFraming(request);
   const target = parseTarget(url, needs.names);
-  return { host, target, body, cookies: parseCookies(valuesOf(rawHeaders, 'cookie'), needs.names) };
+  return { method, host, target, body, cookies: parseCookies(valuesOf(rawHeaders, 'cookie'), needs.names) };
 }
 
 /**
- * Host → deployment → session → verdict. The session is looked up where there is something to protect, and for
+ * Host → deployment → facts → verdict. The session is looked up where there is something to protect, and for
  * `wantsSession`, which asks for it by itself.
  *
- * @throws {PublicError} `deployment_not_found`; `DatabaseUnavailable`
+ * @throws {PublicError} `deployment_not_found`, also where the deployment hides from this address;
+ *   `DatabaseUnavailable`
  */
 export async function admit(
-  needs: Pick<GatewayNeeds, 'deployments' | 'visitors'> & { tokens: PassportTokens },
+  needs: Pick<GatewayNeeds, 'deployments'> & FactNeeds,
   parsed: ParsedRequest,
-  wantsSession: boolean,
+  about: { clientAddress: string; wantsSession: boolean },
 ): Promise<Admission> {
   const site = await needs.deployments.findByHost(parsed.host.name);
-  if (site === undefined) {
-    throw publicError('deployment_not_found', {
-      description: `No deployment has the host ${parsed.host.name}.`,
-    });
-  }
-  const { passport } = site.project;
-  const { fact, session } =
-    passport !== undefined || wantsSession
-      ? await findSession(needs, parsed.cookies, parsed.host, site)
-      : { fact: { state: 'none' } as const, session: undefined };
-  const verdict = decide({
-    deployment: { environment: site.deployment.environment, hostKind: site.hostKind },
-    passport,
-    session: fact,
-  });
-  return { ...parsed, site, session, verdict };
+  if (site === undefined) throw deploymentNotFound(parsed.host);
+  const { facts, session } = await gatherFacts(needs, parsed, site, about);
+  return { ...parsed, site, session, verdict: decide(facts) };
+}
+
+/** One answer for a host that is nobody's and for one that hides: they cannot be told apart. */
+export function deploymentNotFound(host: RequestHost) {
+  return publicError('deployment_not_found', { description: `No deployment has the host ${host.name}.` });
 }

@@ -64,11 +64,14 @@ export function createGateway(needs: GatewayNeeds): Gateway {
       visitor === undefined ? undefined : tokens.visitorToken(visitor, site),
       needs.workloads.forDeployment(site),
     ]);
+    // Whoever passes as a preflight must not turn out to be something else.
+    const isPreflight = verdict.outcome.is === 'pass' && verdict.outcome.by === 'options-allowlist';
     return {
       upstream: site.deployment.upstream,
       teamSlug: site.team.slug,
       path: target.forwarded,
       headers: requestHeaders.forUpstream(request.rawHeaders, {
+        isPreflight,
         host,
         clientAddress: facts.clientAddress,
         reference: facts.reference,
@@ -76,11 +79,11 @@ export function createGateway(needs: GatewayNeeds): Gateway {
         visitorToken,
         workloadToken,
       }),
-      hasBody: admission.body !== undefined,
+      hasBody: admission.body !== undefined && !isPreflight,
       answer: {
         hostName: host.name,
         reference: facts.reference,
-        personal: visitor !== undefined,
+        personal: verdict.outcome.is === 'pass' && verdict.outcome.personal,
         trailersPossible: request.httpVersionMajor === 1 && request.httpVersionMinor === 1,
       },
     };

@@ -7,6 +7,7 @@ import type { Codes } from '#codes';
 import type { Database } from '#database';
 import type { Keys } from '#keys';
 import type { Logger } from '#logger';
+import type { ProtectionSettings } from '#projects';
 import type { Visitors } from '#visitors';
 import type { Workloads } from '#workloads';
 import type { PublicAddress } from './request/host.ts';
@@ -33,6 +34,7 @@ export type Site = {
           readonly policy: AccessPolicy;
         }
       | undefined;
+    readonly protection: ProtectionSettings;
   };
   readonly team: Running['team'];
 };

@@ -1,6 +1,6 @@
 import { publicError } from '#errors';
 import type { RequestFacts } from '#http';
-import { admit, parseRequest, type Admission } from './admission.ts';
+import { admit, deploymentNotFound, parseRequest, type Admission } from './admission.ts';
 import { isNavigation, type Answers, type OwnAnswer } from './answers.ts';
 import type { GatewayNeeds } from './needs.ts';
 import { finishSignIn } from './passport/finish.ts';
@@ -56,9 +56,12 @@ export function createVisit(needs: VisitNeeds) {
     async ask(request: SentRequest, facts: RequestFacts): Promise<Asked> {
       const parsed = parseRequest(needs, request);
       const ownPath = names.isOwnPath(parsed.target.path);
-      const admission = await admit(needs, parsed, ownPath);
-      if (ownPath) return { is: 'answer', answer: await answerOwnPath(request, facts, admission) };
+      const { clientAddress } = facts;
+      const admission = await admit(needs, parsed, { clientAddress, wantsSession: ownPath });
       const { outcome, rules } = admission.verdict;
+      // Before our own paths: they would tell that there is something here.
+      if (outcome.is === 'hide') throw deploymentNotFound(admission.host);
+      if (ownPath) return { is: 'answer', answer: await answerOwnPath(request, facts, admission) };
       const because = rules.at(-1)?.answer.because ?? '';
       switch (outcome.is) {
         case 'pass':
@@ -70,7 +73,10 @@ export function createVisit(needs: VisitNeeds) {
           const start = await startSignIn(needs, request, at);
           return { is: 'answer', answer: answers.redirect(start.location, start.cookies) };
         }
+        case 'password':
+          throw publicError('visit_refused', { description: because });
         case 'refuse': {
+          if (outcome.code !== undefined) throw publicError(outcome.code, { description: because });
           const { session, companion } = admission.cookies;
           if (session.is === 'several' || companion.is === 'several') {
             // A program has no session then. A browser would come back from a sign-in with as many cookies as before.

@@ -43,6 +43,13 @@ export const projectMigrations: readonly Migration[] = [
     },
   },
   {
+    name: '0410-projects-protection',
+    async up(schema) {
+      // All settings beside Passport, as one JSON text: nothing is ever looked for by one of them.
+      await schema.schema.alterTable('projects').addColumn('protection', 'text').execute();
+    },
+  },
+  {
     name: '0440-passport-usage-create',
     async up(schema) {
       await schema.schema

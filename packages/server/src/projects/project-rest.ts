@@ -3,12 +3,15 @@ import { publicError } from '#errors';
 import { restDoor, type RestDoor } from '#http';
 import type { Project } from './project.ts';
 import type { OwningTeam, Projects } from './projects.ts';
+import { readableProtection } from './protection-settings.ts';
 
 export type ProjectRestNeeds = {
   projects: Projects;
   findTeam: (teamId: string) => Promise<OwningTeam | undefined>;
   /** The connector, if it is the team's. */
   findConnector: (teamId: string, connectorId: string) => Promise<{ id: string } | undefined>;
+  /** Whose a host is, or was. */
+  findHostOwner: (host: string) => Promise<{ projectId: string } | undefined>;
   /** Base URLs of this service: tokens for them could be played back to us. */
   ownUrls: readonly string[];
 };
@@ -18,6 +21,7 @@ export function createProjectRest({
   projects,
   findTeam,
   findConnector,
+  findHostOwner,
   ownUrls,
 }: ProjectRestNeeds): readonly RestDoor[] {
   return [
@@ -57,6 +61,7 @@ export function createProjectRest({
           mend: 'Leave it out: tokens for our own addresses are made without being asked for.',
         });
       }
+      await validateExceptions(team.id, params.idOrName, body.protectionExceptions ?? []);
       return documentOf(
         await projects.update(team.id, params.idOrName, body, { actor: caller.id, reference }),
       );
@@ -86,6 +91,31 @@ export function createProjectRest({
       await projects.delete(team.id, params.idOrName, { actor: caller.id, reference });
     }),
   ];
+
+  /** A host is opened to everyone only by somebody who types it twice, and by its own project alone. */
+  async function validateExceptions(
+    teamId: string,
+    idOrName: string,
+    exceptions: readonly { host: string; confirm?: string | undefined }[],
+  ): Promise<void> {
+    if (exceptions.length === 0) return;
+    const project = await projects.find(teamId, idOrName);
+    if (project === undefined) throw publicError('not_found');
+    for (const { host, confirm } of exceptions) {
+      if (project.protection.protectionExceptions?.includes(host)) continue;
+      if ((await findHostOwner(host))?.projectId !== project.id) {
+        throw publicError('bad_request', {
+          description: `'protectionExceptions': "${host}" is no host of a deployment of this project.`,
+          mend: 'Name a host that one of its deployments was created with.',
+        });
+      }
+      if (confirm !== host) {
+        throw publicError('confirmation_needed', {
+          description: `"${host}" would be open to everyone. Expected it again as "confirm", ${confirm === undefined ? 'which is missing' : `received "${confirm}"`}.`,
+        });
+      }
+    }
+  }
 }
 
 function unknownConnector(id: string) {
@@ -107,6 +137,7 @@ function documentOf(project: Project): ProjectDocument {
     name: project.name,
     environments: [...project.environments],
     passport: project.passport ?? null,
+    ...readableProtection(project.protection),
     oidcTokenConfig: project.oidcTokenConfig,
     createdAt: project.createdAt,
     updatedAt: project.updatedAt,

@@ -8,6 +8,7 @@ type ProjectRow = {
   name: string;
   ownEnvironments: string;
   passport: string | null;
+  protection: string | null;
   oidcTokenConfig: string;
   revision: number;
   createdAt: number;
@@ -34,6 +35,7 @@ const columns = [
   'name',
   'ownEnvironments',
   'passport',
+  'protection',
   'oidcTokenConfig',
   'revision',
   'createdAt',
@@ -89,6 +91,7 @@ export function createProjectStore(database: Database) {
         name: value('name'),
         ownEnvironments: value('ownEnvironments'),
         passport: value('passport'),
+        protection: value('protection'),
         oidcTokenConfig: value('oidcTokenConfig'),
         revision: value('revision'),
         createdAt: value('createdAt'),
@@ -103,6 +106,7 @@ export function createProjectStore(database: Database) {
         name: value('name'),
         ownEnvironments: value('ownEnvironments'),
         passport: value('passport'),
+        protection: value('protection'),
         oidcTokenConfig: value('oidcTokenConfig'),
         updatedAt: value('updatedAt'),
         revision: row('revision', '+', 1),
@@ -185,6 +189,7 @@ function rowOf(project: Project): Omit<ProjectRow, 'revision'> {
     name: project.name,
     ownEnvironments: JSON.stringify(ownEnvironments(project.environments)),
     passport: project.passport === undefined ? null : JSON.stringify(project.passport),
+    protection: textOf(project.protection),
     oidcTokenConfig: JSON.stringify(project.oidcTokenConfig),
     createdAt: project.createdAt,
     updatedAt: project.updatedAt,
@@ -198,9 +203,15 @@ function projectOf(row: ProjectRow): StoredProject {
     name: row.name,
     environments: [...standardEnvironments, ...(JSON.parse(row.ownEnvironments) as string[])],
     passport: row.passport === null ? undefined : (JSON.parse(row.passport) as Project['passport']),
+    protection: row.protection === null ? {} : (JSON.parse(row.protection) as Project['protection']),
     oidcTokenConfig: JSON.parse(row.oidcTokenConfig) as Project['oidcTokenConfig'],
     revision: row.revision,
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
   };
+}
+
+function textOf(protection: Project['protection']): string | null {
+  const text = JSON.stringify(protection);
+  return text === '{}' ? null : text;
 }

@@ -1,4 +1,5 @@
 import type { OidcTokenConfig, PassportSetting } from '@tessera/contract';
+import type { ProtectionSettings } from './protection-settings.ts';
 
 /** What is deployed: its name stands in subjects and audiences, so it is never given out a second time in its team. */
 export type Project = {
@@ -9,6 +10,7 @@ export type Project = {
   environments: readonly string[];
   /** Undefined: Passport is off. */
   passport: PassportSetting | undefined;
+  protection: ProtectionSettings;
   oidcTokenConfig: OidcTokenConfig;
   createdAt: number;
   updatedAt: number;

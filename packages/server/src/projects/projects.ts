@@ -7,6 +7,7 @@ import { publicError } from '#errors';
 import { defaultOidcTokenConfig, ownEnvironments, standardEnvironments, type Project } from './project.ts';
 import { createPassportUsage, monthOf } from './passport-usage-store.ts';
 import { createProjectStore, type ProjectPage } from './project-store.ts';
+import { changedProtection, readableProtection, type ProtectionChange } from './protection-settings.ts';
 
 /** What a team gives to several projects at once, or to new ones. */
 type Assigned = Pick<PassportSetting, 'connectorId' | 'deploymentType'>;
@@ -23,7 +24,7 @@ export type OwningTeam = {
   defaultPassport?: Assigned | undefined;
 };
 
-export type ProjectChange = {
+export type ProjectChange = ProtectionChange & {
   name?: string | undefined;
   /** All environments that the project has afterwards, beside the standard ones. */
   environments?: readonly string[] | undefined;
@@ -91,6 +92,7 @@ export function createProjects({ database, clock, audit, endOf = [] }: ProjectsN
         name,
         environments: standardEnvironments,
         passport: team.defaultPassport && withAssigned(undefined, team.defaultPassport),
+        protection: {},
         oidcTokenConfig: defaultOidcTokenConfig,
         createdAt: now,
         updatedAt: now,
@@ -236,6 +238,7 @@ function changed(before: Project, change: ProjectChange): Partial<Project> {
       ? {}
       : { environments: [...standardEnvironments, ...ownEnvironments(environments)] }),
     ...(passport === undefined ? {} : { passport: passport ?? undefined }),
+    protection: changedProtection(before.protection, change),
     ...(oidcTokenConfig === undefined
       ? {}
       : { oidcTokenConfig: mergedTokenConfig(before.oidcTokenConfig, oidcTokenConfig) }),
@@ -256,9 +259,8 @@ function mergedTokenConfig(
 
 /** The fields of a change as they were, or are: null where there was, or is, nothing. */
 function fieldsOf(project: Project, change: ProjectChange): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.keys(change).map((field) => [field, project[field as keyof ProjectChange] ?? null]),
-  );
+  const fields: Record<string, unknown> = { ...project, ...readableProtection(project.protection) };
+  return Object.fromEntries(Object.keys(change).map((field) => [field, fields[field] ?? null]));
 }
 
 function nameTaken(name: string) {

@@ -1,108 +1,191 @@
-/** Which deployments of a project are protected, as on the wire. */
-export type DeploymentType =
-  | 'all'
-  | 'all_except_custom_domains'
-  | 'prod_deployment_urls_and_all_previews'
-  | 'preview';
+import type { ErrorCode } from '#errors';
+import { coverageOf, type Coverage } from './coverage.ts';
+import type { ProtectionFacts, SecretFact, SessionFact } from './facts.ts';
 
-/** What the decision rests on, and nothing else: the same facts give the same verdict on every node. */
-export type ProtectionFacts = {
-  readonly deployment: {
-    readonly environment: string;
-    /** The kind of the host that was asked for. */
-    readonly hostKind: 'generated' | 'alias' | 'custom';
-  };
-  /** The project's Passport setting; undefined when Passport is off. */
-  readonly passport: { readonly connectorId: string; readonly deploymentType: DeploymentType } | undefined;
-  /** What the cookies of the request amount to. */
-  readonly session: SessionFact;
-};
+/** In the documented order. */
+export const ruleNames = [
+  'deployment-exception',
+  'options-allowlist',
+  'trusted-source',
+  'automation-bypass',
+  'share-link',
+  'trusted-ips',
+  'scope',
+  'passport',
+  'platform-accounts',
+  'password',
+] as const;
+export type RuleName = (typeof ruleNames)[number];
 
-export type SessionFact =
-  | { readonly state: 'none' }
-  | { readonly state: 'valid'; readonly sessionId: string }
-  /** Sent, but not one that counts here: `because` is for people, never a secret. */
-  | { readonly state: 'refused'; readonly because: string }
-  /** Two were sent and one may be a sibling host's. A new sign-in would not mend that: it would only add a third. */
-  | { readonly state: 'ambiguous'; readonly because: string };
+/** What one rule said. `because` is for people, and never a secret. */
+export type RuleAnswer = { readonly because: string } & (
+  | { /** It leaves the request to the next. */ readonly says: 'continue' }
+  | { readonly says: 'pass'; readonly sessionId?: string }
+  | { readonly says: 'sign-in'; readonly connectorId: string }
+  | { readonly says: 'password' }
+  | { /** As if there were no deployment. */ readonly says: 'hide' }
+  | { readonly says: 'refuse'; readonly code?: ErrorCode }
+);
 
-export type RuleName = 'scope' | 'passport';
-
-/** What one rule said: `continue` leaves it to the next. */
-export type RuleAnswer =
-  | { readonly says: 'continue'; readonly because: string }
-  | { readonly says: 'pass'; readonly because: string; readonly sessionId?: string }
-  | { readonly says: 'sign-in'; readonly because: string; readonly connectorId: string }
-  | { readonly says: 'refuse'; readonly because: string };
+export type Outcome =
+  | {
+      readonly is: 'pass';
+      readonly by: RuleName;
+      /** There when a visitor's session let the request pass. */
+      readonly sessionId: string | undefined;
+      /** Somebody else might not have passed: the answer is for this one alone. */
+      readonly personal: boolean;
+    }
+  | { readonly is: 'sign-in'; readonly connectorId: string }
+  | { readonly is: 'password' }
+  | { readonly is: 'hide' }
+  | { readonly is: 'refuse'; readonly code: ErrorCode | undefined };
 
 export type Verdict = {
-  /** `sessionId` is there when a visitor's session let the request pass. */
-  readonly outcome:
-    | { readonly is: 'pass'; readonly sessionId: string | undefined }
-    | { readonly is: 'sign-in'; readonly connectorId: string }
-    | { readonly is: 'refuse' };
+  readonly outcome: Outcome;
   /** The rules that were asked, in their order, and what each said. The last one decided. */
   readonly rules: readonly { readonly rule: RuleName; readonly answer: RuleAnswer }[];
 };
 
-type Rule = { readonly name: RuleName; ask(facts: ProtectionFacts): RuleAnswer };
+const rules: Readonly<Record<RuleName, (facts: ProtectionFacts) => RuleAnswer>> = {
+  'deployment-exception': askException,
+  'options-allowlist': askOptionsAllowlist,
+  'trusted-source': ({ trustedSource }) => askSecret(trustedSource, 'No token of a trusted source was sent.'),
+  'automation-bypass': ({ automationBypass }) => askSecret(automationBypass, 'No bypass secret was sent.'),
+  'share-link': ({ shareLink }) => askSecret(shareLink, 'The request does not come by a share link.'),
+  'trusted-ips': askTrustedIps,
+  scope: askScope,
+  passport: (facts) => askSignIn(facts, facts.passport, 'Passport'),
+  'platform-accounts': (facts) =>
+    askSignIn(
+      facts,
+      facts.ssoProtection && { ...facts.ssoProtection, connectorId: platformConnectorId },
+      'Signing in with a platform account',
+    ),
+  password: askPassword,
+};
 
-/**
- * The documented order. Exceptions and bypasses have their places before `scope` decides about a visitor: deployment
- * exception, OPTIONS allowlist, trusted source, automation bypass, share link, trusted IPs.
- */
-const rules: readonly Rule[] = [
-  { name: 'scope', ask: askScope },
-  { name: 'passport', ask: askPassport },
-];
+/** The built-in connector: our own sign-in, for members of the team. */
+export const platformConnectorId = 'scl_platform';
 
 /**
  * May this request pass? Pure: what it rests on is read and verified before. The first rule that does not continue
- * decides; when none does, the request is refused.
+ * decides; when none does, the request is refused. Of several ways to sign in the first that covers the host decides.
  */
 export function decide(facts: ProtectionFacts): Verdict {
   const asked: { rule: RuleName; answer: RuleAnswer }[] = [];
-  for (const rule of rules) {
-    const answer = rule.ask(facts);
-    asked.push({ rule: rule.name, answer });
+  for (const rule of ruleNames) {
+    const answer = rules[rule](facts);
+    asked.push({ rule, answer });
     switch (answer.says) {
       case 'continue':
         continue;
       case 'pass':
-        return { outcome: { is: 'pass', sessionId: answer.sessionId }, rules: asked };
+        return { outcome: passBy(rule, answer.sessionId, facts), rules: asked };
+      case 'refuse':
+        return { outcome: { is: 'refuse', code: answer.code }, rules: asked };
       case 'sign-in':
         return { outcome: { is: 'sign-in', connectorId: answer.connectorId }, rules: asked };
-      case 'refuse':
-        return { outcome: { is: 'refuse' }, rules: asked };
+      case 'password':
+      case 'hide':
+        return { outcome: { is: answer.says }, rules: asked };
     }
   }
-  return { outcome: { is: 'refuse' }, rules: asked };
+  return { outcome: { is: 'refuse', code: undefined }, rules: asked };
 }
 
-/** Whether the setting covers this host. A custom domain on a preview is a preview: only production's are exempt. */
-function askScope({ passport, deployment }: ProtectionFacts): RuleAnswer {
-  if (passport === undefined) return { says: 'pass', because: 'The project is not protected.' };
-  const production = deployment.environment === 'production';
-  switch (passport.deploymentType) {
-    case 'all':
-      return { says: 'continue', because: 'All deployments of the project are protected.' };
-    case 'all_except_custom_domains':
-    case 'prod_deployment_urls_and_all_previews':
-      if (production && deployment.hostKind === 'custom') {
-        return { says: 'pass', because: 'Custom domains of production are not protected.' };
-      }
-      return { says: 'continue', because: 'All but custom domains of production is protected.' };
-    case 'preview':
-      if (production) return { says: 'pass', because: 'Only deployments before production are protected.' };
-      return { says: 'continue', because: 'Deployments before production are protected.' };
-    default:
-      // A setting that a newer version wrote: unknown is protected.
-      return { says: 'refuse', because: 'The protection setting is not known to this version.' };
+function passBy(by: RuleName, sessionId: string | undefined, facts: ProtectionFacts): Outcome {
+  const isPublic =
+    by === 'deployment-exception' ||
+    by === 'options-allowlist' ||
+    (by === 'scope' && coverageOfTrustedIps(facts).is === 'exempt');
+  return { is: 'pass', by, sessionId, personal: !isPublic };
+}
+
+function askException({ exceptions, deployment }: ProtectionFacts): RuleAnswer {
+  return exceptions.includes(deployment.host)
+    ? { says: 'pass', because: 'This host is open to everyone.' }
+    : { says: 'continue', because: 'This host is no exception.' };
+}
+
+function askOptionsAllowlist({ optionsAllowlist }: ProtectionFacts): RuleAnswer {
+  switch (optionsAllowlist.state) {
+    case 'off':
+      return { says: 'continue', because: 'No path is open to OPTIONS.' };
+    case 'other':
+      return { says: 'continue', because: optionsAllowlist.because };
+    case 'listed':
+      return { says: 'pass', because: `OPTIONS below ${optionsAllowlist.prefix} passes.` };
   }
 }
 
-function askPassport({ passport, session }: ProtectionFacts): RuleAnswer {
-  if (passport === undefined) return { says: 'refuse', because: 'There is no connector to sign in with.' };
+/** A secret that does not count is as none: the request falls through to the other rules. */
+function askSecret(fact: SecretFact, absent: string): RuleAnswer {
+  switch (fact.state) {
+    case 'absent':
+      return { says: 'continue', because: absent };
+    case 'refused':
+      return { says: 'continue', because: fact.because };
+    case 'accepted':
+      return { says: 'pass', because: fact.because };
+    case 'failed':
+      return { says: 'refuse', because: fact.because, code: fact.code };
+  }
+}
+
+function coverageOfTrustedIps({ trustedIps, deployment }: ProtectionFacts): Coverage {
+  return coverageOf(trustedIps, deployment, 'Trusted IPs');
+}
+
+function askTrustedIps(facts: ProtectionFacts): RuleAnswer {
+  const { trustedIps } = facts;
+  const covered = coverageOfTrustedIps(facts);
+  if (trustedIps === undefined || covered.is === 'exempt')
+    return { says: 'continue', because: covered.because };
+  if (covered.is === 'unknown') return { says: 'refuse', because: covered.because };
+  if (!trustedIps.isTrusted) return { says: 'hide', because: 'The address is no trusted one.' };
+  return trustedIps.protectionMode === 'exclusive'
+    ? { says: 'pass', because: 'The address is a trusted one, which is all that is asked for.' }
+    : { says: 'continue', because: 'The address is a trusted one.' };
+}
+
+/** Whether any way to sign in covers this host. */
+function askScope(facts: ProtectionFacts): RuleAnswer {
+  const { deployment, passport, ssoProtection, password } = facts;
+  const ways = [
+    coverageOf(passport, deployment, 'Passport'),
+    coverageOf(ssoProtection, deployment, 'Signing in with a platform account'),
+    coverageOf(password, deployment, 'The password'),
+  ];
+  const unknown = ways.find(({ is }) => is === 'unknown');
+  if (unknown !== undefined) return { says: 'refuse', because: unknown.because };
+  const covering = ways.find(({ is }) => is === 'covered');
+  if (covering !== undefined) return { says: 'continue', because: covering.because };
+  if ([passport, ssoProtection, password].every((setting) => setting === undefined)) {
+    return { says: 'pass', because: 'The project asks nobody to sign in.' };
+  }
+  return { says: 'pass', because: ways.find(({ reason }) => reason === 'host')?.because ?? '' };
+}
+
+function askSignIn(
+  { deployment, session }: ProtectionFacts,
+  setting: ({ connectorId: string } & Parameters<typeof coverageOf>[0]) | undefined,
+  name: string,
+): RuleAnswer {
+  const covered = coverageOf(setting, deployment, name);
+  if (setting === undefined || covered.is !== 'covered')
+    return { says: 'continue', because: covered.because };
+  const { connectorId } = setting;
+  return askSession(session, (because) => ({ says: 'sign-in', because, connectorId }));
+}
+
+function askPassword({ deployment, password, session }: ProtectionFacts): RuleAnswer {
+  const covered = coverageOf(password, deployment, 'The password');
+  if (covered.is !== 'covered') return { says: 'continue', because: covered.because };
+  return askSession(session, (because) => ({ says: 'password', because }));
+}
+
+function askSession(session: SessionFact, ask: (because: string) => RuleAnswer): RuleAnswer {
   switch (session.state) {
     case 'valid':
       return {
@@ -111,9 +194,9 @@ function askPassport({ passport, session }: ProtectionFacts): RuleAnswer {
         sessionId: session.sessionId,
       };
     case 'none':
-      return { says: 'sign-in', because: 'The visitor has no session.', connectorId: passport.connectorId };
+      return ask('The visitor has no session.');
     case 'refused':
-      return { says: 'sign-in', because: session.because, connectorId: passport.connectorId };
+      return ask(session.because);
     case 'ambiguous':
       return { says: 'refuse', because: session.because };
   }

@@ -1,14 +1,10 @@
 // May this request pass, and may this visitor enter? The one decision core, asked by the gateway and by whatever
-// explains it. Pure: it reads no cookie, no table and no clock; who asks brings the facts.
-export { decide } from './decision.ts';
-export type {
-  DeploymentType,
-  ProtectionFacts,
-  RuleAnswer,
-  RuleName,
-  SessionFact,
-  Verdict,
-} from './decision.ts';
+// explains it. Its rules are pure: they read no cookie, no table and no clock; who asks brings the facts.
+export type { DeploymentType } from './coverage.ts';
+export { decide, ruleNames } from './decision.ts';
+export type { Outcome, RuleAnswer, RuleName, Verdict } from './decision.ts';
+export type { OptionsFact, ProtectionFacts, SecretFact, SessionFact } from './facts.ts';
 export { evaluateAccessPolicy } from './access-policy.ts';
 export { createAccessPolicyRest } from './access-policy-rest.ts';
 export type { PolicyVerdict, VisitorFacts } from './access-policy.ts';
+export { isBelow } from './paths.ts';

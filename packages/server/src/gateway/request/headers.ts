@@ -17,6 +17,8 @@ export type RequestHeaderRules = {
 
 /** What the gateway itself says about a request. */
 export type OwnHeaders = {
+  /** Passed as OPTIONS alone: without a body, and without what could make another method of it. */
+  readonly isPreflight: boolean;
   readonly host: RequestHost;
   readonly clientAddress: string;
   readonly reference: string;
@@ -54,10 +56,21 @@ const ownHeaders = [
   'x-original-method',
 ];
 
-type Fate = 'drop' | 'keep' | 'referer';
+/** What would make something else of a request that passed as OPTIONS. */
+const notInPreflights = [
+  'content-length',
+  'content-type',
+  'content-encoding',
+  'x-http-method-override',
+  'x-http-method',
+  'x-method-override',
+];
+
+type Fate = 'drop' | 'keep' | 'referer' | 'not-in-preflights';
 
 export function createRequestHeaderRules(names: OwnNames): RequestHeaderRules {
   const dropped = new Set([...connectionHeaders, ...ownHeaders].map(bare));
+  const overriding = new Set(notInPreflights.map(bare));
   const ownFamily = bare(`x-${names.wire.prefix}-`);
   // Judging a name costs two regular expressions; the same few names come with every request.
   const fates = new LRUCache<string, Fate>({ max: 2_000 });
@@ -67,6 +80,7 @@ export function createRequestHeaderRules(names: OwnNames): RequestHeaderRules {
     if (plain.startsWith(ownFamily) || plain.startsWith('xforwarded') || dropped.has(plain)) return 'drop';
     // A CGI program would read `Content_Length` as the length of the body.
     if (plain === 'contentlength' && name.toLowerCase() !== 'content-length') return 'drop';
+    if (overriding.has(plain)) return 'not-in-preflights';
     return plain === 'referer' ? 'referer' : 'keep';
   }
 
@@ -86,6 +100,7 @@ export function createRequestHeaderRules(names: OwnNames): RequestHeaderRules {
         const name = sent[index] ?? '';
         const value = sent[index + 1] ?? '';
         const fate = fateOf(name);
+        if (fate === 'not-in-preflights' && ours.isPreflight) continue;
         if (fate === 'drop' || (listed !== undefined && listed.has(name.toLowerCase()))) continue;
         headers.push(name, fate === 'referer' ? withoutOwnParameters(value, names) : value);
       }

@@ -1,0 +1,75 @@
+import { isInIpRange, parseIpRange } from '@tessera/protocol';
+import { isBelow, type OptionsFact, type ProtectionFacts } from '#protection';
+import type { VisitorSession } from '#visitors';
+import type { GatewayNeeds, Site } from './needs.ts';
+import { findSession } from './passport/session.ts';
+import type { PassportTokens } from './passport/tokens.ts';
+import type { ParsedRequest } from './admission.ts';
+
+export type FactNeeds = Pick<GatewayNeeds, 'visitors'> & { tokens: PassportTokens };
+
+export type GatheredFacts = {
+  readonly facts: ProtectionFacts;
+  readonly session: VisitorSession | undefined;
+};
+
+/**
+ * Everything that a decision about a request rests on, read and verified: what costs something, only where a setting
+ * asks for it. For requests at the gateway, for the explanation of one that nobody sent, and for other proxies.
+ *
+ * @throws {DatabaseUnavailable} what cannot be looked up does not count
+ */
+export async function gatherFacts(
+  needs: FactNeeds,
+  parsed: ParsedRequest,
+  site: Site,
+  { clientAddress, wantsSession }: { clientAddress: string; wantsSession: boolean },
+): Promise<GatheredFacts> {
+  const { passport, protection } = site.project;
+  const { ssoProtection, trustedIps, protectionExceptions = [] } = protection;
+  const { fact, session } =
+    passport !== undefined || ssoProtection !== undefined || wantsSession
+      ? await findSession(needs, parsed.cookies, parsed.host, site)
+      : { fact: { state: 'none' } as const, session: undefined };
+  return {
+    session,
+    facts: {
+      deployment: {
+        host: site.host,
+        environment: site.deployment.environment,
+        hostKind: site.hostKind,
+      },
+      exceptions: protectionExceptions,
+      optionsAllowlist: optionsFactOf(parsed, protection.optionsAllowlist?.paths),
+      trustedSource: { state: 'absent' },
+      automationBypass: { state: 'absent' },
+      shareLink: { state: 'absent' },
+      trustedIps: trustedIps && {
+        deploymentType: trustedIps.deploymentType,
+        protectionMode: trustedIps.protectionMode,
+        isTrusted: trustedIps.addresses.some(({ value }) => isOneOf(value, clientAddress)),
+      },
+      passport,
+      ssoProtection,
+      password: undefined,
+      session: fact,
+    },
+  };
+}
+
+function isOneOf(range: string, address: string): boolean {
+  const parsed = parseIpRange(range);
+  return parsed !== undefined && isInIpRange(parsed, address);
+}
+
+function optionsFactOf(
+  { method, target }: ParsedRequest,
+  paths: readonly { value: string }[] | undefined,
+): OptionsFact {
+  if (paths === undefined) return { state: 'off' };
+  if (method !== 'OPTIONS') return { state: 'other', because: 'The method is not OPTIONS.' };
+  const listed = paths.find(({ value }) => isBelow(target.path, value));
+  return listed === undefined
+    ? { state: 'other', because: 'The path is below none of those that are open to OPTIONS.' }
+    : { state: 'listed', prefix: listed.value };
+}
