@@ -14,6 +14,11 @@ const endpointFields = {
 };
 const endpoints = z.strictObject(endpointFields);
 
+const usesRefreshTokens = z.boolean().meta({
+  description:
+    'Ask the provider again while a session lasts; ask for its scope, often offline_access, in scopes',
+});
+
 export const connectorTypeSchema = z.enum(['oidc', 'oauth2']);
 export const connectorAuthMethodSchema = z.enum([
   'client_secret_basic',
@@ -34,6 +39,7 @@ export const createConnectorBody = z.strictObject({
   subjectClaim: claimName.optional(),
   scopes: z.array(scopeName).min(1).max(50).optional(),
   forwardedClaims: z.array(claimName).max(50).optional(),
+  usesRefreshTokens: usesRefreshTokens.default(false),
 });
 
 export const updateConnectorBody = z.strictObject({
@@ -50,6 +56,7 @@ export const updateConnectorBody = z.strictObject({
   subjectClaim: claimName.optional(),
   scopes: z.array(scopeName).min(1).max(50).optional(),
   forwardedClaims: z.array(claimName).max(50).optional(),
+  usesRefreshTokens: usesRefreshTokens.optional(),
 });
 
 export const connectorSchema = z.strictObject({
@@ -69,7 +76,11 @@ export const connectorSchema = z.strictObject({
   subjectClaim: z.string(),
   scopes: z.array(z.string()),
   forwardedClaims: z.array(z.string()),
+  usesRefreshTokens,
   redirectUri: z.string().meta({ description: 'To be registered at the identity provider' }),
+  backchannelLogoutUri: z
+    .string()
+    .meta({ description: 'To be registered there too, where it can tell of logouts by back-channel' }),
   createdAt: timeSchema,
   updatedAt: timeSchema,
 });

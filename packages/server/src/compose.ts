@@ -43,7 +43,7 @@ import { createPages, errorPage } from '#pages';
 import { createPasswords } from '#passwords';
 import { createAccessPolicyRest } from '#protection';
 import { createProjectRest, createProjects, projectJoin } from '#projects';
-import { createConnectorCheck, createProviderRest, createProviders } from '#providers';
+import { createConnectorCheck, createKeptTokens, createProviderRest, createProviders } from '#providers';
 import { createRemoteKeys } from '#remote-keys';
 import {
   createDeviceRequestPurge,
@@ -197,6 +197,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   const workloads = createWorkloads({ database, clock, audit, keys, urls });
   const speaking = { fetch, remoteKeys, connectors, clock, redirectUri: `${urls.connect}/callback` };
   const providers = createProviders(speaking);
+  const keptTokens = createKeptTokens(sealing);
 
   const personTokens = createPersonTokens(database);
   const authorizedApps = createAuthorizedApps({
@@ -271,6 +272,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     attempts,
     connectors,
     providers,
+    keptTokens,
     sealing,
     logger,
     findPassport: async (teamId, projectId) => (await projects.find(teamId, projectId))?.passport,
@@ -301,7 +303,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
         ownUrls: Object.values(urls),
       }),
       createDeploymentRest({ deployments, findProject: projects.find, address }),
-      createConnectorRest({ connectors, redirectUri: speaking.redirectUri }),
+      createConnectorRest({ connectors, connectUrl: urls.connect }),
       createProviderRest(speaking),
       createAppRest({
         apps,

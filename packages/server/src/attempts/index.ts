@@ -12,5 +12,5 @@ export {
   passportStartLifetimeMilliseconds,
   passportStartPurpose,
 } from './passport-way.ts';
-export type { PassportHandOff, PassportStart, Principal } from './passport-way.ts';
+export type { KeptProviderTokens, PassportHandOff, PassportStart, Principal } from './passport-way.ts';
 export { createAttemptPurge } from './attempt-purge-store.ts';

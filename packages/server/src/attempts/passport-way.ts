@@ -22,11 +22,22 @@ export type Principal = {
   /** The provider's own value, unchanged: with `externalIss` the only reliable identifier. */
   externalSub: string;
   externalIss: string;
+  /** The provider's name of its own session (`sid`), by which it may end ours. */
+  externalSid?: string;
   email?: string;
   emailVerified?: boolean;
   name?: string;
   /** Claims of the connector's allow-list that the provider gave, by their names at the provider. */
   claims: Readonly<Record<string, unknown>>;
+};
+
+/** What a provider gave to ask it again, or to end its session. Sealed: whoever keeps it cannot read it. */
+export type KeptProviderTokens = {
+  sealed: string;
+  /** When to ask again; absent where that cannot be done. */
+  refreshInSeconds?: number | undefined;
+  /** The provider has an end-session endpoint to bring the ID token to. */
+  endsSession: boolean;
 };
 
 /**
@@ -43,6 +54,7 @@ export type PassportHandOff = {
   /** The start's `bindingHash`: the hand-off counts only together with the cookie of that hash. */
   companionHash: string;
   principal: Principal;
+  providerTokens?: KeptProviderTokens | undefined;
   reference: string;
 };
 

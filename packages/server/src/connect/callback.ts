@@ -31,11 +31,14 @@ export async function finishAttempt(
   try {
     const connector = await findConnector(way, attempt, at);
     const secrets = secretsOf(way.sealing, state ?? '');
-    const principal = await way.providers.finish(connector, { parameters, secrets, passed });
+    const { principal, tokens } = await way.providers.finish(connector, { parameters, secrets, passed });
     passed('policy', await authorize(way, attempt, principal, at));
     const { secret, statement } = way.codes.issue<PassportHandOff>(
       passportHandOffPurpose,
-      handOffOf(attempt, principal),
+      {
+        ...handOffOf(attempt, principal),
+        providerTokens: await way.keptTokens.seal(connector, principal, tokens),
+      },
       passportHandOffLifetimeMilliseconds,
     );
     passed('hand_off', `Handed over to ${attempt.host}.`);

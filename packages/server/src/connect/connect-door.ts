@@ -7,7 +7,7 @@ import { publicError } from '#errors';
 import { answerOf, newDoor, readQuery, type Door, type DoorContext } from '#http';
 import type { Logger } from '#logger';
 import { errorPage } from '#pages';
-import type { Providers } from '#providers';
+import type { KeptTokens, Providers } from '#providers';
 import type { Sealing } from '#sealing';
 import { createBrowserBinding } from './browser.ts';
 import { finishAttempt } from './callback.ts';
@@ -20,6 +20,7 @@ export type ConnectNeeds = {
   attempts: Pick<Attempts, 'step'>;
   connectors: Pick<Connectors, 'find'>;
   providers: Pick<Providers, 'start' | 'finish'>;
+  keptTokens: KeptTokens;
   sealing: Pick<Sealing, 'mac'>;
   logger: Logger;
   /** The project's Passport setting as it is now; undefined when Passport is off or the project is gone. */

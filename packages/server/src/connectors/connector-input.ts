@@ -87,6 +87,7 @@ export function mergeUpdate(
     subjectClaim: input.subjectClaim,
     scopes: input.scopes ?? [...before.scopes],
     forwardedClaims: input.forwardedClaims ?? [...before.forwardedClaims],
+    usesRefreshTokens: input.usesRefreshTokens ?? before.usesRefreshTokens,
   };
 }
 

@@ -33,4 +33,13 @@ export const connectorMigrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0441-connectors-add-refresh-tokens',
+    async up(schema) {
+      await schema.schema
+        .alterTable('connectors')
+        .addColumn('usesRefreshTokens', 'integer', (column) => column.notNull().defaultTo(0))
+        .execute();
+    },
+  },
 ];

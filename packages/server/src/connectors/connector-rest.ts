@@ -8,11 +8,11 @@ import { ProviderFailure } from './provider-failure.ts';
 /** `/v1/connectors`: add, read, change, delete. Discovery and the connection test are doors of `providers`. */
 export function createConnectorRest({
   connectors,
-  redirectUri,
+  connectUrl,
 }: {
   connectors: Connectors;
-  /** The one redirect URI to register at every provider: `{connect}/callback`. */
-  redirectUri: string;
+  /** `{connect}`, below which providers come back. */
+  connectUrl: string;
 }): readonly RestDoor[] {
   const toDocument = (connector: Connector): ConnectorDocument => ({
     id: connector.id,
@@ -31,7 +31,9 @@ export function createConnectorRest({
     subjectClaim: 'sub',
     scopes: [...connector.scopes],
     forwardedClaims: [...connector.forwardedClaims],
-    redirectUri,
+    usesRefreshTokens: connector.usesRefreshTokens,
+    redirectUri: `${connectUrl}/callback`,
+    backchannelLogoutUri: `${connectUrl}/backchannel-logout/${connector.id}`,
     createdAt: connector.createdAt,
     updatedAt: connector.updatedAt,
   });

@@ -19,6 +19,7 @@ type ConnectorRow = {
   forwardedClaims: string;
   idTokenSigningAlgorithms: string;
   issParameterSupported: number;
+  usesRefreshTokens: number;
   createdAt: number;
   updatedAt: number;
 };
@@ -61,6 +62,7 @@ export function createConnectorStore(database: Database) {
       forwardedClaims: value('forwardedClaims'),
       idTokenSigningAlgorithms: value('idTokenSigningAlgorithms'),
       issParameterSupported: value('issParameterSupported'),
+      usesRefreshTokens: value('usesRefreshTokens'),
       createdAt: value('createdAt'),
       updatedAt: value('updatedAt'),
     }),
@@ -84,6 +86,7 @@ export function createConnectorStore(database: Database) {
         forwardedClaims: value('forwardedClaims'),
         idTokenSigningAlgorithms: value('idTokenSigningAlgorithms'),
         issParameterSupported: value('issParameterSupported'),
+        usesRefreshTokens: value('usesRefreshTokens'),
         updatedAt: value('updatedAt'),
       })
       .where('id', '=', value('id'))
@@ -122,6 +125,7 @@ function toRow({ connector, clientSecretSealed }: StoredConnector): ConnectorRow
     forwardedClaims: JSON.stringify(connector.forwardedClaims),
     idTokenSigningAlgorithms: JSON.stringify(connector.idTokenSigningAlgorithms),
     issParameterSupported: authorizationResponseIssParameterSupported ? 1 : 0,
+    usesRefreshTokens: connector.usesRefreshTokens ? 1 : 0,
   };
 }
 
@@ -138,6 +142,7 @@ function toStored(row: ConnectorRow): StoredConnector {
       forwardedClaims: JSON.parse(row.forwardedClaims) as string[],
       idTokenSigningAlgorithms: JSON.parse(row.idTokenSigningAlgorithms) as string[],
       authorizationResponseIssParameterSupported: issParameterSupported === 1,
+      usesRefreshTokens: row.usesRefreshTokens === 1,
     },
   };
 }

@@ -18,6 +18,8 @@ export type Connector = {
   scopes: readonly string[];
   /** Claims beyond e-mail and name that the deployment gets to see, by their names at the provider. */
   forwardedClaims: readonly string[];
+  /** The provider gives refresh tokens, and a session asks it again and again whether the visitor still may. */
+  usesRefreshTokens: boolean;
   /** What an ID token may be signed with. Fixed when saving; a token never chooses. */
   idTokenSigningAlgorithms: readonly string[];
   /** RFC 9207: the provider names itself in its answer, so an answer that does not is refused. */

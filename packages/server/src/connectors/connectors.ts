@@ -97,6 +97,7 @@ export function createConnectors(needs: {
       ...endpoints,
       scopes: withOpenid(input.scopes),
       forwardedClaims: [...new Set(input.forwardedClaims ?? [])],
+      usesRefreshTokens: input.usesRefreshTokens,
       idTokenSigningAlgorithms: algorithms,
       authorizationResponseIssParameterSupported:
         (metadata ?? known)?.authorizationResponseIssParameterSupported ?? false,

@@ -37,9 +37,11 @@ export function toPrincipal(
   const withEmail = sources.find((source) => text(source['email']) !== undefined);
   const email = text(withEmail?.['email']);
   const name = text(find('name'));
+  const sid = text(idToken['sid']);
   return {
     externalSub: idToken.sub,
     externalIss: idToken.iss,
+    ...(sid === undefined ? {} : { externalSid: sid }),
     // Some providers give the word as a string.
     ...(email === undefined ? {} : { email, emailVerified: [true, 'true'].includes(verifiedOf(withEmail)) }),
     ...(name === undefined ? {} : { name }),

@@ -87,7 +87,7 @@ async function signIn({ providers, connector }: Opened, answer: Record<string, s
     iss: provider.issuer,
     ...answer,
   });
-  const principal = await providers.finish(connector, {
+  const { principal } = await providers.finish(connector, {
     parameters,
     secrets,
     passed: (step) => void passed.push(step),
@@ -242,7 +242,7 @@ describe('signing in at a provider', () => {
     expect(await stepOf(providers.finish(connector, answer))).toBe('response_issuer');
     const silent: Connector = { ...connector, authorizationResponseIssParameterSupported: false };
     provider.remember(await providers.start(silent, secrets));
-    expect((await providers.finish(silent, answer)).externalSub).toBe('visitor|1');
+    expect((await providers.finish(silent, answer)).principal.externalSub).toBe('visitor|1');
     expect(provider.tokenRequests).toHaveLength(1);
   });
 

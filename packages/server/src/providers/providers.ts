@@ -15,6 +15,7 @@ import {
   type AuthorizationServer,
   type Client,
   type ClientAuth,
+  type TokenEndpointResponse,
 } from 'oauth4webapi';
 import type { Principal } from '#attempts';
 import type { Clock } from '#clock';
@@ -35,6 +36,17 @@ export type ProviderAnswer = {
   /** Told of each step that went well, as it goes. */
   passed: (step: ProviderStep, detail: string) => void;
 };
+
+/** What a provider gave beside its word of who somebody is. Secrets: sealed wherever they are kept. */
+export type ProviderTokens = {
+  readonly idToken?: string | undefined;
+  readonly refreshToken?: string | undefined;
+  /** How long the access token lives, in seconds. */
+  readonly expiresInSeconds?: number | undefined;
+};
+
+/** Who the person is, and what the provider gave to ask again, or to say goodbye. */
+export type SignedIn = { principal: Principal; tokens: ProviderTokens };
 
 export type ProvidersNeeds = {
   fetch: GuardedFetch;
@@ -71,11 +83,12 @@ export function createProviders(needs: ProvidersNeeds) {
     },
 
     /**
-     * Takes the provider's answer all the way to who the person is. The first step that is not right ends it.
+     * Takes the provider's answer all the way to who the person is, with what the provider gave to ask again. The
+     * first step that is not right ends it.
      *
      * @throws ProviderFailure
      */
-    async finish(connector: Connector, { parameters, secrets, passed }: ProviderAnswer): Promise<Principal> {
+    async finish(connector: Connector, { parameters, secrets, passed }: ProviderAnswer): Promise<SignedIn> {
       const { server, client, options, authentication } = await speak(connector);
 
       const answer = await at('authorization', () => {
@@ -120,7 +133,7 @@ export function createProviders(needs: ProvidersNeeds) {
         return processUserInfoResponse(server, client, claims.sub, response);
       });
       if (userinfo) passed('userinfo', 'Userinfo is about the same person as the ID token.');
-      return toPrincipal(connector, claims, userinfo);
+      return { principal: toPrincipal(connector, claims, userinfo), tokens: tokensOf(tokens) };
     },
   };
 
@@ -173,6 +186,14 @@ export function createSpeech({ fetch, connectors }: Pick<ProvidersNeeds, 'fetch'
       ? ClientSecretPost(secret)
       : ClientSecretBasic(secret);
   }
+}
+
+function tokensOf(response: TokenEndpointResponse): ProviderTokens {
+  return {
+    idToken: response.id_token,
+    refreshToken: response.refresh_token,
+    expiresInSeconds: response.expires_in,
+  };
 }
 
 /** Mix-up: an answer of another provider than the one that this attempt went to (RFC 9207 section 2.4). */

@@ -39,4 +39,11 @@ export const visitorMigrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0442-passport-sessions-add-provider',
+    async up(schema) {
+      await schema.schema.alterTable('passportSessions').addColumn('externalSid', 'text').execute();
+      await schema.schema.alterTable('passportSessions').addColumn('providerTokens', 'text').execute();
+    },
+  },
 ];

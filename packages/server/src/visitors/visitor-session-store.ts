@@ -19,7 +19,9 @@ type PassportSessionRow = {
   connectorId: string;
   externalSub: string;
   externalIss: string;
+  externalSid: string | null;
   claims: string;
+  providerTokens: string | null;
   companionHash: string;
   createdAt: number;
   expiresAt: number;
@@ -46,7 +48,9 @@ export function createVisitors({ database, clock }: { database: Database; clock:
       connectorId: value('connectorId'),
       externalSub: value('externalSub'),
       externalIss: value('externalIss'),
+      externalSid: value('externalSid'),
       claims: value('claims'),
+      providerTokens: value('providerTokens'),
       companionHash: value('companionHash'),
       createdAt: value('createdAt'),
       expiresAt: value('expiresAt'),
@@ -115,7 +119,9 @@ export function createVisitors({ database, clock }: { database: Database; clock:
       };
       const statement = insert({
         ...session,
+        externalSid: session.externalSid ?? null,
         claims: JSON.stringify(session.claims),
+        providerTokens: session.providerTokens === undefined ? null : JSON.stringify(session.providerTokens),
         endedAt: null,
         endedBy: null,
       });
@@ -191,7 +197,12 @@ function sessionOf(row: PassportSessionRow): VisitorSession {
     connectorId: row.connectorId,
     externalSub: row.externalSub,
     externalIss: row.externalIss,
+    externalSid: row.externalSid ?? undefined,
     claims: JSON.parse(row.claims) as VisitorSession['claims'],
+    providerTokens:
+      row.providerTokens === null
+        ? undefined
+        : (JSON.parse(row.providerTokens) as VisitorSession['providerTokens']),
     companionHash: row.companionHash,
     createdAt: row.createdAt,
     expiresAt: row.expiresAt,

@@ -13,8 +13,10 @@ const ada: NewVisitorSession = {
   connectorId: 'scl_a',
   externalSub: 'ada',
   externalIss: 'https://idp.example',
+  externalSid: undefined,
   claims: { email: 'ada@example.com', groups: ['one', 'two'] },
   companionHash: 'hash',
+  providerTokens: undefined,
   lifetimeSeconds: 60,
 };
 

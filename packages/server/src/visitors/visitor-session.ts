@@ -7,6 +7,13 @@ export type VisitorClaims = {
   readonly [claim: string]: unknown;
 };
 
+/** Kept as it came, and opened by nobody on this floor. */
+type SealedTokens = {
+  readonly sealed: string;
+  readonly refreshInSeconds?: number | undefined;
+  readonly endsSession: boolean;
+};
+
 /** A visitor's session at one host of one deployment: what a Passport cookie stands for. */
 export type VisitorSession = {
   /** `sid`: public, in the token's claims and in the URL that ends it. */
@@ -22,7 +29,11 @@ export type VisitorSession = {
   /** The principal at the identity provider. */
   readonly externalSub: string;
   readonly externalIss: string;
+  /** The provider's own session, where it names it (`sid`). */
+  readonly externalSid: string | undefined;
   readonly claims: VisitorClaims;
+  /** What the provider gave to ask again, or to end its session; sealed. */
+  readonly providerTokens: SealedTokens | undefined;
   /** Hash of the secret in the `__Host-` cookie without which the session cookie is nothing. */
   readonly companionHash: string;
   /** Milliseconds since the epoch. */

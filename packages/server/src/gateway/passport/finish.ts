@@ -61,7 +61,9 @@ export async function finishSignIn(
     connectorId: handOff.connectorId,
     externalSub: handOff.principal.externalSub,
     externalIss: handOff.principal.externalIss,
+    externalSid: handOff.principal.externalSid,
     claims: claimsOf(handOff),
+    providerTokens: handOff.providerTokens,
     companionHash: hashSecret(companion),
     lifetimeSeconds,
   });
