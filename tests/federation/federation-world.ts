@@ -1,6 +1,6 @@
 import type { createClient } from '../../packages/contract/src/index.ts';
 import { createApiToken } from '../harness/front-door.ts';
-import { send, type Answer } from '../harness/send.ts';
+import { send, sendForm, type Answer } from '../harness/send.ts';
 import { createSignInWorld, type SignInWorld } from '../harness/sign-in-world.ts';
 import { startTessera, type RunningTessera } from '../harness/start-tessera.ts';
 import type { DatabaseKind } from '../harness/test-databases.ts';
@@ -14,6 +14,14 @@ export type FederationWorld = SignInWorld & {
   mint(bearer: string, body?: object, path?: string): Promise<Answer>;
   /** The same, to the token itself. */
   mintToken(bearer: string, body?: object): Promise<string>;
+  /** `POST {oidc}/~token`, as `@vercel/oidc` sends it. */
+  exchange(body: unknown, headers?: Readonly<Record<string, string>>): Promise<Answer>;
+  /** The same, to the token itself. */
+  exchangeToken(token: string, aud: string): Promise<string>;
+  /** Sets what workload tokens of the project are like. */
+  configure(oidcTokenConfig: object): Promise<void>;
+  /** What the introspection endpoint tells the team's app. */
+  introspect(token: string): Promise<Record<string, unknown>>;
 };
 
 /** A team with one project, and who may mint what in it. */
@@ -46,6 +54,12 @@ export async function createFederationWorld(
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
+    const exchange = (body: unknown, headers: Readonly<Record<string, string>> = {}) =>
+      send(`${tessera.urls.oidc}/~token`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: typeof body === 'string' ? body : JSON.stringify(body),
+      });
     return {
       ...world,
       tessera,
@@ -56,6 +70,26 @@ export async function createFederationWorld(
         const answer = await mint(bearer, body);
         if (answer.status !== 200) throw new Error(`no token, but ${answer.status}: ${answer.text}`);
         return (answer.json() as { token: string }).token;
+      },
+      exchange,
+      async exchangeToken(token, aud) {
+        const answer = await exchange({ token, aud });
+        if (answer.status !== 200) throw new Error(`no exchange, but ${answer.status}: ${answer.text}`);
+        return (answer.json() as { token: string }).token;
+      },
+      async configure(oidcTokenConfig) {
+        await world.call('projects.update', {
+          params: { idOrName: project.id },
+          query: { teamId: world.team.id },
+          body: { oidcTokenConfig },
+        });
+      },
+      async introspect(token) {
+        const basic = Buffer.from(`${world.app.clientId}:${world.app.clientSecret}`).toString('base64');
+        const url = `${tessera.urls.api}/login/oauth/token/introspect`;
+        const answer = await sendForm(url, { token }, { authorization: `Basic ${basic}` });
+        if (answer.status !== 200) throw new Error(`introspection answered ${answer.status}: ${answer.text}`);
+        return answer.json() as Record<string, unknown>;
       },
     };
   } catch (error) {

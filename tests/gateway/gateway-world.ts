@@ -20,7 +20,7 @@ import { createKeys, keyMigrations } from '../../packages/server/src/keys/index.
 import { createSilentLogger } from '../../packages/server/src/logger/index.ts';
 import { createSealing } from '../../packages/server/src/sealing/index.ts';
 import { createVisitors, visitorMigrations } from '../../packages/server/src/visitors/index.ts';
-import { createWorkloads } from '../../packages/server/src/workloads/index.ts';
+import { createWorkloads, workloadTokenMigrations } from '../../packages/server/src/workloads/index.ts';
 import { createCookieJar, type CookieJar } from '../harness/cookie-jar.ts';
 import { findFreePort } from '../harness/free-port.ts';
 import { send, type Answer, type Sending } from '../harness/send.ts';
@@ -52,6 +52,7 @@ export async function startGatewayWorld(options: { https?: boolean; trustProxy?:
     ...keyMigrations,
     ...attemptMigrations,
     ...visitorMigrations,
+    ...workloadTokenMigrations,
   ]);
   let down: Error | undefined;
   const breakable = breakableDatabase(database, () => down);

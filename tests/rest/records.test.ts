@@ -74,6 +74,7 @@ describe.each(databaseKinds)('teams, projects and deployments over REST on %s', 
       enabled: true,
       issuerMode: 'global',
       subjectForm: 'names',
+      mintPolicy: null,
       audiences: ['sts.example'],
     });
     const first = await asAda('projects.list', { query: { limit: 1 } });

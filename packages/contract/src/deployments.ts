@@ -1,5 +1,13 @@
 import { z } from 'zod';
-import { hostSchema, idOrNameSchema, nameSchema, teamQuery, timeSchema, webUrlSchema } from './names.ts';
+import {
+  hostSchema,
+  idOrNameSchema,
+  nameSchema,
+  teamQuery,
+  timeSchema,
+  triggerSchema,
+  webUrlSchema,
+} from './names.ts';
 
 export const hostKindSchema = z.enum(['generated', 'alias', 'custom']);
 export type HostKind = z.infer<typeof hostKindSchema>;
@@ -41,6 +49,7 @@ export const deploymentSchema = z.strictObject({
   hosts: z.array(deploymentHostSchema),
   upstream: z.string(),
   git: gitSchema.nullable(),
+  trigger: z.string().nullable(),
   createdAt: timeSchema,
 });
 export type DeploymentDocument = z.infer<typeof deploymentSchema>;
@@ -51,6 +60,7 @@ export const createDeploymentBody = z.strictObject({
   hosts: z.array(deploymentHostSchema).max(50).optional(),
   upstream: upstreamSchema,
   git: gitSchema.optional(),
+  trigger: triggerSchema.optional(),
 });
 export const createDeploymentAnswer = deploymentSchema.extend({
   workloadSecret: z.string().meta({ description: 'Shown once: give it to the deployment' }),

@@ -28,6 +28,11 @@ export const titleSchema = z
 /** An id of one kind, or the name or slug that stands for it: names never begin like an id, so one field takes both. */
 export const idOrNameSchema = z.string().min(1).max(100);
 
+/** What set a build off, in the builder's word: `push`, `schedule`, `deploy-hook`. */
+export const triggerSchema = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$/, 'expected a word such as push or deploy-hook');
+
 /** Milliseconds since the epoch. */
 export const timeSchema = z.int().nonnegative().meta({ description: 'Milliseconds since the epoch' });
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { idOrNameSchema, nameSchema, teamQuery, timeSchema } from './names.ts';
+import { idOrNameSchema, nameSchema, teamQuery, timeSchema, triggerSchema } from './names.ts';
 import { pageQuery, paginationSchema } from './pagination.ts';
 import {
   deploymentTypeAnswerSchema,
@@ -50,11 +50,53 @@ export const audienceSchema = z
   .max(512)
   .regex(/^[\x21-\x7e]+$/, 'expected printable ASCII characters without spaces');
 
+/** The name of a branch as the builder reports it. `*` stands for characters within one part between slashes. */
+const branchPatternSchema = z
+  .string()
+  .min(1)
+  .max(256)
+  .refine((value) => !/^\*+$/.test(value), 'leave branches out instead of naming every branch')
+  .refine((value) => !/\*.*\*.*\*.*\*|\*\*/s.test(value), 'at most three * are allowed, and no **')
+  .refine((value) => value.isWellFormed(), 'expected Unicode text');
+
+/**
+ * One rule of a mint policy. It allows a token of one of its environments when all that it names fits: the branch, the
+ * trigger, the audience. Builds of forks and interactive ones it allows only when it says so.
+ */
+export const mintRuleSchema = z.strictObject({
+  name: z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9 ._-]{0,62}[A-Za-z0-9])?$/, 'expected a short plain name'),
+  environments: z.array(nameSchema).min(1).max(50),
+  branches: z.array(branchPatternSchema).min(1).max(50).optional(),
+  triggers: z.array(triggerSchema).min(1).max(20).optional(),
+  audiences: z
+    .array(audienceSchema)
+    .min(1)
+    .max(50)
+    .meta({ description: 'Audiences beside the default one; without it, all on the list of the project' })
+    .optional(),
+  forks: z.boolean().meta({ description: 'Also builds of forks' }).optional(),
+  interactive: z.boolean().meta({ description: 'Also builds that a person has a shell in' }).optional(),
+});
+export type MintRule = z.infer<typeof mintRuleSchema>;
+
+export const mintPolicySchema = z.strictObject({
+  mode: z.enum(['enforce', 'audit']).meta({ description: 'audit: what the rules would refuse is recorded' }),
+  rules: z
+    .array(mintRuleSchema)
+    .min(1)
+    .max(50)
+    .refine((rules) => new Set(rules.map(({ name }) => name)).size === rules.length, {
+      message: 'two rules have the same name',
+    }),
+});
+export type MintPolicy = z.infer<typeof mintPolicySchema>;
+
 export const oidcTokenConfigSchema = z.strictObject({
   enabled: z.boolean(),
   issuerMode: z.enum(['team', 'global']),
   subjectForm: z.enum(['names', 'ids']),
   audiences: z.array(audienceSchema).max(100),
+  mintPolicy: mintPolicySchema.nullable(),
 });
 export type OidcTokenConfig = z.infer<typeof oidcTokenConfigSchema>;
 

@@ -31,6 +31,7 @@ export {
 } from './redirect-uri-diagnosis.ts';
 export { matchesRedirectUri, redirectUriProblem, type RedirectUriProblem } from './redirect-uris.ts';
 export {
+  accessTokenTokenType,
   appAuthMethods,
   clientAssertionAlgorithms,
   clientAssertionType,
@@ -38,13 +39,16 @@ export {
   codeChallengeMethods,
   grantTypes,
   idTokenSigningAlgorithms,
+  idTokenTokenType,
   isGrantType,
   isPrompt,
   isResponseMode,
+  jwtTokenType,
   prompts,
   responseModes,
   responseTypes,
   tokenEndpointAuthMethods,
+  tokenExchangeGrantType,
   webMessageResponseMode,
   type GrantType,
   type IdTokenSigningAlgorithm,

@@ -6,6 +6,12 @@ export const responseModes = ['query', 'form_post', webMessageResponseMode] as c
 export type ResponseMode = (typeof responseModes)[number];
 
 export const deviceCodeGrantType = 'urn:ietf:params:oauth:grant-type:device_code';
+/** RFC 8693: open to whoever holds a token, so it is no app's to register. */
+export const tokenExchangeGrantType = 'urn:ietf:params:oauth:grant-type:token-exchange';
+/** Token type identifiers (RFC 8693, 3). */
+export const jwtTokenType = 'urn:ietf:params:oauth:token-type:jwt';
+export const idTokenTokenType = 'urn:ietf:params:oauth:token-type:id_token';
+export const accessTokenTokenType = 'urn:ietf:params:oauth:token-type:access_token';
 export const grantTypes = [
   'authorization_code',
   'refresh_token',

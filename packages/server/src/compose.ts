@@ -32,7 +32,7 @@ import {
   problemAnswer,
   type Listener,
 } from '#http';
-import { createOidcDoor, createPassportDoor } from '#issuers';
+import { createExchangeDoor, createOidcDoor, createPassportDoor } from '#issuers';
 import { createJobs, createPurging } from '#jobs';
 import { createKeys } from '#keys';
 import { createLimits } from '#limits';
@@ -65,7 +65,13 @@ import { createTeamRest, createTeams, teamJoin } from '#teams';
 import { createPersonTokens, createSessionTokens, createTokenPurges, createTokens } from '#tokens';
 import { createUsers } from '#users';
 import { createVisitorRest, createVisitors, createVisitorSessionPurge } from '#visitors';
-import { createWorkloadRest, createWorkloads } from '#workloads';
+import {
+  createExchange,
+  createFindLiveWorkload,
+  createWorkloadRest,
+  createWorkloads,
+  createWorkloadTokenPurge,
+} from '#workloads';
 import { migrations } from './migrations.ts';
 
 export type TesseraNeeds = {
@@ -195,6 +201,15 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     tokens: createSessionTokens(database),
   });
   const workloads = createWorkloads({ database, clock, audit, keys, urls });
+  const restingOn = {
+    findTeam: teams.find,
+    findProject: projects.find,
+    findDeployment: deployments.find,
+    findMembership: teams.findMembership,
+    findUser: users.find,
+    isApiTokenRevoked: apiTokens.isRevoked,
+  };
+  const exchange = createExchange({ ...restingOn, database, clock, audit, keys, limits, urls });
   const speaking = { fetch, remoteKeys, connectors, clock, redirectUri: `${urls.connect}/callback` };
   const providers = createProviders(speaking);
   const keptTokens = createKeptTokens(sealing);
@@ -257,6 +272,8 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     attempts,
     pages,
     findUser: users.find,
+    exchangeWorkloadToken: exchange,
+    findLiveWorkload: createFindLiveWorkload({ ...restingOn, database, keys, oidc: urls.oidc }),
     findTeam: teams.find,
     findMembership: teams.findMembership,
     listTeams: (userId) => teams.listForUser(userId),
@@ -340,7 +357,11 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     },
     { base: urls.api, doors: [oauth.apiDoor, rest], errors: problemAnswer },
     { base: protectedResource.base, doors: [protectedResource.door], errors: problemAnswer },
-    { base: urls.oidc, doors: [createOidcDoor(issuing)], errors: problemAnswer },
+    {
+      base: urls.oidc,
+      doors: [createExchangeDoor({ exchange }), createOidcDoor(issuing)],
+      errors: problemAnswer,
+    },
     { base: urls.passport, doors: [createPassportDoor(issuing)], errors: problemAnswer },
     // It may be a host of its own, where the origin's style sheet is not: its pages carry their style.
     { base: urls.connect, doors: [connect], errors: pageErrors({ errorPage }) },
@@ -368,6 +389,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     deviceRequests: createDeviceRequestPurge({ database }),
     logoutDeliveries: createDeliveryPurge({ database }),
     ...createTokenPurges({ database }),
+    workloadTokens: createWorkloadTokenPurge({ database }),
     sessions: createSessionPurge({ database }),
     visitorSessions: createVisitorSessionPurge({ database }),
     attempts: createAttemptPurge({ database }),

@@ -20,6 +20,7 @@ import { teamMigrations } from '#teams';
 import { tokenMigrations } from '#tokens';
 import { userMigrations } from '#users';
 import { visitorMigrations } from '#visitors';
+import { workloadTokenMigrations } from '#workloads';
 
 /** What every room keeps in the database: one series over all rooms, ordered by name. */
 export const migrations = [
@@ -46,4 +47,5 @@ export const migrations = [
   logoutMigrations,
   dpopMigrations,
   clientMigrations,
+  workloadTokenMigrations,
 ].flat();

@@ -31,6 +31,9 @@ export function createApiTokenStore(database: Database) {
       .where('revokedAt', 'is', null)
       .where('expiresAt', '>', database.now),
   );
+  const selectRevoked = database.statement<{ id: string }>()((value) =>
+    query.selectFrom('apiTokens').select('revokedAt').where('id', '=', value('id')),
+  );
   const selectOfUser = database.statement<{ userId: string }>()((value) =>
     query
       .selectFrom('apiTokens')
@@ -80,6 +83,11 @@ export function createApiTokenStore(database: Database) {
     async findLive(tokenHash: string): Promise<ApiToken | undefined> {
       const row = await database.find(selectLive({ tokenHash }));
       return row && apiTokenOf(row);
+    },
+    /** Whether somebody revoked the token; true when there is none. */
+    async isRevoked(id: string): Promise<boolean> {
+      const row = await database.find(selectRevoked({ id }));
+      return row === undefined || row.revokedAt !== null;
     },
     /** Not the revoked ones; the newest first. */
     async listOfUser(userId: string): Promise<ApiToken[]> {

@@ -106,6 +106,9 @@ export function createApiTokens(needs: ApiTokensNeeds) {
       return found;
     },
 
+    /** Whether somebody revoked a token, or there is none of this id. */
+    isRevoked: (id: string): Promise<boolean> => store.isRevoked(id),
+
     /** A person's tokens, the newest first; not the revoked ones. */
     listForUser: (userId: string): Promise<ApiToken[]> => store.listOfUser(userId),
 

@@ -44,4 +44,11 @@ export const deploymentMigrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0460-deployments-trigger',
+    async up(schema) {
+      // What set its build off, in the builder's word.
+      await schema.schema.alterTable('deployments').addColumn('trigger', 'text').execute();
+    },
+  },
 ];

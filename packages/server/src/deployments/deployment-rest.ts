@@ -41,6 +41,7 @@ export function createDeploymentRest({
           hosts: body.hosts,
           upstream: body.upstream,
           git: body.git,
+          trigger: body.trigger,
         },
         { actor: caller.id, reference },
       );
@@ -65,7 +66,7 @@ export function createDeploymentRest({
   }
 
   function documentOf(deployment: DeploymentWithHosts): DeploymentDocument {
-    const { id, teamId, projectId, environment, upstream, git, createdAt } = deployment;
+    const { id, teamId, projectId, environment, upstream, git, trigger, createdAt } = deployment;
     const hosts = [...deployment.hosts];
     // Its generated host stays its own; an alias may have moved on.
     const first = hosts.find(({ kind }) => kind === 'generated') ?? hosts[0];
@@ -79,6 +80,7 @@ export function createDeploymentRest({
       hosts,
       upstream,
       git: git ?? null,
+      trigger: trigger ?? null,
       createdAt,
     };
   }

@@ -11,6 +11,7 @@ type DeploymentRow = {
   environment: string;
   upstream: string;
   git: string | null;
+  trigger: string | null;
   workloadSecretHash: string;
   createdAt: number;
 };
@@ -42,6 +43,7 @@ const columns = [
   'environment',
   'upstream',
   'git',
+  'trigger',
   'workloadSecretHash',
   'createdAt',
 ] as const;
@@ -105,6 +107,7 @@ export function createDeploymentStore<Project, Team>(
       environment: value('environment'),
       upstream: value('upstream'),
       git: value('git'),
+      trigger: value('trigger'),
       workloadSecretHash: value('workloadSecretHash'),
       createdAt: value('createdAt'),
     }),
@@ -201,8 +204,12 @@ function partOf(row: object, prefix: string, names: readonly string[]): Record<s
   return Object.fromEntries(names.map((name) => [name, values[prefix + name]]));
 }
 
-function rowOf({ git, ...deployment }: Deployment): DeploymentRow {
-  return { ...deployment, git: git === undefined ? null : JSON.stringify(git) };
+function rowOf({ git, trigger, ...deployment }: Deployment): DeploymentRow {
+  return {
+    ...deployment,
+    git: git === undefined ? null : JSON.stringify(git),
+    trigger: trigger ?? null,
+  };
 }
 
 function deploymentOf({ git, ...row }: DeploymentRow): Deployment {
@@ -213,6 +220,7 @@ function deploymentOf({ git, ...row }: DeploymentRow): Deployment {
     environment: row.environment,
     upstream: row.upstream,
     git: git === null ? undefined : (JSON.parse(git) as NonNullable<Deployment['git']>),
+    trigger: row.trigger ?? undefined,
     workloadSecretHash: row.workloadSecretHash,
     createdAt: row.createdAt,
   };

@@ -9,6 +9,8 @@ export type Deployment = {
   /** Origin of the service behind the gateway. */
   upstream: string;
   git: Git | undefined;
+  /** What set its build off, in the builder's word. */
+  trigger?: string | undefined;
   workloadSecretHash: string;
   createdAt: number;
 };

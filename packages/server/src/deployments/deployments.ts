@@ -18,6 +18,7 @@ export type NewDeployment = {
   hosts?: readonly DeploymentHost[] | undefined;
   upstream: string;
   git?: Git | undefined;
+  trigger?: string | undefined;
 };
 
 export type By = { actor: string; reference?: string | undefined };
@@ -68,7 +69,7 @@ export function createDeployments<Project, Team>(needs: DeploymentsNeeds<Project
       input: NewDeployment,
       by: By,
     ): Promise<{ deployment: DeploymentWithHosts; workloadSecret: string }> {
-      const { team, project, environment, upstream, git } = input;
+      const { team, project, environment, upstream, git, trigger } = input;
       validateEnvironment(environment, project);
       const problem = upstreamProblem(upstream, team.slug, {
         allow: upstreamAllow,
@@ -86,6 +87,7 @@ export function createDeployments<Project, Team>(needs: DeploymentsNeeds<Project
         environment,
         upstream: new URL(upstream).origin,
         git,
+        trigger,
         workloadSecretHash: hashSecret(workloadSecret),
         createdAt: clock.now(),
       };

@@ -127,6 +127,11 @@ export const errorCatalogue = {
     title: 'The deployment is not one of this project and environment',
     mend: 'Give the project and environment that the deployment was created with.',
   },
+  mint_policy_refused: {
+    status: 403,
+    title: 'The mint policy of the project refuses this token',
+    mend: 'POST the same to …/token/explain to see every rule; whoever may write federation settings changes them.',
+  },
   workload_token_not_allowed: {
     status: 403,
     title: 'You may not make this token',

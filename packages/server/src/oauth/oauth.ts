@@ -26,7 +26,7 @@ import { createDeviceSignIn, type DeviceSignIn } from './device-authorization/de
 import { createDiscovery } from './discovery/discovery.ts';
 import type { Endpoint } from './endpoint.ts';
 import { createEndSession, type EndSession } from './end-session/end-session.ts';
-import { createIntrospection } from './introspection/introspection.ts';
+import { createIntrospection, type FindLiveWorkload } from './introspection/introspection.ts';
 import { createJwks } from './jwks/jwks.ts';
 import { createPushedAuthorizationRequest } from './pushed-authorization-request/pushed-authorization-request.ts';
 import { createClientDocuments } from './registration/client-documents.ts';
@@ -47,6 +47,7 @@ import { createAuthorizationCodeGrant } from './token/grants/authorization-code.
 import { createClientCredentialsGrant } from './token/grants/client-credentials.ts';
 import { createDeviceCodeGrant } from './token/grants/device-code.ts';
 import { createRefreshTokenGrant } from './token/grants/refresh-token.ts';
+import { createTokenExchangeGrant, type ExchangeWorkloadToken } from './token/grants/token-exchange.ts';
 import { createTokenEndpoint } from './token/token.ts';
 import { createUserinfo } from './userinfo/userinfo.ts';
 
@@ -86,6 +87,9 @@ export type OAuthNeeds = {
   /** The account room's. */
   findBrowser: FindBrowser;
   forgetLogin: (context: DoorContext) => void;
+  /** The workloads room's. */
+  exchangeWorkloadToken: ExchangeWorkloadToken;
+  findLiveWorkload: FindLiveWorkload;
   /** The sessions room's. */
   requireLiveSession: (sid: string) => Expected;
   /** The logout room's. */
@@ -144,6 +148,7 @@ export function createOAuth(needs: OAuthNeeds): OAuth {
         createClientCredentialsGrant({ ...needs, api }),
         createDeviceCodeGrant({ ...needs, api, issueIdToken }),
       ],
+      openGrants: [createTokenExchangeGrant(needs)],
     }),
     createPushedAuthorizationRequest({ ...needs, api, authenticate, readProof, verifyHint, redirects }),
     createDeviceAuthorization({ ...needs, origin, api, authenticate }),

@@ -1,6 +1,6 @@
 import type { Database, Expected } from '#database';
 import { exactly } from '#database';
-import { ownEnvironments, standardEnvironments, type Project } from './project.ts';
+import { defaultOidcTokenConfig, ownEnvironments, standardEnvironments, type Project } from './project.ts';
 
 type ProjectRow = {
   id: string;
@@ -204,7 +204,11 @@ function projectOf(row: ProjectRow): StoredProject {
     environments: [...standardEnvironments, ...(JSON.parse(row.ownEnvironments) as string[])],
     passport: row.passport === null ? undefined : (JSON.parse(row.passport) as Project['passport']),
     protection: row.protection === null ? {} : (JSON.parse(row.protection) as Project['protection']),
-    oidcTokenConfig: JSON.parse(row.oidcTokenConfig) as Project['oidcTokenConfig'],
+    // A setting that is younger than the row has its default.
+    oidcTokenConfig: {
+      ...defaultOidcTokenConfig,
+      ...(JSON.parse(row.oidcTokenConfig) as Partial<Project['oidcTokenConfig']>),
+    },
     revision: row.revision,
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,

@@ -25,6 +25,7 @@ export const defaultOidcTokenConfig: OidcTokenConfig = {
   issuerMode: 'team',
   subjectForm: 'names',
   audiences: [],
+  mintPolicy: null,
 };
 
 /** A project's own environments out of a list that may name the standard ones: without those, each once. */

@@ -254,6 +254,7 @@ function mergedTokenConfig(
     issuerMode: change.issuerMode ?? before.issuerMode,
     subjectForm: change.subjectForm ?? before.subjectForm,
     audiences: change.audiences === undefined ? before.audiences : [...new Set(change.audiences)],
+    mintPolicy: change.mintPolicy === undefined ? before.mintPolicy : change.mintPolicy,
   };
 }
 

@@ -1,5 +1,6 @@
 // Workload identity: mints the tokens that say which team, project and environment a build, a running deployment or
-// a development machine is. Owns their claims, lives, reuse and audiences. Owns no key (`keys`), publishes no document
+// a development machine is, exchanges them and looks whether they are in force. Owns their claims, lives, reuse,
+// audiences and policy, and the table of what they do not say themselves. Owns no key (`keys`), publishes no document
 // (`issuers`), and does not know how a token reaches its workload (`gateway`, the REST door here).
 export type { MintedToken, Workloads, WorkloadsNeeds } from './workloads.ts';
 export { createWorkloads } from './workloads.ts';
@@ -11,5 +12,11 @@ export type {
   WorkloadProject,
   WorkloadTeam,
 } from './workload.ts';
+export type { Exchange, ExchangedToken, ExchangeNeeds, ExchangeRequest } from './exchange/exchange.ts';
+export { createExchange } from './exchange/exchange.ts';
+export type { FindLiveWorkload } from './introspection.ts';
+export { createFindLiveWorkload } from './introspection.ts';
+export { workloadTokenMigrations } from './workload-token-migrations.ts';
+export { createWorkloadTokenPurge } from './workload-token-store.ts';
 export type { WorkloadRestNeeds } from './workload-rest.ts';
 export { createWorkloadRest } from './workload-rest.ts';

@@ -45,7 +45,10 @@ async function mint(
         minted = { ...workload, source };
         return { token: 'jwt', id: 'jti_1', expiresAt: 0 };
       },
-      forDeployment: async () => undefined,
+      explain: () => {
+        throw new Error('not asked for');
+      },
+      refuse: async (_workload, _asked, error) => error,
     },
     findTeam: async () => team,
     findProject: async (teamId, name) =>

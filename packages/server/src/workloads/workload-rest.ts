@@ -1,11 +1,11 @@
 import { getRoute, rolesThatMay, type Role } from '@tessera/contract';
-import { publicError } from '#errors';
+import { publicError, type PublicError } from '#errors';
 import { restDoor, type Caller, type RestDoor } from '#http';
-import type { GitFacts, WorkloadProject, WorkloadTeam } from './workload.ts';
+import type { GitFacts, Workload, WorkloadProject, WorkloadTeam } from './workload.ts';
 import type { Workloads } from './workloads.ts';
 
 export type WorkloadRestNeeds = {
-  workloads: Workloads;
+  workloads: Pick<Workloads, 'mint' | 'explain' | 'refuse'>;
   findTeam(id: string): Promise<WorkloadTeam | undefined>;
   /** By id or name, in this team alone. */
   findProject(
@@ -16,7 +16,14 @@ export type WorkloadRestNeeds = {
     teamId: string,
     id: string,
   ): Promise<
-    { id: string; projectId: string; environment: string; git?: GitFacts | null | undefined } | undefined
+    | {
+        id: string;
+        projectId: string;
+        environment: string;
+        git?: GitFacts | null | undefined;
+        trigger?: string | undefined;
+      }
+    | undefined
   >;
 };
 
@@ -24,40 +31,84 @@ export type WorkloadRestNeeds = {
 export function createWorkloadRest(needs: WorkloadRestNeeds): readonly RestDoor[] {
   return [
     restDoor(getRoute('tokens.mint'), async ({ caller, team: named, params, query, body, reference }) => {
-      const team = await needs.findTeam(named.id);
-      const project = await needs.findProject(named.id, params.idOrName);
-      if (team === undefined || project === undefined) {
-        throw publicError('not_found', { description: `The team has no project "${params.idOrName}".` });
-      }
       const asked = body ?? {};
-      const deployment = await findDeployment(needs, named.id, project, asked);
-      const environment = asked.environment ?? deployment?.environment ?? 'development';
-      authorizeMint(caller, named.role, project, environment);
-      if (!project.environments.includes(environment)) {
-        throw publicError('unknown_environment', {
-          description: `The project "${project.name}" has no environment "${environment}"; it has ${project.environments.join(', ')}.`,
-        });
-      }
-      const development = environment === 'development';
-      const { token } = await needs.workloads.mint(
-        {
-          team,
-          project,
-          environment,
-          runtime: development ? 'development' : 'build',
-          deployment,
-          userId: development ? caller.userId : undefined,
-        },
-        {
-          actor: caller.id,
-          audience: asked.audience,
-          source: asked.source ?? query.source,
-          reference,
-        },
-      );
+      const workload = await findWorkload(needs, named.id, params.idOrName, asked);
+      const { project, environment } = workload;
+      const by = {
+        actor: caller.id,
+        userId: caller.userId,
+        audience: asked.audience,
+        lifetimeSeconds: asked.lifetimeSeconds,
+        source: asked.source ?? query.source,
+        reference,
+      };
+      const problem = authorizationProblem(caller, named.role, project, environment);
+      if (problem !== undefined) throw await needs.workloads.refuse(workload, by, problem);
+      validateEnvironment(project, environment, asked);
+      const userId = environment === 'development' ? caller.userId : undefined;
+      const { token } = await needs.workloads.mint({ ...workload, userId }, by);
       return { token };
     }),
+
+    restDoor(getRoute('tokens.explain'), async ({ team: named, params, body }) => {
+      const workload = await findWorkload(needs, named.id, params.idOrName, body);
+      validateEnvironment(workload.project, workload.environment, body);
+      return needs.workloads.explain(workload, body.audience);
+    }),
   ];
+}
+
+type Asked = {
+  environment?: string | undefined;
+  deploymentId?: string | undefined;
+  audience?: string | undefined;
+  git?: GitFacts | undefined;
+  trigger?: string | undefined;
+  interactive?: boolean | undefined;
+  lifetimeSeconds?: number | undefined;
+};
+
+/** Whose token is asked for. Throws `not_found` and `deployment_mismatch`. */
+async function findWorkload(
+  needs: WorkloadRestNeeds,
+  teamId: string,
+  idOrName: string,
+  asked: Asked,
+): Promise<Workload & { project: WorkloadProject & { environments: readonly string[] } }> {
+  const team = await needs.findTeam(teamId);
+  const project = await needs.findProject(teamId, idOrName);
+  if (team === undefined || project === undefined) {
+    throw publicError('not_found', { description: `The team has no project "${idOrName}".` });
+  }
+  const deployment = await findDeployment(needs, teamId, project, asked);
+  const environment = asked.environment ?? deployment?.environment ?? 'development';
+  const { git, trigger, interactive } = asked;
+  const runtime = environment === 'development' ? 'development' : 'build';
+  return { team, project, environment, runtime, deployment, git, trigger, interactive };
+}
+
+/** Throws `unknown_environment`, and `bad_request` for what the environment's tokens do not take. */
+function validateEnvironment(
+  { name, environments }: { name: string; environments: readonly string[] },
+  environment: string,
+  asked: Asked,
+): void {
+  if (!environments.includes(environment)) {
+    throw publicError('unknown_environment', {
+      description: `The project "${name}" has no environment "${environment}"; it has ${environments.join(', ')}.`,
+    });
+  }
+  const isDevelopment = environment === 'development';
+  const strangers = isDevelopment
+    ? (['git', 'trigger', 'interactive'] as const)
+    : (['lifetimeSeconds'] as const);
+  const stranger = strangers.find((field) => asked[field] !== undefined);
+  if (stranger === undefined) return;
+  throw publicError('bad_request', {
+    description: isDevelopment
+      ? `'${stranger}' is for builds; this token is for a person's own machine.`
+      : `'${stranger}' is for development tokens; one for "${environment}" has a life of its own.`,
+  });
 }
 
 /** A deployment of another project or team is answered like one that does not exist. */
@@ -65,7 +116,7 @@ async function findDeployment(
   needs: WorkloadRestNeeds,
   teamId: string,
   project: WorkloadProject,
-  asked: { deploymentId?: string | undefined; environment?: string | undefined },
+  asked: Asked,
 ) {
   if (asked.deploymentId === undefined) return undefined;
   const deployment = await needs.findDeployment(teamId, asked.deploymentId);
@@ -79,18 +130,41 @@ async function findDeployment(
       description: `The deployment belongs to "${deployment.environment}", not to "${asked.environment}".`,
     });
   }
+  const contradicted = contradictionOf(deployment, asked);
+  if (contradicted !== undefined) {
+    throw publicError('deployment_mismatch', {
+      description: `The deployment was not created with this '${contradicted}'.`,
+      mend: `Leave '${contradicted}' out: what the deployment was created with goes into its tokens.`,
+    });
+  }
   return deployment;
+}
+
+/** The first fact that is said of a deployment and is not on its record. */
+function contradictionOf(
+  deployment: { git?: GitFacts | null | undefined; trigger?: string | undefined },
+  { git = {}, trigger }: Asked,
+): string | undefined {
+  const fields = Object.keys(git) as (keyof GitFacts)[];
+  const differing = fields.find((field) => git[field] !== deployment.git?.[field]);
+  if (differing !== undefined) return `git.${differing}`;
+  return trigger !== undefined && trigger !== deployment.trigger ? 'trigger' : undefined;
 }
 
 /**
  * A person, of a role that may, for the own development machine; a builder, by an owner's explicit gift, for the very
  * project and environment. Neither reaches into the other's.
  */
-function authorizeMint(caller: Caller, role: Role, project: WorkloadProject, environment: string): void {
+function authorizationProblem(
+  caller: Caller,
+  role: Role,
+  project: WorkloadProject,
+  environment: string,
+): PublicError | undefined {
   if (environment === 'development') {
     const given = caller.permissions === 'role' || caller.permissions.has('oidc-token:development');
-    if (given && rolesThatMay('oidc-token:development').includes(role)) return;
-    throw publicError('workload_token_not_allowed', {
+    if (given && rolesThatMay('oidc-token:development').includes(role)) return undefined;
+    return publicError('workload_token_not_allowed', {
       description: `Development tokens are for people; this caller cannot have one in the role "${role}".`,
       mend: `Call with your own token, in one of the roles ${rolesThatMay('oidc-token:development').join(', ')}.`,
     });
@@ -98,8 +172,8 @@ function authorizeMint(caller: Caller, role: Role, project: WorkloadProject, env
   const isBuilder =
     caller.kind === 'api-token' &&
     caller.builds.some((build) => build.projectId === project.id && build.environment === environment);
-  if (isBuilder) return;
-  throw publicError('workload_token_not_allowed', {
+  if (isBuilder) return undefined;
+  return publicError('workload_token_not_allowed', {
     description: `This caller may not mint tokens for the environment "${environment}" of "${project.name}".`,
     mend: `Use an API token that an owner gave oidc-token:build for this project and environment, or ask for "development".`,
   });

@@ -1,3 +1,4 @@
+import type { MintPolicy } from '@tessera/contract';
 import { formatWorkloadSubject } from '@tessera/protocol';
 import type { JWTPayload } from 'jose';
 
@@ -24,9 +25,16 @@ export type WorkloadProject = {
     subjectForm: 'names' | 'ids';
     /** Audiences beside the default one that may be asked for. */
     audiences: readonly string[];
+    /** Which builds get a token at all. */
+    mintPolicy?: MintPolicy | null | undefined;
   };
 };
-export type WorkloadDeployment = { id: string; environment: string; git?: GitFacts | null | undefined };
+export type WorkloadDeployment = {
+  id: string;
+  environment: string;
+  git?: GitFacts | null | undefined;
+  trigger?: string | undefined;
+};
 
 /** A build, a running deployment or a development machine, and on whose behalf. */
 export type Workload = {
@@ -37,8 +45,12 @@ export type Workload = {
   deployment?: WorkloadDeployment | undefined;
   /** Development alone: the person who asked. */
   userId?: string | undefined;
+  /** What is built, where no deployment says it. */
+  git?: GitFacts | undefined;
   /** What set it off, where known: `push`, `schedule`. */
   trigger?: string | undefined;
+  /** A person has a shell in it. */
+  interactive?: boolean | undefined;
 };
 
 /** Seconds. A build and a person ask again; a running deployment is given a new one by the gateway in time. */
@@ -71,7 +83,7 @@ export function subjectOf({ team, project, environment }: Workload): string {
 }
 
 // A verifier whose clock is a little behind would refuse a token that is valid from this very second.
-const clockDifferenceSeconds = 30;
+export const clockDifferenceSeconds = 30;
 
 /** All claims of federation.md, "Token". `issuedAt` in seconds. */
 export function workloadClaims(
@@ -80,6 +92,7 @@ export function workloadClaims(
 ): JWTPayload & { sub: string; exp: number } {
   const { team, project, environment, deployment } = workload;
   const subject = subjectOf(workload);
+  const git = gitOf(workload);
   return {
     iss: issue.issuer,
     aud: issue.audience,
@@ -94,20 +107,30 @@ export function workloadClaims(
     ...present({
       user_id: workload.userId,
       deployment_id: deployment?.id,
-      trigger: workload.trigger,
+      trigger: triggerOf(workload),
+      interactive: workload.interactive === true ? true : undefined,
       // Flat, since the policy languages of most clouds cannot look into an object.
-      git_provider: deployment?.git?.provider,
-      git_repository: deployment?.git?.repository,
-      git_ref: deployment?.git?.ref,
-      git_sha: deployment?.git?.sha,
-      git_pull_request: deployment?.git?.pullRequest,
-      git_fork: deployment?.git?.fork,
+      git_provider: git?.provider,
+      git_repository: git?.repository,
+      git_ref: git?.ref,
+      git_sha: git?.sha,
+      git_pull_request: git?.pullRequest,
+      git_fork: git?.fork,
     }),
     iat: issue.issuedAt,
     nbf: issue.issuedAt - clockDifferenceSeconds,
     exp: issue.issuedAt + issue.lifetimeSeconds,
     jti: issue.id,
   };
+}
+
+/** Of a deployment only what is on its record counts. */
+export function gitOf({ deployment, git }: Workload): GitFacts | undefined {
+  return deployment === undefined ? git : (deployment.git ?? undefined);
+}
+
+export function triggerOf({ deployment, trigger }: Workload): string | undefined {
+  return deployment === undefined ? trigger : deployment.trigger;
 }
 
 function present(claims: Record<string, string | number | boolean | undefined>): JWTPayload {

@@ -7,7 +7,13 @@ import { createKeys, keyMigrations } from '#keys';
 import { createSilentLogger } from '#logger';
 import { createSealing } from '#sealing';
 import { describeOnBothDatabases } from '../../../../tests/harness/both-databases.ts';
-import { createWorkloads, type Workload, type WorkloadProject, type WorkloadTeam } from './index.ts';
+import {
+  createWorkloads,
+  workloadTokenMigrations,
+  type Workload,
+  type WorkloadProject,
+  type WorkloadTeam,
+} from './index.ts';
 import { workloadClaims } from './workload.ts';
 
 const urls = {
@@ -42,7 +48,10 @@ function withConfig(config: Partial<WorkloadProject['oidcTokenConfig']>): Worklo
 describeOnBothDatabases('workload tokens', (openDatabase) => {
   async function start() {
     const clock = createShiftedClock();
-    const database = await openDatabase([...keyMigrations, ...auditMigrations], clock);
+    const database = await openDatabase(
+      [...keyMigrations, ...auditMigrations, ...workloadTokenMigrations],
+      clock,
+    );
     const keys = createKeys({
       database,
       clock,

@@ -1,23 +1,29 @@
+import type { ExplainedToken } from '@tessera/contract';
 import { createId } from '@tessera/protocol';
 import type { JWTPayload } from 'jose';
 import { LRUCache } from 'lru-cache';
 import type { Audit } from '#audit';
 import type { Clock } from '#clock';
 import type { Database } from '#database';
-import { publicError } from '#errors';
+import { PublicError, publicError } from '#errors';
 import type { Keys } from '#keys';
-import { validateAudience } from './audience.ts';
+import { findAudienceProblem } from './audience.ts';
+import { decideMint, describeSteps, isFork, type MintDecision } from './policy/mint-policy.ts';
 import {
   assertionLifetimeSeconds,
   defaultAudience,
+  gitOf,
   issuerOf,
   lifetimeSeconds,
+  subjectOf,
+  triggerOf,
   workloadClaims,
   type Workload,
   type WorkloadDeployment,
   type WorkloadProject,
   type WorkloadTeam,
 } from './workload.ts';
+import { createWorkloadTokenStore } from './workload-token-store.ts';
 
 export type WorkloadsNeeds = {
   database: Database;
@@ -32,6 +38,18 @@ export type Workloads = ReturnType<typeof createWorkloads>;
 /** A new token. `expiresAt` in milliseconds since the epoch, `id` is its `jti`. */
 export type MintedToken = { token: string; id: string; expiresAt: number };
 
+/** By whom and for what a token is asked for. */
+export type AskedMint = {
+  actor: string;
+  /** The person whose API token asks. */
+  userId?: string | undefined;
+  audience?: string | undefined;
+  source?: string | undefined;
+  reference?: string | undefined;
+  /** Instead of the runtime's own life. */
+  lifetimeSeconds?: number | undefined;
+};
+
 // A reused token has at least half an hour left.
 const reuseMilliseconds = 90 * 60_000;
 const remembered = 20_000;
@@ -39,47 +57,85 @@ const remembered = 20_000;
 export function createWorkloads(needs: WorkloadsNeeds) {
   const { database, clock, audit, keys, urls } = needs;
   const ownUrls = Object.values(urls);
-  const reused = new LRUCache<string, { mintedAt: number; token: Promise<string> }>({
+  const store = createWorkloadTokenStore(database);
+  const reused = new LRUCache<string, { mintedAt: number; token: Promise<string | undefined> }>({
     maxSize: remembered,
     // Counted, not reserved: `max` would set aside all places at start.
     sizeCalculation: () => 1,
   });
 
+  /** Why a token is not made, for the record of the team; the answer is what is thrown. */
+  async function refuse(workload: Workload, asked: AskedMint, error: PublicError): Promise<PublicError> {
+    await database.write([
+      audit.record({
+        actor: asked.actor,
+        action: 'workload-token.refuse',
+        object: workload.project.id,
+        teamId: workload.team.id,
+        after: { ...factsOf(workload, asked), code: error.code, why: error.description },
+        reference: asked.reference,
+      }),
+    ]);
+    return error;
+  }
+
+  /** What the mint policy says of a token, and why; makes none. */
+  function decide(workload: Workload, audience: string | undefined): MintDecision {
+    const standard = defaultAudience(urls.origin, workload.team);
+    const git = gitOf(workload);
+    return decideMint(workload.project.oidcTokenConfig.mintPolicy, {
+      environment: workload.environment,
+      branch: git?.ref,
+      trigger: triggerOf(workload),
+      fork: isFork(git),
+      interactive: workload.interactive === true,
+      audience: audience ?? standard,
+      isDefaultAudience: audience === undefined || audience === standard,
+    });
+  }
+
+  /** Throws unless the project has tokens, the audience may be asked for, and the mint policy allows it. */
+  async function authorize(workload: Workload, asked: AskedMint): Promise<MintDecision> {
+    const { project } = workload;
+    if (!project.oidcTokenConfig.enabled) throw await refuse(workload, asked, tokensDisabled(project));
+    const problem = asked.audience === undefined ? undefined : audienceProblem(workload, asked.audience);
+    if (problem !== undefined) throw await refuse(workload, asked, publicError('invalid_target', problem));
+    const decision = decide(workload, asked.audience);
+    if (decision.allowed) return decision;
+    throw await refuse(
+      workload,
+      asked,
+      publicError('mint_policy_refused', {
+        description: `The mint policy of "${project.name}" refuses this token for "${workload.environment}". ${describeSteps(decision.steps)}`,
+      }),
+    );
+  }
+
+  function audienceProblem({ team, project }: Workload, audience: string) {
+    // Exactly our issuer is a client assertion: short, and taken once, by an app that is linked with the project.
+    const exceptions = [defaultAudience(urls.origin, team), urls.origin];
+    return findAudienceProblem(audience, { project, ownUrls, exceptions });
+  }
+
   /**
    * Mints a token and writes its audit record before handing it out. Its audience is the default one unless the
-   * project lists the one asked for.
+   * project lists the one asked for. A refusal is on the record too.
    *
-   * @throws {PublicError} `oidc_tokens_disabled`, `invalid_target`
+   * @throws {PublicError} `oidc_tokens_disabled`, `invalid_target`, `mint_policy_refused`
    */
-  async function mint(
-    workload: Workload,
-    asked: {
-      actor: string;
-      audience?: string | undefined;
-      source?: string | undefined;
-      reference?: string | undefined;
-    },
-  ): Promise<MintedToken> {
+  async function mint(workload: Workload, asked: AskedMint): Promise<MintedToken> {
     const { team, project } = workload;
-    if (!project.oidcTokenConfig.enabled) {
-      throw publicError('oidc_tokens_disabled', {
-        description: `Tokens for workloads are switched off for the project "${project.name}".`,
-      });
-    }
+    const { wouldRefuse } = await authorize(workload, asked);
     const audience = asked.audience ?? defaultAudience(urls.origin, team);
-    validateAudience(audience, {
-      project,
-      standard: defaultAudience(urls.origin, team),
-      issuer: urls.origin,
-      ownUrls,
-    });
     const claims: JWTPayload & { sub: string; exp: number } = workloadClaims(workload, {
       issuer: issuerOf(urls.oidc, workload),
       audience,
       id: createId('jti'),
       issuedAt: Math.floor(clock.now() / 1000),
       lifetimeSeconds:
-        audience === urls.origin ? assertionLifetimeSeconds : lifetimeSeconds[workload.runtime],
+        audience === urls.origin
+          ? assertionLifetimeSeconds
+          : (asked.lifetimeSeconds ?? lifetimeSeconds[workload.runtime]),
     });
     const id = claims.jti as string;
     const token = await keys.sign({
@@ -88,33 +144,63 @@ export function createWorkloads(needs: WorkloadsNeeds) {
       type: 'JWT',
       claims,
     });
-    const record = audit.record({
-      actor: asked.actor,
-      action: 'workload-token.mint',
-      object: id,
-      teamId: team.id,
-      after: {
+    const expiresAt = claims.exp * 1000;
+    const about = { actor: asked.actor, object: id, teamId: team.id, reference: asked.reference };
+    const facts = { ...factsOf(workload, asked), subject: claims.sub, audience };
+    await database.write([
+      store.insert({
         projectId: project.id,
-        environment: workload.environment,
-        runtime: workload.runtime,
-        deploymentId: workload.deployment?.id,
-        subject: claims.sub,
-        audience,
-        expiresAt: claims.exp * 1000,
-        source: asked.source,
-      },
-      reference: asked.reference,
-    });
-    await database.write([record]);
-    return { token, id, expiresAt: claims.exp * 1000 };
+        jti: id,
+        minter: asked.actor,
+        minterUserId: asked.userId,
+        subjectJti: undefined,
+        expiresAt,
+      }),
+      audit.record({ ...about, action: 'workload-token.mint', after: { ...facts, expiresAt } }),
+      ...(wouldRefuse === undefined
+        ? []
+        : [
+            audit.record({
+              ...about,
+              action: 'workload-token.would-refuse',
+              after: { ...facts, why: wouldRefuse },
+            }),
+          ]),
+    ]);
+    return { token, id, expiresAt };
   }
 
   return {
     mint,
+    refuse,
+
+    /** What a mint would say, and what the token would be, without making one. Nothing is recorded. */
+    explain(workload: Workload, audience: string | undefined): ExplainedToken {
+      const { project, team } = workload;
+      const { enabled, mintPolicy } = project.oidcTokenConfig;
+      const problem = audience === undefined ? undefined : audienceProblem(workload, audience);
+      const decision = decide(workload, audience);
+      const ground: ExplainedToken['steps'] = [
+        enabled
+          ? { rule: 'always: enabled', outcome: 'allows', why: 'The project has tokens.' }
+          : { rule: 'always: enabled', outcome: 'refuses', why: tokensDisabled(project).description },
+        problem === undefined
+          ? { rule: 'always: audience', outcome: 'allows', why: 'The audience may be asked for.' }
+          : { rule: 'always: audience', outcome: 'refuses', why: `${problem.description} ${problem.mend}` },
+      ];
+      return {
+        allowed: enabled && problem === undefined && decision.allowed,
+        issuer: issuerOf(urls.oidc, workload),
+        subject: subjectOf(workload),
+        audience: audience ?? defaultAudience(urls.origin, team),
+        mode: mintPolicy?.mode ?? 'none',
+        steps: [...ground, ...decision.steps],
+      };
+    },
 
     /**
      * The token of a running deployment: the same for up to 90 minutes, of its two hours. Undefined when the project
-     * has tokens switched off. Whatever is in the token is in the key it is remembered by, so that after a rename
+     * has tokens switched off, or its mint policy refuses this one. Whatever is in the token is in the key it is remembered by, so that after a rename
      * nobody is given the old name.
      */
     async forDeployment(running: {
@@ -123,9 +209,10 @@ export function createWorkloads(needs: WorkloadsNeeds) {
       deployment: WorkloadDeployment;
     }): Promise<string | undefined> {
       const { team, project, deployment } = running;
-      const { enabled, issuerMode, subjectForm } = project.oidcTokenConfig;
+      const { enabled, issuerMode, subjectForm, mintPolicy } = project.oidcTokenConfig;
       if (!enabled) return undefined;
-      const key = `${deployment.id} ${deployment.environment} ${team.id} ${team.slug} ${team.workloadAlgorithm} ${project.id} ${project.name} ${issuerMode} ${subjectForm}`;
+      const policy = mintPolicy == null ? '' : JSON.stringify(mintPolicy);
+      const key = `${policy} ${deployment.id} ${deployment.environment} ${team.id} ${team.slug} ${team.workloadAlgorithm} ${project.id} ${project.name} ${issuerMode} ${subjectForm}`;
       const known = reused.get(key);
       if (known !== undefined && clock.now() - known.mintedAt < reuseMilliseconds) return known.token;
       const token = mint(
@@ -134,6 +221,8 @@ export function createWorkloads(needs: WorkloadsNeeds) {
       ).then(
         (minted) => minted.token,
         (error: unknown) => {
+          // Asked again only when a refusal is on the record once more, not at every request.
+          if (error instanceof PublicError && error.code === 'mint_policy_refused') return undefined;
           reused.delete(key);
           throw error;
         },
@@ -141,5 +230,28 @@ export function createWorkloads(needs: WorkloadsNeeds) {
       reused.set(key, { mintedAt: clock.now(), token });
       return token;
     },
+  };
+}
+
+function tokensDisabled({ name }: WorkloadProject): PublicError {
+  return publicError('oidc_tokens_disabled', {
+    description: `Tokens for workloads are switched off for the project "${name}".`,
+  });
+}
+
+/** What the audit log says of a token, made or refused. */
+function factsOf(workload: Workload, asked: AskedMint): Record<string, unknown> {
+  const git = gitOf(workload);
+  return {
+    projectId: workload.project.id,
+    environment: workload.environment,
+    runtime: workload.runtime,
+    deploymentId: workload.deployment?.id,
+    branch: git?.ref,
+    fork: git?.fork,
+    trigger: triggerOf(workload),
+    interactive: workload.interactive,
+    audience: asked.audience,
+    source: asked.source,
   };
 }

@@ -15,19 +15,23 @@ export type IntrospectionNeeds = {
   authenticate: AuthenticateClient;
   tokens: Pick<Tokens, 'findAccessToken' | 'findRefreshToken'>;
   apps: Pick<Apps, 'find'>;
+  findLiveWorkload: FindLiveWorkload;
   database: Pick<Database, 'tryWrite'>;
   limits: Pick<Limits, 'count' | 'deleteEnded'>;
   /** Whether whoever presents an access token alone is answered. */
   openIntrospection: boolean;
 };
 
+/** The claims of a workload token that is in force; undefined for anything else. */
+export type FindLiveWorkload = (token: string) => Promise<Readonly<Record<string, unknown>> | undefined>;
+
 const windowMilliseconds = 60_000;
 /** Questions a minute that a network may ask without saying who it is. */
 const mostOfNetwork = 120;
 
 /**
- * RFC 7662: whether a token is in force, for the client that it was issued to, and for the resource server that it is
- * for. Anything else is one answer.
+ * RFC 7662: whether a token is in force, for the client that it was issued to, for the resource server that it is for,
+ * and of a workload for every app of its team. Anything else is one answer.
  */
 export function createIntrospection(needs: IntrospectionNeeds): Endpoint {
   const { api, issuer, authenticate, tokens, apps, limits } = needs;
@@ -62,6 +66,13 @@ export function createIntrospection(needs: IntrospectionNeeds): Endpoint {
     }
     // A refresh token is its client's own: it is presented to nobody else.
     if (asking === undefined) return { active: false };
+    const workload = looksSigned(token) ? await needs.findLiveWorkload(token) : undefined;
+    // Whoever stands outside the team learns nothing, not even that it is one.
+    if (workload !== undefined) {
+      return workload['owner_id'] === asking.teamId
+        ? { active: true, ...workload, token_type: 'Bearer' }
+        : { active: false };
+    }
     const clientId = asking.id;
     const refresh = await tokens.findRefreshToken(token);
     if (refresh?.state === 'live' && refresh.ended === undefined && refresh.family.clientId === clientId) {
@@ -145,6 +156,11 @@ export function createIntrospection(needs: IntrospectionNeeds): Endpoint {
       door.post('/login/oauth/token/introspect', answer);
     },
   };
+}
+
+/** A JWS in compact form: no refresh token of ours is one. */
+function looksSigned(token: string): boolean {
+  return token.split('.').length === 3;
 }
 
 function seconds(milliseconds: number): number {

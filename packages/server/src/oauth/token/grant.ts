@@ -18,6 +18,19 @@ export type Grant = {
   issue(request: TokenRequest): Promise<GrantedTokens>;
 };
 
+/** A request that no client stands behind: what it holds proves itself. */
+export type OpenTokenRequest = {
+  form: ReadonlyMap<string, string>;
+  reference: string;
+  clientAddress: string;
+};
+
+/** A grant that anybody may use who holds what it asks for (RFC 8693, 2.1); it answers in its own shape. */
+export type OpenGrant = {
+  readonly grantType: string;
+  answer(request: OpenTokenRequest): Promise<Record<string, unknown>>;
+};
+
 /** RFC 6749 5.1, OpenID Connect Core 3.1.3.3. */
 export function tokenAnswer(tokens: GrantedTokens): Record<string, unknown> {
   return {

@@ -12,27 +12,50 @@ import { readForm, type DoorContext } from '#http';
 import { mountForAnyOrigin, type Endpoint } from '../endpoint.ts';
 import type { ReadProof } from '../proof.ts';
 import { repeatableParameters } from '../resources.ts';
-import { tokenAnswer, type Grant } from './grant.ts';
+import { tokenAnswer, type Grant, type OpenGrant } from './grant.ts';
 
 export type TokenNeeds = {
   api: string;
   authenticate: AuthenticateClient;
   readProof: ReadProof;
   grants: readonly Grant[];
+  openGrants: readonly OpenGrant[];
 };
 
+const uncached = { 'cache-control': 'no-store', pragma: 'no-cache' };
+
 /** The token endpoint (RFC 6749, 3.2): parse, authenticate the client, authorize, issue, answer; for every grant. */
-export function createTokenEndpoint({ api, authenticate, readProof, grants }: TokenNeeds): Endpoint {
+export function createTokenEndpoint(needs: TokenNeeds): Endpoint {
+  const { api, authenticate, readProof, grants, openGrants } = needs;
   const url = `${api}/login/oauth/token`;
   const byType = new Map<GrantType, Grant>(grants.map((grant) => [grant.grantType, grant]));
+
+  /** Who is named without being asked for a proof is nobody; a proof that is there has to be right. */
+  async function answerOpenly(
+    grant: OpenGrant,
+    context: DoorContext,
+    form: ReadonlyMap<string, string>,
+  ): Promise<Response> {
+    const authorization = context.req.header('authorization');
+    const clientAddress = context.get('clientAddress');
+    if (authorization !== undefined || form.has('client_secret') || form.has('client_assertion')) {
+      await authenticate({ authorization, form, clientAddress });
+    }
+    const answered = await grant.answer({ form, reference: context.get('reference'), clientAddress });
+    return context.json(answered, 200, uncached);
+  }
 
   async function answer(context: DoorContext): Promise<Response> {
     const form = await readEndpointForm(context);
     const grantType = form.get('grant_type');
     if (grantType === undefined) throw oauthError('invalid_request', "Parameter 'grant_type'. Required");
+    const openGrant = openGrants.find((one) => one.grantType === grantType);
+    if (openGrant !== undefined) return answerOpenly(openGrant, context, form);
     const grant = isGrantType(grantType) ? byType.get(grantType) : undefined;
     if (grant === undefined) {
-      const known = [...byType.keys()].map((name) => `'${name}'`).join(' | ');
+      const known = [...byType.keys(), ...openGrants.map((one) => one.grantType)]
+        .map((name) => `'${name}'`)
+        .join(' | ');
       throw oauthError(
         'unsupported_grant_type',
         `Parameter 'grant_type'. Invalid enum value. Expected ${known}, received '${grantType.slice(0, 100)}'`,
@@ -55,7 +78,7 @@ export function createTokenEndpoint({ api, authenticate, readProof, grants }: To
       form,
       context: { teamId: client.teamId, reference: context.get('reference'), form: client, dpopJkt },
     });
-    return context.json(tokenAnswer(tokens), 200, { 'cache-control': 'no-store', pragma: 'no-cache' });
+    return context.json(tokenAnswer(tokens), 200, uncached);
   }
 
   return {
@@ -64,7 +87,7 @@ export function createTokenEndpoint({ api, authenticate, readProof, grants }: To
       token_endpoint_auth_methods_supported: tokenEndpointAuthMethods,
       token_endpoint_auth_signing_alg_values_supported: clientAssertionAlgorithms,
       dpop_signing_alg_values_supported: dpopSigningAlgorithms,
-      grant_types_supported: grants.map((grant) => grant.grantType),
+      grant_types_supported: [...grants, ...openGrants].map((grant) => grant.grantType),
     },
     mount: (door) => mountForAnyOrigin(door, '/login/oauth/token', { POST: answer }),
   };
