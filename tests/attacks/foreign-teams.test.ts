@@ -141,6 +141,8 @@ function attemptsOn(
       path: `/v1/teams/${teamId}/members`,
       body: { email: 'eve@evil.example', role: 'owner' },
     },
+    { method: 'PATCH', path: `/v1/teams/${teamId}/members/usr_${'0'.repeat(24)}`, body: { role: 'owner' } },
+    { method: 'DELETE', path: `/v1/teams/${teamId}/members/usr_${'0'.repeat(24)}` },
     get(`/v9/projects`),
     { method: 'POST', path: '/v1/projects', body: { name: 'mine' } },
     get(`/v9/projects/${project}`),
@@ -148,6 +150,11 @@ function attemptsOn(
     { method: 'PATCH', path: `/v9/projects/${project}`, body: { passport: null } },
     { method: 'DELETE', path: `/v9/projects/${project}` },
     { method: 'POST', path: `/v1/projects/${project}/token`, body: { environment: 'production' } },
+    {
+      method: 'POST',
+      path: `/v1/projects/${project}/token/explain`,
+      body: { environment: 'production' },
+    },
     {
       method: 'POST',
       path: '/v1/deployments',

@@ -56,6 +56,15 @@ const bodies: Partial<Record<Route['name'], Record<string, unknown>>> = {
     passport: null,
     oidcTokenConfig: { enabled: true, issuerMode: 'team', audiences: [] },
   },
+  'members.update': { role: 'viewer' },
+  'tokens.explain': {
+    environment: 'production',
+    deploymentId: 'dpl_x',
+    audience: 'x',
+    git: { ref: 'main', fork: false },
+    trigger: 'push',
+    interactive: false,
+  },
   'tokens.mint': { source: 'test', environment: 'development', deploymentId: 'dpl_x', audience: 'x' },
   'deployments.create': {
     projectId: 'site',

@@ -74,6 +74,17 @@ export async function createApiToken(
   return text;
 }
 
+/** Revokes an API token on the account page, found there by its name. */
+export async function revokeApiToken(origin: string, { visitor }: Person, name: string): Promise<void> {
+  const page = await visitor.visit(`${origin}/account/tokens`);
+  const form = [...page.text.matchAll(/<form\b[\s\S]*?<\/form>/g)].find(([text]) =>
+    text.includes(`Revoke the token ${name}`),
+  )?.[0];
+  if (form === undefined) throw new Error(`no API token "${name}" is listed`);
+  const text = form.replace('<form ', '<form id="revoke" ');
+  await expectPage(visitor, await visitor.submit({ ...page, text }, 'revoke', {}));
+}
+
 /** Follows to the page that ends a form's way, and fails with its words when it is an error page. */
 export async function expectPage(visitor: Visitor, answer: Answer): Promise<Answer> {
   const page = isRedirect(answer) ? await visitor.follow(answer) : answer;

@@ -4,6 +4,7 @@ import {
   ProblemError,
   problemSchema,
   type Client,
+  type Role,
   type Route,
   type RouteName,
 } from '@tessera/contract';
@@ -139,6 +140,33 @@ describe.each(databaseKinds)('teams, projects and deployments over REST on %s', 
       body: { email: 'DEV@acme.example', role: 'owner' },
     });
     expect(await refusal(again)).toBe('already_member');
+  });
+
+  test('a member gets another role and is removed, the last owner neither, even when two owners race', async () => {
+    const team = await asAda('teams.create', { body: { slug: `crew-${kind}` } });
+    const add = (email: string, role: Role) =>
+      asAda('members.add', { params: { id: team.id }, body: { email, role } });
+    const dev = (await add('dev@acme.example', 'developer')).userId!;
+    const own = (await asAda('users.get')).user.id;
+    const params = { id: team.id, userId: dev };
+    const changed = await asAda('members.update', { params, body: { role: 'viewer' } });
+    expect(changed).toMatchObject({ userId: dev, role: 'viewer', email: 'dev@acme.example' });
+    const self = { id: team.id, userId: own };
+    expect(await refusal(asAda('members.update', { params: self, body: { role: 'member' } }))).toBe(
+      'last_owner',
+    );
+    expect(await refusal(asAda('members.remove', { params: self }))).toBe('last_owner');
+    await asAda('members.update', { params: self, body: { role: 'owner' } });
+    await asAda('members.update', { params, body: { role: 'owner' } });
+    const outcomes = await Promise.all([
+      refusal(asAda('members.remove', { params })),
+      refusal(asAda('members.remove', { params: self })),
+    ]);
+    expect(outcomes.filter((one) => one === 'allowed')).toHaveLength(1);
+    const nobody = { id: 'acme', userId: `usr_${'0'.repeat(24)}` };
+    expect(await refusal(asAda('members.remove', { params: nobody }))).toBe('not_found');
+    const records = (await asAda('audit-log.list', { query: { slug: 'acme' } })).records;
+    expect(records.filter(({ action }) => action.startsWith('member.')).length).toBeGreaterThan(0);
   });
 
   test('another team is Not Found, by its id and by the ids of what it owns', async () => {

@@ -48,6 +48,11 @@ export const memberSchema = z.strictObject({
 export type MemberDocument = z.infer<typeof memberSchema>;
 
 export const addMemberBody = z.strictObject({ email: z.email().max(254), role: roleSchema });
+export const memberParams = z.strictObject({
+  id: z.string().min(1).max(100),
+  userId: z.string().min(1).max(64),
+});
+export const updateMemberBody = z.strictObject({ role: roleSchema });
 /** Somebody without an account is invited: they are a member once they have opened the link. */
 export const addMemberAnswer = memberSchema.extend({
   userId: z.string().nullable(),

@@ -395,6 +395,11 @@ export const errorCatalogue = {
     title: 'The team has no such project',
     mend: 'Name projects of this team, by id or name; GET /v9/projects lists them.',
   },
+  last_owner: {
+    status: 409,
+    title: 'A team keeps at least one owner',
+    mend: 'Make somebody else an owner first.',
+  },
   unknown_connector: {
     status: 400,
     title: 'The team has no such identity provider application',

@@ -66,6 +66,8 @@ const rows: readonly Row[] = [
     roles: '◐ – – – –',
     token: 'never',
   },
+  { route: 'members.update', body: { role: 'viewer' }, roles: '◐ – – – –', token: 'never' },
+  { route: 'members.remove', roles: '◐ – – – –', token: 'never' },
   { route: 'projects.create', body: { name: 'site' }, roles: '● ● – – –', token: 'project:write' },
   { route: 'projects.list', roles: '● ● ● ● ●', token: 'project:read' },
   { route: 'projects.get', roles: '● ● ● ● ●', token: 'project:read' },
@@ -92,6 +94,7 @@ const rows: readonly Row[] = [
   { route: 'projects.delete', roles: '◐ ◐ – – –', token: 'never' },
   { route: 'tokens.mint', body: {}, environment: 'development', roles: '● ● ● – –', token: 'never' },
   { route: 'tokens.mint', body: {}, environment: 'production', roles: '– – – – –', token: 'never' },
+  { route: 'tokens.explain', body: {}, roles: '● ● ● ● ●', token: 'federation:read' },
   {
     route: 'deployments.create',
     body: { ...deployment, environment: 'production' },

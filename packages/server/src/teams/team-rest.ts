@@ -117,6 +117,19 @@ export function createTeamRest(needs: TeamRestNeeds): readonly RestDoor[] {
         invitation: null,
       };
     }),
+
+    restDoor(getRoute('members.update'), async ({ team, params, body, caller, reference }) => {
+      const { userId, role, createdAt } = await teams.updateMembership(
+        { teamId: team.id, userId: params.userId, role: body.role },
+        { actor: caller.id, reference },
+      );
+      const person = await users.find(userId);
+      return { userId, email: person?.email ?? '', name: person?.name ?? null, role, createdAt };
+    }),
+
+    restDoor(getRoute('members.remove'), async ({ team, params, caller, reference }) => {
+      await teams.deleteMembership(team.id, params.userId, { actor: caller.id, reference });
+    }),
   ];
 
   async function getTeam(id: string): Promise<Team> {

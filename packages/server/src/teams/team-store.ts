@@ -1,5 +1,6 @@
 import type { Role } from '@tessera/contract';
-import type { Database, Expected } from '#database';
+import type { RawBuilder } from 'kysely';
+import type { Bound, Database, Expected } from '#database';
 import { exactly } from '#database';
 import type { Membership, Team } from './team.ts';
 
@@ -126,6 +127,44 @@ export function createTeamStore(database: Database) {
         .orderBy('userId')
         .limit(value('limit')),
   );
+  // Two owners who remove each other at once wait here for each other, so that the second sees what the first did.
+  const lockOwners = database.statement<{ teamId: string }>()((value) =>
+    query
+      .updateTable('members')
+      .set({ role: 'owner' })
+      .where('teamId', '=', value('teamId'))
+      .where('role', '=', 'owner'),
+  );
+  const otherOwners = (teamId: RawBuilder<string>, userId: RawBuilder<string>) =>
+    query
+      .selectFrom('members as others')
+      .select('others.userId')
+      .where('others.teamId', '=', teamId)
+      .where('others.userId', '!=', userId)
+      .where('others.role', '=', 'owner');
+  const updateRole = database.statement<{ teamId: string; userId: string; role: string }>()((value) =>
+    query
+      .updateTable('members')
+      .set({ role: value('role') })
+      .where('teamId', '=', value('teamId'))
+      .where('userId', '=', value('userId'))
+      .where((row) =>
+        row.or([
+          row('role', '!=', 'owner'),
+          row(value('role'), '=', 'owner'),
+          row.exists(otherOwners(value('teamId'), value('userId'))),
+        ]),
+      ),
+  );
+  const deleteMember = database.statement<{ teamId: string; userId: string }>()((value) =>
+    query
+      .deleteFrom('members')
+      .where('teamId', '=', value('teamId'))
+      .where('userId', '=', value('userId'))
+      .where((row) =>
+        row.or([row('role', '!=', 'owner'), row.exists(otherOwners(value('teamId'), value('userId')))]),
+      ),
+  );
   const selectOfUser = database.statement<{ userId: string; at: number; id: string; limit: number }>()(
     (value) =>
       query
@@ -169,6 +208,16 @@ export function createTeamStore(database: Database) {
     /** No row when the person is a member already. */
     insertMember: ({ teamId, userId, role, createdAt }: Membership): Expected =>
       exactly(1, insertMember({ teamId, userId, role, createdAt })),
+    /** No row when there is no such member, or it is the last owner, who stays one. */
+    updateRole: (teamId: string, userId: string, role: Role): readonly (Expected | Bound<unknown>)[] => [
+      lockOwners({ teamId }),
+      exactly(1, updateRole({ teamId, userId, role })),
+    ],
+    /** No row when there is no such member, or it is the last owner. */
+    deleteMember: (teamId: string, userId: string): readonly (Expected | Bound<unknown>)[] => [
+      lockOwners({ teamId }),
+      exactly(1, deleteMember({ teamId, userId })),
+    ],
     async findMember(teamId: string, userId: string): Promise<Membership | undefined> {
       const row = await database.find(selectMember({ teamId, userId }));
       return row && membershipOf(row);

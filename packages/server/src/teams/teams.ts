@@ -126,6 +126,47 @@ export function createTeams({ database, clock, audit }: { database: Database; cl
       if (!outcome.committed) throw publicError('already_member');
       return membership;
     },
+
+    /** Gives a member another role. Throws `not_found` and `last_owner`. */
+    async updateMembership(
+      { teamId, userId, role }: Omit<Membership, 'createdAt'>,
+      by: By,
+    ): Promise<Membership> {
+      const before = await store.findMember(teamId, userId);
+      if (before === undefined) throw publicError('not_found');
+      const outcome = await database.tryWrite([
+        ...store.updateRole(teamId, userId, role),
+        audit.record({
+          actor: by.actor,
+          action: 'member.update',
+          object: userId,
+          teamId,
+          before: { role: before.role },
+          after: { role },
+          reference: by.reference,
+        }),
+      ]);
+      if (!outcome.committed) throw publicError('last_owner');
+      return { ...before, role };
+    },
+
+    /** Removes a member; from then on none of their tokens reaches the team. Throws `not_found` and `last_owner`. */
+    async deleteMembership(teamId: string, userId: string, by: By): Promise<void> {
+      const before = await store.findMember(teamId, userId);
+      if (before === undefined) throw publicError('not_found');
+      const outcome = await database.tryWrite([
+        ...store.deleteMember(teamId, userId),
+        audit.record({
+          actor: by.actor,
+          action: 'member.remove',
+          object: userId,
+          teamId,
+          before: { role: before.role },
+          reference: by.reference,
+        }),
+      ]);
+      if (!outcome.committed) throw publicError('last_owner');
+    },
   };
 }
 
