@@ -174,6 +174,17 @@ describe('a package', () => {
     );
   });
 
+  test('oidc and passport import nothing but jose, and Node only where no other runtime comes', () => {
+    const text = "import { readFile } from 'node:fs/promises';";
+    expect(check({ 'packages/oidc/src/exchange.ts': text })).toEqual(one('oidc imports nothing but jose'));
+    expect(check({ 'packages/oidc/src/node/login.ts': text })).toEqual([]);
+    expect(check({ 'packages/passport/src/node/login.ts': text })).toEqual(one('nothing but jose'));
+    const other = "import { z } from 'zod';";
+    expect(check({ 'packages/oidc/src/node/login.ts': other })).toEqual(one('nothing but jose'));
+    const own = "import { a } from '#own-machine'; import { decodeJwt } from 'jose';";
+    expect(check({ 'packages/oidc/src/get-oidc-token.ts': own })).toEqual([]);
+  });
+
   test.each(['dashboard', 'cli'])('%s does not know the server', (name) => {
     const path = `packages/${name}/src/apps.ts`;
     expect(check({ [path]: "import { x } from '@tessera/server';" })).toEqual(

@@ -137,7 +137,11 @@ function checkPackage(from: Place, specifier: string, at: { path: string; line: 
   if (!rules || target.kind !== 'package') return null;
   const found = `imports '${specifier}'`;
   const isTestTool = from.isTest && (testTools.includes(target.name) || specifier.startsWith('node:'));
-  if (rules.only && !rules.only.includes(target.name) && !isTestTool) {
+  const isInNode =
+    specifier.startsWith('node:') && rules.inNode?.some((prefix) => from.path.startsWith(prefix));
+  // A `#` path leads to a file of the package's own.
+  const isAllowed = rules.only?.includes(target.name) || isTestTool || isInNode || specifier.startsWith('#');
+  if (rules.only && !isAllowed) {
     return {
       ...at,
       found,

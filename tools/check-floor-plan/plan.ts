@@ -48,17 +48,24 @@ export const aboveTheRooms: readonly string[] = ['main', 'compose', 'migrations'
 export const environmentReader = 'packages/server/src/main.ts';
 
 /**
- * What a package may import. `only` closes the list: neither Node's own modules nor another package. `not` names
- * the packages of the house that it may not know. A package that is not listed here may import what it likes.
+ * What a package may import. `only` closes the list: neither Node's own modules nor another package; the files under
+ * `inNode` may have Node's besides. `not` names the packages of the house that it may not know. A package that is not
+ * listed here may import what it likes.
  */
-export const packages: Readonly<Record<string, { only?: readonly string[]; not?: readonly string[] }>> = {
+export const packages: Readonly<
+  Record<string, { only?: readonly string[]; inNode?: readonly string[]; not?: readonly string[] }>
+> = {
   protocol: { only: ['jose'] },
   contract: { only: ['zod', '@tessera/protocol'] },
   server: { not: ['@tessera/dashboard', '@tessera/cli', '@tessera/oidc', '@tessera/passport'] },
   dashboard: { not: ['@tessera/server', '@tessera/cli'] },
   cli: { not: ['@tessera/server', '@tessera/dashboard'] },
-  oidc: { not: ['@tessera/server', '@tessera/dashboard', '@tessera/cli'] },
-  passport: { not: ['@tessera/server', '@tessera/dashboard', '@tessera/cli'] },
+  // Everything else of it runs in edge runtimes and browsers too.
+  oidc: {
+    only: ['jose'],
+    inNode: ['packages/oidc/src/node/', 'packages/oidc/src/request-context.ts'],
+  },
+  passport: { only: ['jose'] },
 };
 
 /** Tests beside what they test may use these besides. */
