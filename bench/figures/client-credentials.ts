@@ -15,7 +15,7 @@ const onConnections =
     return compareSides(
       bench,
       {
-        name: `tessera, SQLite, synchronous=FULL, ${connections} connections`,
+        name: `tessera, SQLite, on the disk, ${connections} connections`,
         server: ours.server,
         request: clientCredentialsRequest(ourEndpoint, ours.client),
       },

@@ -18,7 +18,7 @@ export const refresh: Figure = async (say) => {
   return compareSides(
     'refresh',
     {
-      name: 'tessera, SQLite, synchronous=FULL',
+      name: 'tessera, SQLite, on the disk',
       server: ours.server,
       measure: askAnew(async () => ({
         ...tokenRequest(`${ours.urls.api}/login/oauth/token`, client),
