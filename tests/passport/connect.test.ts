@@ -259,9 +259,20 @@ describe('connectors over the REST API', () => {
     expect(problems[0]?.mend).toContain(`"${issuer}"`);
     expect(problems.map((problem) => /Step "(\w+)"/.exec(problem?.detail ?? '')?.[1])).toEqual([
       'issuer',
-      'discovery',
+      'http',
+      'address',
       'url',
-      'url',
+    ]);
+    const steps = problems[1]?.steps?.map(({ step, outcome }) => `${step} ${outcome}`) ?? [];
+    expect(steps.slice(0, 8)).toEqual([
+      'url ok',
+      'dns ok',
+      'address ok',
+      'connection ok',
+      'tls ok',
+      'http failed',
+      'document skipped',
+      'issuer skipped',
     ]);
   });
 

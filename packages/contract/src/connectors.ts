@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { teamQuery, timeSchema, titleSchema, webUrlSchema } from './names.ts';
+import { pageQuery, paginationSchema } from './pagination.ts';
+import { checkStepSchema } from './problem.ts';
 
 const claimName = z.string().regex(/^[A-Za-z0-9_.:/-]{1,128}$/, 'expected the name of a claim');
 // RFC 6749 section 3.3
@@ -27,6 +29,12 @@ export const connectorAuthMethodSchema = z.enum([
   'none',
 ]);
 
+/**
+ * Whom a client assertion is for: the issuer (RFC 7523 as revised), or the token endpoint, which Okta and Microsoft
+ * Entra ID ask for. Left out, it is chosen by the issuer.
+ */
+export const clientAssertionAudienceSchema = z.enum(['issuer', 'token_endpoint']);
+
 /** Endpoints left out are discovered at the issuer. */
 export const createConnectorBody = z.strictObject({
   name: titleSchema,
@@ -35,6 +43,7 @@ export const createConnectorBody = z.strictObject({
   clientId: z.string().min(1).max(512),
   clientSecret: z.string().min(1).max(1_024).optional(),
   tokenEndpointAuthMethod: connectorAuthMethodSchema.optional(),
+  clientAssertionAudience: clientAssertionAudienceSchema.optional(),
   ...endpoints.partial().shape,
   subjectClaim: claimName.optional(),
   scopes: z.array(scopeName).min(1).max(50).optional(),
@@ -48,6 +57,7 @@ export const updateConnectorBody = z.strictObject({
   clientId: z.string().min(1).max(512).optional(),
   clientSecret: z.string().min(1).max(1_024).nullable().optional(),
   tokenEndpointAuthMethod: connectorAuthMethodSchema.optional(),
+  clientAssertionAudience: clientAssertionAudienceSchema.optional(),
   authorizationEndpoint: webUrlSchema.optional(),
   tokenEndpoint: webUrlSchema.optional(),
   jwksUri: webUrlSchema.nullable().optional(),
@@ -67,7 +77,16 @@ export const connectorSchema = z.strictObject({
   issuer: z.string(),
   clientId: z.string(),
   hasClientSecret: z.boolean().meta({ description: 'The secret itself is never answered' }),
+  clientSecretSetAt: timeSchema.nullable(),
+  credentialsUsedAt: timeSchema.nullable().meta({
+    description: 'When the provider last accepted the client, to the minute; null when it never did',
+  }),
   tokenEndpointAuthMethod: connectorAuthMethodSchema,
+  clientAssertionAudience: clientAssertionAudienceSchema,
+  clientJwksUri: z.string().meta({
+    description:
+      'The public keys of this connector alone, for private_key_jwt: to be entered at the provider',
+  }),
   authorizationEndpoint: z.string(),
   tokenEndpoint: z.string(),
   jwksUri: z.string().nullable(),
@@ -86,27 +105,49 @@ export const connectorSchema = z.strictObject({
 });
 export type ConnectorDocument = z.infer<typeof connectorSchema>;
 
-export const discoverConnectorBody = z.strictObject({ issuer: webUrlSchema });
+export const listConnectorsQuery = z.strictObject({ ...teamQuery, ...pageQuery });
+export const listConnectorsAnswer = z.strictObject({
+  connectors: z.array(connectorSchema),
+  pagination: paginationSchema,
+});
+
+export const connectorKeySchema = z.strictObject({
+  kid: z.string(),
+  algorithm: z.enum(['RS256', 'PS256', 'ES256']),
+  state: z.enum(['active', 'published']).meta({
+    description: 'Assertions are signed with the active key; every key is in the key set',
+  }),
+  createdAt: timeSchema,
+  certificate: z.string().meta({
+    description: 'The public key as a self-signed certificate (PEM), for providers that take no key set',
+  }),
+});
+export type ConnectorKeyDocument = z.infer<typeof connectorKeySchema>;
+export const listConnectorKeysAnswer = z.strictObject({ keys: z.array(connectorKeySchema) });
+
+export const discoverConnectorBody = z.strictObject({
+  issuer: webUrlSchema,
+  type: connectorTypeSchema.default('oidc'),
+});
 export const discoverConnectorAnswer = z.strictObject({
   issuer: z.string(),
   authorizationEndpoint: z.string(),
   tokenEndpoint: z.string(),
-  jwksUri: z.string(),
+  jwksUri: z.string().nullable(),
   userinfoEndpoint: z.string().nullable(),
   endSessionEndpoint: z.string().nullable(),
   tokenEndpointAuthMethodsSupported: z.array(z.string()),
   scopesSupported: z.array(z.string()),
   idTokenSigningAlgValuesSupported: z.array(z.string()),
+  steps: z.array(checkStepSchema),
 });
 
-export const testStepSchema = z.strictObject({
-  step: z.string(),
-  outcome: z.enum(['ok', 'failed', 'skipped']),
-  milliseconds: z.number().nonnegative(),
-  detail: z.string().nullable(),
-  mend: z.string().nullable(),
-});
+export const testStepSchema = checkStepSchema.extend({ milliseconds: z.number().nonnegative() });
 export const testConnectorAnswer = z.strictObject({ ok: z.boolean(), steps: z.array(testStepSchema) });
 
+export const connectorKeyParams = z.strictObject({
+  id: z.string().min(1).max(64),
+  kid: z.string().min(1).max(64),
+});
 export const connectorParams = z.strictObject({ id: z.string().min(1).max(64) });
 export const connectorQuery = z.strictObject(teamQuery);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { appRoutes } from './app-routes.ts';
 import * as auditLog from './audit-log.ts';
-import * as connectors from './connectors.ts';
+import { connectorRoutes } from './connector-routes.ts';
 import * as deployments from './deployments.ts';
 import { teamQuery } from './names.ts';
 import { passportRoutes } from './passport-routes.ts';
@@ -274,78 +274,7 @@ export const routes = listOf(
     query: deployments.deploymentQuery,
     status: 204,
   },
-  {
-    name: 'connectors.create',
-    method: 'POST',
-    path: '/v1/connectors',
-    summary: 'Add an identity provider application',
-    permission: 'connector:write',
-    team: 'query',
-    query: connectors.connectorQuery,
-    body: connectors.createConnectorBody,
-    status: 201,
-    answer: connectors.connectorSchema,
-  },
-  {
-    name: 'connectors.discover',
-    method: 'POST',
-    path: '/v1/connectors/discover',
-    summary: 'Read the endpoints of an issuer',
-    permission: 'connector:write',
-    team: 'query',
-    query: connectors.connectorQuery,
-    body: connectors.discoverConnectorBody,
-    status: 200,
-    answer: connectors.discoverConnectorAnswer,
-  },
-  {
-    name: 'connectors.get',
-    method: 'GET',
-    path: '/v1/connectors/{id}',
-    summary: 'Read an identity provider application',
-    permission: 'connector:read',
-    team: 'query',
-    params: connectors.connectorParams,
-    query: connectors.connectorQuery,
-    status: 200,
-    answer: connectors.connectorSchema,
-  },
-  {
-    name: 'connectors.update',
-    method: 'PATCH',
-    path: '/v1/connectors/{id}',
-    summary: 'Change an identity provider application',
-    permission: 'connector:write',
-    team: 'query',
-    params: connectors.connectorParams,
-    query: connectors.connectorQuery,
-    body: connectors.updateConnectorBody,
-    status: 200,
-    answer: connectors.connectorSchema,
-  },
-  {
-    name: 'connectors.delete',
-    method: 'DELETE',
-    path: '/v1/connectors/{id}',
-    summary: 'Delete an identity provider application',
-    permission: 'connector:write',
-    team: 'query',
-    params: connectors.connectorParams,
-    query: connectors.connectorQuery,
-    status: 204,
-  },
-  {
-    name: 'connectors.test',
-    method: 'POST',
-    path: '/v1/connectors/{id}/test',
-    summary: 'Check discovery, keys and algorithms of an identity provider application',
-    permission: 'connector:test',
-    team: 'query',
-    params: connectors.connectorParams,
-    query: connectors.connectorQuery,
-    status: 200,
-    answer: connectors.testConnectorAnswer,
-  },
+  ...connectorRoutes,
   ...appRoutes,
   {
     name: 'sign-in-attempts.find',

@@ -15,7 +15,7 @@ import { createClients } from '#clients';
 import type { Clock } from '#clock';
 import { createCodePurge, createCodes } from '#codes';
 import type { Config } from '#config';
-import { createConnectDoor } from '#connect';
+import { createConnectDoor, createConnectorKeySetDoor } from '#connect';
 import { createConnectorRest, createConnectors } from '#connectors';
 import { createAuthorizedAppRest, createAuthorizedApps, createConsents } from '#consents';
 import { createCredentials, createSetupLinks } from '#credentials';
@@ -42,7 +42,7 @@ import { createOAuth } from '#oauth';
 import { createPages, errorPage } from '#pages';
 import { createPasswords } from '#passwords';
 import { createAccessPolicyRest } from '#protection';
-import { createProjectRest, createProjects, projectJoin } from '#projects';
+import { createProjectRest, createProjects, projectConnectorUse, projectJoin } from '#projects';
 import { createConnectorCheck, createKeptTokens, createProviderRest, createProviders } from '#providers';
 import { createRemoteKeys } from '#remote-keys';
 import {
@@ -61,7 +61,7 @@ import {
 } from '#rest';
 import { createSealing } from '#sealing';
 import { createSessionPurge, createSessions } from '#sessions';
-import { createTeamRest, createTeams, teamJoin } from '#teams';
+import { createTeamRest, createTeams, teamConnectorUse, teamJoin } from '#teams';
 import { createPersonTokens, createSessionTokens, createTokenPurges, createTokens } from '#tokens';
 import { createUsers } from '#users';
 import { createVisitorRest, createVisitors, createVisitorSessionPurge } from '#visitors';
@@ -121,7 +121,16 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   // Records
   const users = createUsers({ database, clock });
   const sessions = createSessions({ database, clock });
-  const teams = createTeams({ database, clock, audit });
+  const connectorCheck = createConnectorCheck({ fetch, remoteKeys });
+  const connectors = createConnectors({
+    database,
+    clock,
+    audit,
+    sealing,
+    check: connectorCheck,
+    uses: [projectConnectorUse, teamConnectorUse],
+  });
+  const teams = createTeams({ database, clock, audit, holdConnector: connectors.hold });
   const { clientIdDocuments } = config;
   const apps = createApps({ database, clock, audit, sealing, wire, clientIdDocuments });
   const registrations = createAppRegistrations({
@@ -156,6 +165,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     database,
     clock,
     audit,
+    holdConnector: connectors.hold,
     endOf: [deployments.endOfProject, visitors.endOfProject],
   });
   const apiTokens = createApiTokens({
@@ -165,15 +175,6 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     findMembership: teams.findMembership,
     findProject: projects.find,
   });
-  const connectors = createConnectors({
-    database,
-    clock,
-    audit,
-    sealing,
-    check: createConnectorCheck({ fetch, remoteKeys }),
-    usedBy: projects.listNamesWithConnector,
-  });
-
   // Abilities
   const credentials = createCredentials({ database, clock, limits, passwords, users });
   const setupLinks = createSetupLinks({ codes, origin: urls.origin });
@@ -320,7 +321,12 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
         ownUrls: Object.values(urls),
       }),
       createDeploymentRest({ deployments, findProject: projects.find, address }),
-      createConnectorRest({ connectors, connectUrl: urls.connect }),
+      createConnectorRest({
+        connectors,
+        connectUrl: urls.connect,
+        projectsWith: projects.listNamesWithConnector,
+        discover: connectorCheck.discover,
+      }),
       createProviderRest(speaking),
       createAppRest({
         apps,
@@ -364,7 +370,11 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     },
     { base: urls.passport, doors: [createPassportDoor(issuing)], errors: problemAnswer },
     // It may be a host of its own, where the origin's style sheet is not: its pages carry their style.
-    { base: urls.connect, doors: [connect], errors: pageErrors({ errorPage }) },
+    {
+      base: urls.connect,
+      doors: [createConnectorKeySetDoor({ connectors }), connect],
+      errors: pageErrors({ errorPage }),
+    },
   ];
   const hosts = createHostTable(config.roles.includes('identity') ? identityDoors : [], logger);
   // A process that is no gateway knows no other host.

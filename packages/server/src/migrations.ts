@@ -4,7 +4,7 @@ import { attemptMigrations } from '#attempts';
 import { auditMigrations } from '#audit';
 import { clientMigrations } from '#clients';
 import { codeMigrations } from '#codes';
-import { connectorMigrations } from '#connectors';
+import { connectorKeyMigrations, connectorMigrations } from '#connectors';
 import { consentMigrations } from '#consents';
 import { credentialMigrations } from '#credentials';
 import { deploymentMigrations } from '#deployments';
@@ -41,6 +41,7 @@ export const migrations = [
   requestMigrations,
   deviceRequestMigrations,
   connectorMigrations,
+  connectorKeyMigrations,
   visitorMigrations,
   attemptMigrations,
   tokenMigrations,

@@ -31,7 +31,14 @@ export async function finishAttempt(
   try {
     const connector = await findConnector(way, attempt, at);
     const secrets = secretsOf(way.sealing, state ?? '');
-    const { principal, tokens } = await way.providers.finish(connector, { parameters, secrets, passed });
+    const { principal, tokens } = await way.providers.finish(connector, {
+      parameters,
+      secrets,
+      passed(step, detail) {
+        passed(step, detail);
+        if (step === 'code_exchange') steps.push(way.connectors.markUsed(connector.id));
+      },
+    });
     passed('policy', await authorize(way, attempt, principal, at));
     const { secret, statement } = way.codes.issue<PassportHandOff>(
       passportHandOffPurpose,

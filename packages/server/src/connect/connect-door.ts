@@ -18,7 +18,7 @@ export type ConnectNeeds = {
   database: Database;
   codes: Codes;
   attempts: Pick<Attempts, 'step'>;
-  connectors: Pick<Connectors, 'find'>;
+  connectors: Pick<Connectors, 'find' | 'markUsed'>;
   providers: Pick<Providers, 'start' | 'finish'>;
   keptTokens: KeptTokens;
   sealing: Pick<Sealing, 'mac'>;
@@ -51,7 +51,6 @@ export function createConnectDoor(needs: ConnectNeeds): Door {
     context.res.headers.set('cache-control', 'no-store');
     context.res.headers.set('referrer-policy', 'no-referrer');
   });
-
   door.get('/start', async (context) => {
     const query = readNavigation(context);
     return leave(await startAttempt(way, query.get('code'), context.req.header('cookie')));

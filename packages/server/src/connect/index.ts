@@ -3,3 +3,4 @@
 // Owns no check of tokens (`providers`) and no visitor's session (the gateway makes it from the hand-off).
 export { createConnectDoor } from './connect-door.ts';
 export type { ConnectNeeds } from './connect-door.ts';
+export { createConnectorKeySetDoor } from './key-set.ts';

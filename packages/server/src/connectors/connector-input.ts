@@ -6,23 +6,17 @@ import { reservedClaims, type Connector, type ProviderMetadata } from './connect
 export type CreateInput = output<typeof createConnectorBody>;
 export type UpdateInput = output<typeof updateConnectorBody>;
 
-/** What this version cannot do is said, not stored. */
+/** What does not go together is said, not stored. */
 export function validateKind(input: CreateInput): void {
   const refuse = (description: string, mend: string) =>
     publicError('connector_refused', { description, mend });
-  if (input.type === 'oauth2') {
+  if (input.type === 'oauth2' && input.jwksUri !== undefined) {
     throw refuse(
-      'Received type "oauth2". Expected "oidc".',
-      'Providers that speak only OAuth 2.0 are not available yet. Use an OpenID Connect issuer.',
+      'Received jwksUri with type "oauth2". Expected none.',
+      'Without OpenID Connect there is no ID token to verify: leave jwksUri out, or say type "oidc".',
     );
   }
-  if (input.tokenEndpointAuthMethod === 'private_key_jwt') {
-    throw refuse(
-      'Received tokenEndpointAuthMethod "private_key_jwt". Expected client_secret_basic, client_secret_post or none.',
-      'Authentication by key is not available yet. Give a client secret.',
-    );
-  }
-  if (input.subjectClaim !== undefined && input.subjectClaim !== 'sub') {
+  if (input.type === 'oidc' && input.subjectClaim !== undefined && input.subjectClaim !== 'sub') {
     throw refuse(
       `Received subjectClaim "${input.subjectClaim}". Expected "sub".`,
       'An OpenID Connect provider names a person by "sub"; leave subjectClaim out.',
@@ -47,16 +41,16 @@ export function chooseAuthMethod(
       ? 'client_secret_post'
       : 'client_secret_basic';
   const method = input.tokenEndpointAuthMethod ?? preferred;
-  if (method === 'private_key_jwt' || (method === 'none') === (input.clientSecret !== undefined)) {
-    throw publicError('connector_refused', {
-      description:
-        method === 'none'
-          ? 'Received a clientSecret with tokenEndpointAuthMethod "none".'
-          : `Received no clientSecret. Expected one for tokenEndpointAuthMethod "${method}".`,
-      mend: 'Give the client secret from the identity provider; for a public client say tokenEndpointAuthMethod "none" and give none.',
-    });
-  }
-  return method;
+  const needsSecret = method === 'client_secret_basic' || method === 'client_secret_post';
+  if (needsSecret === (input.clientSecret !== undefined)) return method;
+  throw publicError('connector_refused', {
+    description: needsSecret
+      ? `Received no clientSecret. Expected one for tokenEndpointAuthMethod "${method}".`
+      : `Received, or kept, a clientSecret with tokenEndpointAuthMethod "${method}". Expected none.`,
+    mend: needsSecret
+      ? 'Give the client secret from the identity provider; to authenticate by key say tokenEndpointAuthMethod "private_key_jwt", for a public client "none".'
+      : 'Leave clientSecret out; for a connector that has one send "clientSecret": null with the change.',
+  });
 }
 
 /** The kept fields and the new ones as one input. A new issuer takes its own endpoints. */
@@ -75,6 +69,7 @@ export function mergeUpdate(
     clientId: input.clientId ?? before.clientId,
     clientSecret: clientSecret ?? undefined,
     tokenEndpointAuthMethod: authMethod,
+    clientAssertionAudience: input.clientAssertionAudience ?? kept?.clientAssertionAudience,
     authorizationEndpoint: input.authorizationEndpoint ?? kept?.authorizationEndpoint,
     tokenEndpoint: input.tokenEndpoint ?? kept?.tokenEndpoint,
     jwksUri: input.jwksUri === undefined ? kept?.jwksUri : (input.jwksUri ?? undefined),
@@ -84,7 +79,7 @@ export function mergeUpdate(
       input.endSessionEndpoint === undefined
         ? kept?.endSessionEndpoint
         : (input.endSessionEndpoint ?? undefined),
-    subjectClaim: input.subjectClaim,
+    subjectClaim: input.subjectClaim ?? before.subjectClaim,
     scopes: input.scopes ?? [...before.scopes],
     forwardedClaims: input.forwardedClaims ?? [...before.forwardedClaims],
     usesRefreshTokens: input.usesRefreshTokens ?? before.usesRefreshTokens,

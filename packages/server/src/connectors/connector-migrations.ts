@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { Migration } from '#database';
 
 export const connectorMigrations: readonly Migration[] = [
@@ -31,6 +32,25 @@ export const connectorMigrations: readonly Migration[] = [
         .on('connectors')
         .columns(['teamId', 'createdAt'])
         .execute();
+    },
+  },
+  {
+    name: '0430-connectors-oauth2-and-keys',
+    async up(schema) {
+      await schema.schema
+        .alterTable('connectors')
+        .addColumn('subjectClaim', 'text', (column) => column.notNull().defaultTo('sub'))
+        .execute();
+      await schema.schema
+        .alterTable('connectors')
+        .addColumn('clientAssertionAudience', 'text', (column) => column.notNull().defaultTo('issuer'))
+        .execute();
+      await schema.schema.alterTable('connectors').addColumn('clientSecretSetAt', 'bigint').execute();
+      await schema.schema.alterTable('connectors').addColumn('credentialsUsedAt', 'bigint').execute();
+      // Until now a secret could only come with a save; which of them brought it is not known, so the last counts.
+      await sql`update connectors set "clientSecretSetAt" = "updatedAt" where "clientSecretSealed" is not null`.execute(
+        schema,
+      );
     },
   },
   {

@@ -1,18 +1,24 @@
-import { getRoute, type ConnectorDocument } from '@tessera/contract';
+import { getRoute, pageOf, type ConnectorDocument } from '@tessera/contract';
 import { publicError } from '#errors';
 import { restDoor, type Caller, type RestDoor } from '#http';
 import type { Connector } from './connector.ts';
-import type { Change, Connectors } from './connectors.ts';
+import type { Change, ConnectorCheck, Connectors } from './connectors.ts';
+import { createConnectorKeyRest } from './keys/connector-key-rest.ts';
 import { ProviderFailure } from './provider-failure.ts';
 
 /** `/v1/connectors`: add, read, change, delete. Discovery and the connection test are doors of `providers`. */
 export function createConnectorRest({
   connectors,
   connectUrl,
+  projectsWith,
+  discover,
 }: {
   connectors: Connectors;
-  /** `{connect}`, below which providers come back. */
+  /** `{connect}`: the one redirect URI to register at every provider is `{connect}/callback`. */
   connectUrl: string;
+  /** The names of the projects that a connector protects. */
+  projectsWith: (teamId: string, connectorId: string) => Promise<readonly string[]>;
+  discover: ConnectorCheck['discover'];
 }): readonly RestDoor[] {
   const toDocument = (connector: Connector): ConnectorDocument => ({
     id: connector.id,
@@ -22,13 +28,17 @@ export function createConnectorRest({
     issuer: connector.issuer,
     clientId: connector.clientId,
     hasClientSecret: connector.hasClientSecret,
+    clientSecretSetAt: connector.clientSecretSetAt ?? null,
+    credentialsUsedAt: connector.credentialsUsedAt ?? null,
     tokenEndpointAuthMethod: connector.tokenEndpointAuthMethod,
+    clientAssertionAudience: connector.clientAssertionAudience,
+    clientJwksUri: `${connectUrl}/connectors/${connector.id}/jwks`,
     authorizationEndpoint: connector.authorizationEndpoint,
     tokenEndpoint: connector.tokenEndpoint,
-    jwksUri: connector.jwksUri,
+    jwksUri: connector.jwksUri ?? null,
     userinfoEndpoint: connector.userinfoEndpoint ?? null,
     endSessionEndpoint: connector.endSessionEndpoint ?? null,
-    subjectClaim: 'sub',
+    subjectClaim: connector.subjectClaim,
     scopes: [...connector.scopes],
     forwardedClaims: [...connector.forwardedClaims],
     usesRefreshTokens: connector.usesRefreshTokens,
@@ -42,15 +52,29 @@ export function createConnectorRest({
     restDoor(getRoute('connectors.create'), ({ team, body, ...call }) =>
       orRefused(async () => toDocument(await connectors.create(team.id, body, changeOf(call)))),
     ),
+    restDoor(getRoute('connectors.list'), async ({ team, query }) => {
+      const found = await connectors.list(team.id, { after: query.cursor, limit: query.limit + 1 });
+      const { rows, pagination } = pageOf(found, query.limit);
+      return { connectors: rows.map(toDocument), pagination };
+    }),
     restDoor(getRoute('connectors.get'), async ({ team, params }) =>
       toDocument(await connectors.get(team.id, params.id)),
     ),
     restDoor(getRoute('connectors.update'), ({ team, params, body, ...call }) =>
       orRefused(async () => toDocument(await connectors.update(team.id, params.id, body, changeOf(call)))),
     ),
-    restDoor(getRoute('connectors.delete'), ({ team, params, ...call }) =>
-      connectors.delete(team.id, params.id, changeOf(call)),
-    ),
+    restDoor(getRoute('connectors.delete'), async ({ team, params, ...call }) => {
+      const outcome = await connectors.delete(team.id, params.id, changeOf(call));
+      if (outcome === 'deleted') return;
+      const projects = await projectsWith(team.id, params.id);
+      throw publicError('connector_in_use', {
+        description:
+          projects.length === 0
+            ? 'It is the Passport default of the team.'
+            : `It protects ${projects.slice(0, 5).join(', ')}.`,
+      });
+    }),
+    ...createConnectorKeyRest({ connectors, discover }),
   ];
 }
 

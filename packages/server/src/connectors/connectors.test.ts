@@ -5,7 +5,14 @@ import { createShiftedClock } from '#clock';
 import { PublicError } from '#errors';
 import { createSealing } from '#sealing';
 import { describeOnBothDatabases } from '../../../../tests/harness/both-databases.ts';
-import { connectorMigrations, createConnectors, ProviderFailure, type ProviderMetadata } from './index.ts';
+import { exactly, type Migration } from '#database';
+import {
+  connectorKeyMigrations,
+  connectorMigrations,
+  createConnectors,
+  ProviderFailure,
+  type ProviderMetadata,
+} from './index.ts';
 
 const issuer = 'https://idp.example';
 const metadata: ProviderMetadata = {
@@ -16,36 +23,58 @@ const metadata: ProviderMetadata = {
   userinfoEndpoint: 'https://idp.example/userinfo',
   endSessionEndpoint: undefined,
   tokenEndpointAuthMethodsSupported: ['client_secret_post'],
+  tokenEndpointAuthSigningAlgValuesSupported: undefined,
   scopesSupported: ['openid'],
   idTokenSigningAlgValuesSupported: ['none', 'HS256', 'ES256', 'RS256'],
   authorizationResponseIssParameterSupported: true,
   codeChallengeMethodsSupported: ['S256'],
+};
+/** Another room's table of settings that name connectors. */
+const settings: Migration = {
+  name: '9000-settings-create',
+  async up(schema) {
+    await schema.schema
+      .createTable('settings')
+      .addColumn('teamId', 'text', (column) => column.notNull())
+      .addColumn('passport', 'text')
+      .execute();
+  },
 };
 const change = { actor: 'usr_a', reference: 'req_a' };
 const input = (more: Record<string, unknown> = {}) =>
   createConnectorBody.parse({ name: 'Okta', issuer, clientId: 'client', clientSecret: 'hush-hush', ...more });
 
 function noDiscovery(): Promise<ProviderMetadata> {
-  return Promise.reject(
-    new ProviderFailure('discovery', { received: '404', expected: '200', mend: 'Type it.' }),
-  );
+  return Promise.reject(new ProviderFailure('http', { received: '404', expected: '200', mend: 'Type it.' }));
 }
 
 describeOnBothDatabases('connectors', (openDatabase) => {
   const open = async (discovered: () => Promise<ProviderMetadata> = () => Promise.resolve(metadata)) => {
     const clock = createShiftedClock();
-    const database = await openDatabase([...connectorMigrations, ...auditMigrations], clock);
+    const database = await openDatabase(
+      [...connectorMigrations, ...connectorKeyMigrations, ...auditMigrations, settings],
+      clock,
+    );
     const audit = createAudit({ database, clock });
-    const used: string[] = [];
+    const query = database.queries<{ settings: { teamId: string; passport: string } }>();
+    const insertSetting = database.statement<{ teamId: string; passport: string }>()((value) =>
+      query.insertInto('settings').values({ teamId: value('teamId'), passport: value('passport') }),
+    );
+    const deleteSettings = database.statement<Record<never, never>>()(() => query.deleteFrom('settings'));
+    /** A unit that makes a setting name the connector, as projects and teams do. */
+    const use = (teamId: string, connectorId: string) => [
+      exactly(1, insertSetting({ teamId, passport: JSON.stringify({ connectorId, deploymentType: 'all' }) })),
+      connectors.hold(teamId, connectorId),
+    ];
     const connectors = createConnectors({
       database,
       clock,
       audit,
       sealing: createSealing(new Uint8Array(32).fill(1)),
       check: { validateUrl: () => undefined, discover: discovered, validateKeys: () => Promise.resolve() },
-      usedBy: () => Promise.resolve(used),
+      uses: [{ table: 'settings', column: 'passport', teamColumn: 'teamId' }],
     });
-    return { audit, clock, connectors, database, used };
+    return { audit, clock, connectors, database, use, stopUsing: () => database.write([deleteSettings({})]) };
   };
 
   const refusal = async (answer: Promise<unknown>): Promise<string> => {
@@ -71,7 +100,7 @@ describeOnBothDatabases('connectors', (openDatabase) => {
       hasClientSecret: true,
     });
     expect(await connectors.find(made.id)).toEqual(made);
-    expect(await connectors.list('team_a')).toEqual([made]);
+    expect(await connectors.list('team_a', { limit: 10 })).toEqual([made]);
   });
 
   it('keeps the secret sealed, out of the record and out of the audit log', async () => {
@@ -99,7 +128,7 @@ describeOnBothDatabases('connectors', (openDatabase) => {
     expect(made).toMatchObject({ ...byHand, tokenEndpointAuthMethod: 'client_secret_basic' });
     expect(made.idTokenSigningAlgorithms).not.toContain('none');
     expect(made.idTokenSigningAlgorithms).not.toContain('HS256');
-    expect(await refusal(connectors.create('team_a', input(), change))).toBe('discovery');
+    expect(await refusal(connectors.create('team_a', input(), change))).toBe('http');
     const foreign = { ...byHand, tokenEndpoint: 'https://evil.example/t' };
     expect(await refusal(connectors.create('team_a', input(foreign), change))).toBe('endpoints');
   });
@@ -127,8 +156,9 @@ describeOnBothDatabases('connectors', (openDatabase) => {
   it('refuses what it cannot do, and a secret that does not fit the method', async () => {
     const { connectors } = await open();
     const refused = [
-      { type: 'oauth2' },
+      { type: 'oauth2', jwksUri: `${issuer}/jwks` },
       { tokenEndpointAuthMethod: 'private_key_jwt' },
+      { forwardedClaims: ['__proto__'] },
       { subjectClaim: 'oid' },
       { clientSecret: undefined },
       { forwardedClaims: ['groups', 'sub'] },
@@ -190,16 +220,133 @@ describeOnBothDatabases('connectors', (openDatabase) => {
   });
 
   it('knows another team nothing of a connector, and deletes none in use', async () => {
-    const { connectors, used } = await open();
+    const { connectors, database, stopUsing, use } = await open();
     const made = await connectors.create('team_a', input(), change);
     expect(await refusal(connectors.get('team_b', made.id))).toBe('not_found');
     expect(await refusal(connectors.update('team_b', made.id, { name: 'x' }, change))).toBe('not_found');
     expect(await refusal(connectors.delete('team_b', made.id, change))).toBe('not_found');
     expect(await connectors.findOfTeam('team_b', made.id)).toBeUndefined();
-    used.push('web');
-    expect(await refusal(connectors.delete('team_a', made.id, change))).toBe('connector_in_use');
-    used.pop();
-    await connectors.delete('team_a', made.id, change);
+    await database.write(use('team_a', made.id));
+    expect(await connectors.delete('team_a', made.id, change)).toBe('in_use');
+    expect(await connectors.find(made.id)).toEqual(made);
+    await stopUsing();
+    expect(await connectors.delete('team_a', made.id, change)).toBe('deleted');
     expect(await connectors.find(made.id)).toBeUndefined();
+    expect(await refusal(connectors.delete('team_a', made.id, change))).toBe('not_found');
+  });
+
+  it('never leaves a setting that names a connector which is gone, whoever is first', async () => {
+    const { connectors, database, use } = await open();
+    const outcomes = await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        const { id } = await connectors.create('team_a', input(), change);
+        const [used, deleted] = await Promise.all([
+          database.tryWrite(use('team_a', id)),
+          connectors.delete('team_a', id, change),
+        ]);
+        return `${used.committed ? 'used' : 'not used'}, ${deleted}`;
+      }),
+    );
+    for (const outcome of outcomes) expect(['used, in_use', 'not used, deleted']).toContain(outcome);
+  });
+
+  it('lists the connectors of one team, page by page', async () => {
+    const { clock, connectors } = await open();
+    const made = [];
+    for (const name of ['one', 'two', 'three']) {
+      made.push(await connectors.create('team_a', input({ name }), change));
+      clock.advance(1);
+    }
+    await connectors.create('team_b', input(), change);
+    const first = await connectors.list('team_a', { limit: 2 });
+    expect(first).toEqual(made.slice(0, 2));
+    expect(await connectors.list('team_a', { after: first[1], limit: 2 })).toEqual(made.slice(2));
+  });
+
+  it('tells when a secret was set, and about when it was last good for something', async () => {
+    const { clock, connectors, database } = await open();
+    const made = await connectors.create('team_a', input(), change);
+    expect(made.clientSecretSetAt).toBe(made.createdAt);
+    clock.advance(60_000);
+    await connectors.update('team_a', made.id, { name: 'Okta 2' }, change);
+    expect((await connectors.get('team_a', made.id)).clientSecretSetAt).toBe(made.createdAt);
+    const rotated = await connectors.update('team_a', made.id, { clientSecret: 'the next one' }, change);
+    expect(rotated.clientSecretSetAt).toBeGreaterThanOrEqual(made.createdAt + 60_000);
+    await database.write([connectors.markUsed(made.id)]);
+    const used = (await connectors.get('team_a', made.id)).credentialsUsedAt;
+    clock.advance(30_000);
+    await database.write([connectors.markUsed(made.id)]);
+    expect((await connectors.get('team_a', made.id)).credentialsUsedAt).toBe(used);
+    clock.advance(31_000);
+    await database.write([connectors.markUsed(made.id)]);
+    expect((await connectors.get('team_a', made.id)).credentialsUsedAt).toBeGreaterThan(used ?? 0);
+  });
+});
+
+describeOnBothDatabases('connectors of OAuth 2.0 providers', (openDatabase) => {
+  const github = {
+    type: 'oauth2',
+    issuer: 'https://github.com',
+    authorizationEndpoint: 'https://github.com/login/oauth/authorize',
+    tokenEndpoint: 'https://github.com/login/oauth/access_token',
+    userinfoEndpoint: 'https://api.github.com/user',
+    subjectClaim: 'id',
+  };
+  const open = async (discovered: () => Promise<ProviderMetadata> = noDiscovery) => {
+    const clock = createShiftedClock();
+    const database = await openDatabase(
+      [...connectorMigrations, ...connectorKeyMigrations, ...auditMigrations],
+      clock,
+    );
+    return createConnectors({
+      database,
+      clock,
+      audit: createAudit({ database, clock }),
+      sealing: createSealing(new Uint8Array(32).fill(1)),
+      check: {
+        validateUrl: () => undefined,
+        discover: discovered,
+        validateKeys: () => Promise.reject(new Error('there are no keys')),
+      },
+      uses: [],
+    });
+  };
+
+  it('need no key set, and take userinfo below the name of the issuer', async () => {
+    const connectors = await open();
+    const made = await connectors.create('team_a', input(github), change);
+    expect(made).toMatchObject({
+      ...github,
+      jwksUri: undefined,
+      scopes: [],
+      idTokenSigningAlgorithms: [],
+    });
+    expect(await connectors.find(made.id)).toEqual(made);
+    const renamed = await connectors.update('team_a', made.id, { name: 'GitHub' }, change);
+    expect(renamed).toMatchObject({ ...github, name: 'GitHub' });
+  });
+
+  it('refuse every other foreign endpoint, and a missing one', async () => {
+    const connectors = await open();
+    const refused = [
+      { userinfoEndpoint: 'https://api.github.com.evil.example/user' },
+      { userinfoEndpoint: 'https://evilgithub.com/user' },
+      { userinfoEndpoint: 'http://api.github.com/user' },
+      { userinfoEndpoint: 'https://api.github.com:8443/user' },
+      { tokenEndpoint: 'https://api.github.com/token' },
+      { authorizationEndpoint: 'https://gist.github.com/authorize' },
+    ];
+    for (const more of refused) {
+      await expect(
+        connectors.create('team_a', input({ ...github, ...more }), change),
+        JSON.stringify(more),
+      ).rejects.toThrow('endpoints: ');
+    }
+    const found = await open(() =>
+      Promise.resolve({ ...metadata, userinfoEndpoint: undefined, jwksUri: undefined }),
+    );
+    await expect(found.create('team_a', input({ type: 'oauth2' }), change)).rejects.toThrow(
+      'userinfo endpoint',
+    );
   });
 });

@@ -1,7 +1,12 @@
 /** Where in a conversation with an identity provider something went wrong. */
 export type ProviderStep =
   | 'url'
-  | 'discovery'
+  | 'address'
+  | 'dns'
+  | 'connection'
+  | 'tls'
+  | 'http'
+  | 'document'
   | 'issuer'
   | 'endpoints'
   | 'keys'
@@ -35,4 +40,11 @@ export class ProviderFailure extends Error {
     this.expected = texts.expected;
     this.mend = texts.mend;
   }
+}
+
+const unreadableSteps: ReadonlySet<ProviderStep> = new Set(['dns', 'connection', 'tls', 'http', 'document']);
+
+/** Whether nothing was read at all: not a wrong answer, but none of use. */
+export function isUnreadable(failure: ProviderFailure): boolean {
+  return unreadableSteps.has(failure.step);
 }

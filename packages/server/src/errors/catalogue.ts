@@ -65,8 +65,18 @@ export const errorCatalogue = {
   },
   connector_in_use: {
     status: 409,
-    title: 'Projects use this identity provider application',
-    mend: 'Give the projects another one, or switch their Passport off, then delete it.',
+    title: 'Projects or the team use this identity provider application',
+    mend: 'Give them another one, or switch their Passport off, then delete it.',
+  },
+  too_many_connector_keys: {
+    status: 409,
+    title: 'The identity provider application has four keys',
+    mend: 'Delete one that does not sign first.',
+  },
+  connector_key_active: {
+    status: 409,
+    title: 'Assertions are signed with this key',
+    mend: 'Activate another key first, then delete this one.',
   },
   // connect
   sign_in_unknown: {

@@ -6,6 +6,8 @@ export type PublicErrorOptions = {
   /** What to do about it, where the catalogue's own advice is too general. */
   mend?: string;
   headers?: Record<string, string>;
+  /** Members of the problem document beyond the standard ones (RFC 9457 section 3.2). */
+  extension?: Readonly<Record<string, unknown>>;
   cause?: unknown;
 };
 
@@ -18,6 +20,7 @@ export class PublicError extends Error {
   readonly description: string;
   readonly mend: string;
   readonly headers: Record<string, string>;
+  readonly extension: Readonly<Record<string, unknown>>;
 
   constructor(code: ErrorCode, options: PublicErrorOptions = {}) {
     const entry = errorCatalogue[code];
@@ -29,6 +32,7 @@ export class PublicError extends Error {
     this.description = description;
     this.mend = options.mend ?? entry.mend;
     this.headers = options.headers ?? {};
+    this.extension = options.extension ?? {};
   }
 }
 

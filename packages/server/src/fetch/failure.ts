@@ -4,6 +4,7 @@ export type FetchFailureReason =
   | 'address'
   | 'unresolvable'
   | 'unreachable'
+  | 'tls'
   | 'redirect'
   | 'timeout'
   | 'too_large'

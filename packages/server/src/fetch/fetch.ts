@@ -196,6 +196,10 @@ function lookupOf(resolve: Resolve, open: boolean): LookupFunction {
   };
 }
 
+/** What Node calls a handshake that failed: OpenSSL's verification errors, its library errors, and the name check. */
+const tlsCodes =
+  /^(?:CERT_|CRL_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|INVALID_|HOSTNAME_MISMATCH|ERR_TLS_|ERR_SSL_|EPROTO)/;
+
 function addressFailure(hostname: string): FetchFailure {
   return new FetchFailure('address', {
     received: `${hostname}, which is or resolves to an address of a private or special network`,
@@ -231,6 +235,17 @@ function toFailure(
         received: `${url.hostname}, which does not resolve`,
         expected: 'a host name that exists',
         mend: 'Check the spelling of the host.',
+      },
+      error,
+    );
+  }
+  if (tlsCodes.test(code)) {
+    return new FetchFailure(
+      'tls',
+      {
+        received: `${url.host} with a certificate or TLS that cannot be trusted (${code})`,
+        expected: 'TLS 1.2 or newer with a certificate for this host by a known authority',
+        mend: 'Let the host send its whole certificate chain, in date and for this name; a private authority is given to this server by NODE_EXTRA_CA_CERTS.',
       },
       error,
     );

@@ -46,6 +46,7 @@ export function problemAnswer(error: unknown, context: DoorContext): Response {
       code: answer.code,
       mend: answer.mend,
       reference,
+      ...(error instanceof PublicError ? error.extension : {}),
     },
     {
       status: answer.status,

@@ -4,6 +4,6 @@
 export type { Project } from './project.ts';
 export { projectMigrations } from './project-migrations.ts';
 export { createProjectRest, type ProjectRestNeeds } from './project-rest.ts';
-export { projectJoin } from './project-store.ts';
+export { projectConnectorUse, projectJoin } from './project-store.ts';
 export type { ProtectionSettings } from './protection-settings.ts';
 export { createProjects, type ProjectChange, type Projects, type ProjectsNeeds } from './projects.ts';

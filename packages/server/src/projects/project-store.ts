@@ -175,6 +175,9 @@ export function createProjectStore(database: Database) {
   };
 }
 
+/** Where a project names its connector, for the statement that deletes connectors. */
+export const projectConnectorUse = { table: 'projects', column: 'passport', teamColumn: 'teamId' };
+
 /** What another room's one statement may read of a project beside its own rows; the row's meaning stays here. */
 export const projectJoin = {
   table: 'projects',

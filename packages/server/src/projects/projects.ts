@@ -40,6 +40,8 @@ export type ProjectsNeeds = {
   database: Database;
   clock: Clock;
   audit: Audit;
+  /** Matches one row while the team's connector is there: no setting comes to name one that is being deleted. */
+  holdConnector?: (teamId: string, connectorId: string) => Expected;
   /** What other rooms end together with a project: deployments, visitors' sessions. */
   endOf?: readonly ((project: { id: string; teamId: string }) => readonly (Bound<unknown> | Expected)[])[];
 };
@@ -51,13 +53,18 @@ const everyProject = 1_000_000;
 const usageEveryMilliseconds = 60 * 60_000;
 const inheritedSessionLifetimeSeconds = 12 * 3_600;
 
-export function createProjects({ database, clock, audit, endOf = [] }: ProjectsNeeds) {
+export function createProjects({ database, clock, audit, holdConnector, endOf = [] }: ProjectsNeeds) {
   const store = createProjectStore(database);
   const usage = createPassportUsage(database);
 
   const find = (teamId: string, idOrName: string) =>
     // A name never begins like an id.
     isId('prj', idOrName) ? store.find(teamId, idOrName) : store.findByName(teamId, idOrName);
+
+  const heldFor = (
+    teamId: string,
+    passport: { connectorId: string } | null | undefined,
+  ): readonly Expected[] => (passport && holdConnector ? [holdConnector(teamId, passport.connectorId)] : []);
 
   return {
     /** The projects that had Passport on at any time of the month (`2026-11`, UTC); the current one by default. */
@@ -100,6 +107,7 @@ export function createProjects({ database, clock, audit, endOf = [] }: ProjectsN
       const outcome = await database.tryWrite([
         store.claimName(project, now),
         store.insert(project),
+        ...heldFor(team.id, project.passport),
         ...(project.passport === undefined ? [] : [usage.record(project, now)]),
         audit.record({
           actor: by.actor,
@@ -110,8 +118,8 @@ export function createProjects({ database, clock, audit, endOf = [] }: ProjectsN
           reference: by.reference,
         }),
       ]);
-      if (!outcome.committed) throw nameTaken(name);
-      return project;
+      if (outcome.committed) return project;
+      throw outcome.refusedAt === 2 ? publicError('unknown_connector') : nameTaken(name);
     },
 
     /**
@@ -129,6 +137,7 @@ export function createProjects({ database, clock, audit, endOf = [] }: ProjectsN
           store.update(after),
           ...(isRenamed ? [store.claimName(after, after.updatedAt)] : []),
           ...added.map((name) => store.claimEnvironment(after.id, name, after.updatedAt)),
+          ...heldFor(teamId, change.passport),
           ...(after.passport === undefined ? [] : [usage.record(after, after.updatedAt)]),
           audit.record({
             actor: by.actor,
@@ -143,7 +152,8 @@ export function createProjects({ database, clock, audit, endOf = [] }: ProjectsN
         if (outcome.committed) return after;
         if (outcome.refusedAt === 0) continue;
         if (isRenamed && outcome.refusedAt === 1) throw nameTaken(after.name);
-        throw environmentTaken(added[outcome.refusedAt - (isRenamed ? 2 : 1)] ?? '');
+        const taken = added[outcome.refusedAt - (isRenamed ? 2 : 1)];
+        throw taken === undefined ? publicError('unknown_connector') : environmentTaken(taken);
       }
       throw publicError('changed_meanwhile');
     },
@@ -174,6 +184,7 @@ export function createProjects({ database, clock, audit, endOf = [] }: ProjectsN
         if (preview || changes.length === 0) return { changes, unchanged };
         const outcome = await database.tryWrite([
           ...changes.map(({ after }) => store.update(after)),
+          ...heldFor(teamId, assigned),
           ...changes.map(({ after }) => usage.record(after, after.updatedAt)),
           audit.record({
             actor: by.actor,
@@ -186,6 +197,7 @@ export function createProjects({ database, clock, audit, endOf = [] }: ProjectsN
           }),
         ]);
         if (outcome.committed) return { changes, unchanged };
+        if (outcome.refusedAt === changes.length) throw publicError('unknown_connector');
       }
       throw publicError('changed_meanwhile');
     },

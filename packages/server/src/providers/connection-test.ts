@@ -1,16 +1,18 @@
 import type { testConnectorAnswer } from '@tessera/contract';
-import {
-  genericTokenEndpointRequest,
-  processGenericTokenEndpointResponse,
-  ResponseBodyError,
-} from 'oauth4webapi';
+import { authorizationCodeGrantRequest, validateAuthResponse } from 'oauth4webapi';
 import type { output } from 'zod';
 import { ProviderFailure, signatureAlgorithms, type Connector } from '#connectors';
 import { findUsableKeys } from './connector-check.ts';
+import { textOf } from './diagnosis.ts';
 import { discover, type Discovery } from './discovery.ts';
-import { readFailure } from './failure-reading.ts';
-import { providerNow } from './id-token.ts';
-import { createSpeech, type ProvidersNeeds } from './providers.ts';
+import { readFailure, refusalOf } from './failure-reading.ts';
+import { providerNow, show } from './id-token.ts';
+import { refusedAnswer } from './oauth2.ts';
+import type { ProvidersNeeds } from './providers.ts';
+import { createSpeech } from './speech.ts';
+
+/** What a step found: well, unless it could not tell. */
+type Checked<Answer> = { detail: string; outcome?: 'skipped'; answer?: Answer };
 
 type Report = output<typeof testConnectorAnswer>;
 
@@ -22,44 +24,50 @@ const maximumClockDifferenceSeconds = 30;
  */
 export async function testConnection(needs: ProvidersNeeds, connector: Connector): Promise<Report> {
   const steps: Report['steps'] = [];
-  const run = async <Answer>(step: string, check: () => Promise<{ detail: string; answer?: Answer }>) => {
+  const run = async <Answer>(step: string, check: () => Promise<Checked<Answer>>) => {
     const begun = performance.now();
     const milliseconds = () => Math.round(performance.now() - begun);
     try {
-      const { detail, answer } = await check();
-      steps.push({ step, outcome: 'ok', milliseconds: milliseconds(), detail, mend: null });
+      const { detail, outcome = 'ok', answer } = await check();
+      steps.push({ step, outcome, milliseconds: milliseconds(), detail, mend: null });
       return answer;
     } catch (error) {
-      const failure = readFailure('discovery', error);
+      const failure = readFailure('document', error);
       if (!(failure instanceof ProviderFailure)) throw error;
-      const detail = `Received ${failure.received}. Expected ${failure.expected}.`;
-      steps.push({ step, outcome: 'failed', milliseconds: milliseconds(), detail, mend: failure.mend });
+      steps.push({
+        step,
+        outcome: 'failed',
+        milliseconds: milliseconds(),
+        detail: textOf(failure),
+        mend: failure.mend,
+      });
       return undefined;
     }
   };
   const skip = (step: string, detail: string) =>
     steps.push({ step, outcome: 'skipped', milliseconds: 0, detail, mend: null });
 
+  const { jwksUri } = connector;
   const discovery = await run<Discovery>('discovery', async () => ({
     detail: `${connector.issuer} publishes its discovery document and names itself exactly so.`,
-    answer: await discover(needs.fetch, connector.issuer),
+    answer: await discover(needs.fetch, connector),
   }));
   if (discovery) {
     await run('endpoints', async () => validateUnchanged(connector, discovery));
-    await run('algorithms', async () => validateAlgorithms(connector, discovery));
+    if (jwksUri !== undefined) await run('algorithms', async () => validateAlgorithms(connector, discovery));
     await run('clock', async () => validateClock(providerNow(needs.clock), discovery.providerTime));
   } else {
     for (const step of ['endpoints', 'algorithms', 'clock'])
       skip(step, 'There is no discovery document to compare with.');
   }
-  await run('keys', async () => {
-    const usable = await findUsableKeys(
-      needs.remoteKeys,
-      connector.jwksUri,
-      connector.idTokenSigningAlgorithms,
-    );
-    return { detail: `${usable} of the published keys can verify ID tokens.` };
-  });
+  if (jwksUri === undefined) {
+    skip('keys', 'Without OpenID Connect there is no ID token to verify.');
+  } else {
+    await run('keys', async () => {
+      const usable = await findUsableKeys(needs.remoteKeys, jwksUri, connector.idTokenSigningAlgorithms);
+      return { detail: `${usable} of the published keys can verify ID tokens.` };
+    });
+  }
   await run('credentials', () => probeCredentials(needs, connector));
   skip('sign_in', 'A live sign-in is not part of this test yet: open a protected deployment to try one.');
   return { ok: steps.every(({ outcome }) => outcome !== 'failed'), steps };
@@ -68,7 +76,11 @@ export async function testConnection(needs: ProvidersNeeds, connector: Connector
 function validateUnchanged(connector: Connector, { metadata }: Discovery) {
   const names = ['authorizationEndpoint', 'tokenEndpoint', 'jwksUri', 'userinfoEndpoint'] as const;
   const differing = names.filter(
-    (name) => connector[name] !== undefined && connector[name] !== metadata[name],
+    (name) =>
+      connector[name] !== undefined &&
+      connector[name] !== metadata[name] &&
+      // RFC 8414 knows no userinfo: what the metadata does not say, nobody can compare.
+      (connector.type === 'oidc' || metadata[name] !== undefined),
   );
   if (differing.length > 0) {
     throw new ProviderFailure('endpoints', {
@@ -99,7 +111,7 @@ function validateClock(now: number, providerTime: number | undefined) {
   if (providerTime === undefined) return { detail: 'The provider did not say its time.' };
   const seconds = Math.round((providerTime - now) / 1000);
   if (Math.abs(seconds) > maximumClockDifferenceSeconds) {
-    throw new ProviderFailure('discovery', {
+    throw new ProviderFailure('document', {
       received: `a clock that is ${Math.abs(seconds)} seconds ${seconds > 0 ? 'ahead of' : 'behind'} ours`,
       expected: `at most ${maximumClockDifferenceSeconds} seconds of difference`,
       mend: 'Set the clocks: that of the identity provider, or that of this server, is wrong.',
@@ -108,28 +120,48 @@ function validateClock(now: number, providerTime: number | undefined) {
   return { detail: `The provider's clock differs by ${Math.abs(seconds)} seconds.` };
 }
 
+/** What providers say to a code that never was, once they know the client. */
+const codeRefusals: ReadonlySet<string> = new Set(['invalid_grant', 'bad_verification_code']);
+const clientRefusals: ReadonlySet<string> = new Set([
+  'invalid_client',
+  'unauthorized_client',
+  'incorrect_client_credentials',
+]);
+
 /** Presents a code that never was: a provider that refuses the code, and not the client, knows the client. */
-async function probeCredentials(needs: ProvidersNeeds, connector: Connector) {
-  try {
-    const { server, client, options, authentication } = await createSpeech(needs)(connector);
-    const parameters = {
-      code: 'tessera-connection-test',
-      redirect_uri: needs.redirectUri,
-      code_verifier: 'tessera-connection-test-tessera-connection-test',
-    };
-    const response = await genericTokenEndpointRequest(
-      ...([server, client, authentication, 'authorization_code', parameters, options] as const),
-    );
-    await processGenericTokenEndpointResponse(server, client, response);
-  } catch (error) {
-    if (error instanceof ResponseBodyError && ['invalid_grant', 'invalid_request'].includes(error.error)) {
-      return { detail: `The provider knows the client (it answered "${error.error}" to a made-up code).` };
-    }
-    throw readFailure('code_exchange', error);
+async function probeCredentials(needs: ProvidersNeeds, connector: Connector): Promise<Checked<never>> {
+  const { server, client, options, authentication } = await createSpeech(needs)(connector);
+  const response = await authorizationCodeGrantRequest(
+    server,
+    client,
+    authentication,
+    // The library takes only parameters that it has looked at; that no sign-in stands behind them is the point.
+    validateAuthResponse(server, client, madeUpAnswer(connector), 'connection-test'),
+    needs.redirectUri,
+    'tessera-connection-test-tessera-connection-test',
+    options,
+  );
+  const body: unknown = await response.json().catch(() => undefined);
+  const error = refusedAnswer.safeParse(body).data?.error;
+  if (error !== undefined && codeRefusals.has(error)) {
+    return { detail: `The provider knows the client (it answered "${error}" to a made-up code).` };
   }
-  throw new ProviderFailure('code_exchange', {
-    received: 'tokens for a code that never was',
-    expected: 'invalid_grant',
-    mend: 'Do not use this provider: it gives tokens for anything.',
-  });
+  if (response.ok && error === undefined) {
+    throw new ProviderFailure('code_exchange', {
+      received: 'no refusal of a code that never was',
+      expected: 'invalid_grant',
+      mend: 'Check the token endpoint; a provider that gives tokens for anything must not be used.',
+    });
+  }
+  if (error === undefined || clientRefusals.has(error) || response.status === 401 || response.status >= 500) {
+    throw refusalOf('code_exchange', error, response.status, undefined);
+  }
+  return {
+    outcome: 'skipped',
+    detail: `The provider answered ${show(error)} to a made-up code, which does not tell whether it knows the client; a live sign-in does.`,
+  };
+}
+
+function madeUpAnswer({ issuer }: Connector): URLSearchParams {
+  return new URLSearchParams({ code: 'tessera-connection-test', state: 'connection-test', iss: issuer });
 }

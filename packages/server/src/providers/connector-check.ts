@@ -1,7 +1,7 @@
 import { ProviderFailure, type ConnectorCheck } from '#connectors';
 import { FetchFailure, type GuardedFetch } from '#fetch';
 import { RemoteKeysFailure, type RemoteKeys } from '#remote-keys';
-import { discover } from './discovery.ts';
+import { discover, stepOf } from './discovery.ts';
 
 /** What saving a connector asks of its provider. */
 export function createConnectorCheck({
@@ -16,10 +16,10 @@ export function createConnectorCheck({
       try {
         fetch.validate(url);
       } catch (error) {
-        throw error instanceof FetchFailure ? new ProviderFailure('url', error, error) : error;
+        throw error instanceof FetchFailure ? new ProviderFailure(stepOf(error), error, error) : error;
       }
     },
-    discover: async (issuer) => (await discover(fetch, issuer)).metadata,
+    discover: async (issuer, type) => (await discover(fetch, { issuer, type })).metadata,
     async validateKeys(jwksUri, algorithms) {
       await findUsableKeys(remoteKeys, jwksUri, algorithms);
     },

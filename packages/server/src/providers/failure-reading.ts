@@ -20,8 +20,8 @@ export function readFailure(step: ProviderStep, error: unknown): unknown {
   if (error instanceof ProviderFailure) return error;
   if (error instanceof FetchFailure) return new ProviderFailure(step, error, error);
   if (error instanceof AuthorizationResponseError) return authorizationFailure(error);
-  if (error instanceof ResponseBodyError) return refusal(step, error.error, error.status, error);
-  if (error instanceof WWWAuthenticateChallengeError) return refusal(step, undefined, error.status, error);
+  if (error instanceof ResponseBodyError) return refusalOf(step, error.error, error.status, error);
+  if (error instanceof WWWAuthenticateChallengeError) return refusalOf(step, undefined, error.status, error);
   if (error instanceof OperationProcessingError) return processingFailure(step, error);
   // The library's own complaint that a token has a form it does not know (an encrypted one, for example).
   if (error instanceof Error && error.name === 'UnsupportedOperationError') {
@@ -46,7 +46,8 @@ function authorizationFailure(error: AuthorizationResponseError): ProviderFailur
   );
 }
 
-function refusal(
+/** A provider that says no: with an error code of its own, or by its status alone. */
+export function refusalOf(
   step: ProviderStep,
   error: string | undefined,
   status: number,
@@ -67,12 +68,13 @@ function refusal(
 function mendOf(step: ProviderStep, error: string | undefined, status: number): string {
   if (
     error === 'invalid_client' ||
+    error === 'incorrect_client_credentials' ||
     error === 'unauthorized_client' ||
     (step === 'code_exchange' && status === 401)
   ) {
-    return 'Check client id, client secret and tokenEndpointAuthMethod of the connector against the application at the identity provider.';
+    return 'Check client id, client secret and tokenEndpointAuthMethod of the connector against the application at the identity provider; for private_key_jwt, whether it has the key set or certificate of this connector.';
   }
-  if (error === 'invalid_grant') {
+  if (error === 'invalid_grant' || error === 'bad_verification_code' || error === 'redirect_uri_mismatch') {
     return 'Begin anew. If it stays: check that the redirect URI registered at the identity provider is the one the connector shows.';
   }
   return 'Try again; if it stays, look into the log of the identity provider.';

@@ -19,9 +19,10 @@ export async function verifySignature(
   connector: Connector,
   remoteKeys: RemoteKeys,
 ): Promise<string> {
-  const algorithms = connector.idTokenSigningAlgorithms;
+  const { idTokenSigningAlgorithms: algorithms, jwksUri } = connector;
+  if (jwksUri === undefined) throw new Error('an ID token is verified for a connector without key set');
   try {
-    const { protectedHeader } = await compactVerify(idToken, remoteKeys.at(connector.jwksUri), {
+    const { protectedHeader } = await compactVerify(idToken, remoteKeys.at(jwksUri), {
       algorithms: [...algorithms],
     });
     return protectedHeader.alg;
@@ -29,7 +30,7 @@ export async function verifySignature(
     if (error instanceof RemoteKeysFailure) {
       throw signatureFailure(
         `an ID token whose key cannot be found: ${error.message}`,
-        `a key of the key set at ${new URL(connector.jwksUri).host}`,
+        `a key of the key set at ${new URL(jwksUri).host}`,
         'Check the key set of the connector. After a key change at the provider, try again in half a minute.',
         error,
       );

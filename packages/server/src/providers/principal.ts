@@ -1,4 +1,3 @@
-import type { IDToken, UserInfoResponse } from 'oauth4webapi';
 import type { Principal } from '#attempts';
 import { ProviderFailure, type Connector } from '#connectors';
 
@@ -7,17 +6,16 @@ const maximumClaimsLength = 8 * 1024;
 const maximumTextLength = 320;
 
 /**
- * Who the person is. Userinfo goes before the ID token; e-mail and whether it is verified are taken from one and the
+ * Who the person is. An earlier source (userinfo) goes before a later one (the ID token); e-mail and whether it is verified are taken from one and the
  * same of the two, so that the word of one does not vouch for the address of the other.
  *
  * @throws ProviderFailure at step `userinfo` when there is more than can be forwarded
  */
 export function toPrincipal(
   connector: Connector,
-  idToken: IDToken,
-  userinfo: UserInfoResponse | undefined,
+  named: { externalSub: string; externalIss: string; externalSid?: unknown },
+  sources: readonly Readonly<Record<string, unknown>>[],
 ): Principal {
-  const sources: readonly Record<string, unknown>[] = userinfo ? [userinfo, idToken] : [idToken];
   const find = (name: string) =>
     sources.find((source) => Object.hasOwn(source, name) && source[name] !== null)?.[name];
 
@@ -37,10 +35,10 @@ export function toPrincipal(
   const withEmail = sources.find((source) => text(source['email']) !== undefined);
   const email = text(withEmail?.['email']);
   const name = text(find('name'));
-  const sid = text(idToken['sid']);
+  const sid = text(named.externalSid);
   return {
-    externalSub: idToken.sub,
-    externalIss: idToken.iss,
+    externalSub: named.externalSub,
+    externalIss: named.externalIss,
     ...(sid === undefined ? {} : { externalSid: sid }),
     // Some providers give the word as a string.
     ...(email === undefined ? {} : { email, emailVerified: [true, 'true'].includes(verifiedOf(withEmail)) }),
@@ -49,7 +47,7 @@ export function toPrincipal(
   };
 }
 
-function verifiedOf(source: Record<string, unknown> | undefined): boolean | string {
+function verifiedOf(source: Readonly<Record<string, unknown>> | undefined): boolean | string {
   const verified = source?.['email_verified'];
   return typeof verified === 'boolean' || typeof verified === 'string' ? verified : false;
 }

@@ -1,9 +1,15 @@
 import { createConnectorBody } from '@tessera/contract';
-import { exportSPKI, generateKeyPair, importJWK, type CryptoKey } from 'jose';
+import { exportSPKI, generateKeyPair, importJWK, jwtVerify, type CryptoKey } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { auditMigrations, createAudit } from '#audit';
 import { createShiftedClock } from '#clock';
-import { connectorMigrations, createConnectors, ProviderFailure, type Connector } from '#connectors';
+import {
+  connectorKeyMigrations,
+  connectorMigrations,
+  createConnectors,
+  ProviderFailure,
+  type Connector,
+} from '#connectors';
 import { migrate, openDatabase, type Database } from '#database';
 import { createGuardedFetch, type GuardedFetch } from '#fetch';
 import { createRemoteKeys } from '#remote-keys';
@@ -35,7 +41,7 @@ beforeAll(async () => {
   fetch = createGuardedFetch({ allowPrivateHosts: ['localhost'] });
   place = await createTestDatabase('sqlite');
   database = openDatabase(addressOf(place), createShiftedClock());
-  await migrate(database, [...connectorMigrations, ...auditMigrations]);
+  await migrate(database, [...connectorMigrations, ...connectorKeyMigrations, ...auditMigrations]);
 });
 beforeEach(async () => {
   await provider?.close();
@@ -57,7 +63,7 @@ async function open(more: Record<string, unknown> = {}) {
     audit: createAudit({ database, clock }),
     sealing: createSealing(new Uint8Array(32).fill(1)),
     check: createConnectorCheck({ fetch, remoteKeys }),
-    usedBy: () => Promise.resolve([]),
+    uses: [],
   });
   const needs = { fetch, remoteKeys, connectors, clock, redirectUri };
   const providers = createProviders(needs);
@@ -156,6 +162,71 @@ describe('signing in at a provider', () => {
     await signIn(await open({ tokenEndpointAuthMethod: 'none', clientSecret: undefined }));
     expect(provider.tokenRequests.at(-1)?.get('client_secret')).toBeNull();
     expect(provider.tokenRequests.at(-1)?.get('client_id')).toBe('client-1');
+  });
+
+  it('proves itself by a key of the connector alone, for exactly one audience, and once', async () => {
+    for (const clientAssertionAudience of ['issuer', 'token_endpoint'] as const) {
+      const opened = await open({
+        clientSecret: undefined,
+        tokenEndpointAuthMethod: 'private_key_jwt',
+        clientAssertionAudience,
+      });
+      await signIn(opened);
+      await signIn(opened);
+      const forms = provider.tokenRequests.slice(-2);
+      const [key] = await opened.connectors.keys.list(opened.connector.id);
+      const assertions = await Promise.all(
+        forms.map(async (form) => {
+          expect(form.get('client_secret')).toBeNull();
+          expect(form.get('authorization')).toBe('');
+          return jwtVerify(form.get('client_assertion') ?? '', await importJWK(key?.publicJwk ?? {}), {
+            audience: clientAssertionAudience === 'issuer' ? provider.issuer : opened.connector.tokenEndpoint,
+            issuer: 'client-1',
+            subject: 'client-1',
+            algorithms: ['RS256'],
+          });
+        }),
+      );
+      for (const { payload, protectedHeader } of assertions) {
+        expect(typeof payload.aud).toBe('string');
+        expect(protectedHeader.kid).toBe(key?.kid);
+        expect((payload.exp ?? 0) - (payload.iat ?? 0)).toBeLessThanOrEqual(70);
+      }
+      expect(assertions[0]?.payload.jti).not.toBe(assertions[1]?.payload.jti);
+    }
+  });
+
+  it('signs people in by userinfo alone where the provider speaks only OAuth 2.0', async () => {
+    const opened = await open({ type: 'oauth2', subjectClaim: 'id' });
+    provider.forge.token = () => ({
+      status: 200,
+      body: { access_token: 'gho_x', token_type: 'bearer', scope: '' },
+    });
+    provider.forge.userinfo = () => ({
+      status: 200,
+      body: { id: 583231, login: 'octocat', email: 'octo@corp.example', groups: ['staff'] },
+    });
+    const url = new URL(await opened.providers.start(opened.connector, secrets));
+    expect([...url.searchParams.keys()].toSorted()).toEqual([
+      'client_id',
+      'code_challenge',
+      'code_challenge_method',
+      'redirect_uri',
+      'response_type',
+      'state',
+    ]);
+    const { principal, passed } = await signIn(opened);
+    expect(principal).toEqual({
+      externalSub: '583231',
+      externalIss: provider.issuer,
+      email: 'octo@corp.example',
+      emailVerified: false,
+      claims: { groups: ['staff'] },
+    });
+    expect(passed).toEqual(['response_issuer', 'authorization', 'code_exchange', 'userinfo']);
+    expect(provider.tokenRequests.at(-1)?.get('code_verifier')).toBe(secrets.codeVerifier);
+    expect(await stepOf(signIn(opened, { state: 'another' }))).toBe('authorization');
+    expect(await stepOf(signIn(opened, { iss: 'https://evil.example' }))).toBe('response_issuer');
   });
 
   it('takes e-mail and its verification from one source', async () => {
@@ -328,21 +399,23 @@ describe('discovery', () => {
     return Object.assign(answer, { validate: fetch.validate, close: fetch.close }) as GuardedFetch;
   };
 
+  const oidc = (issuer: string) => ({ issuer, type: 'oidc' as const });
+
   it('says which step failed, and the likely mend', async () => {
-    const okta = await failureOf(discover(fake(404, {}), 'https://acme.okta.com'));
+    const okta = await failureOf(discover(fake(404, {}), oidc('https://acme.okta.com')));
     expect(okta).toMatchObject({
-      step: 'discovery',
+      step: 'http',
       mend: expect.stringContaining('https://acme.okta.com/oauth2/default') as string,
     });
-    const bare = await failureOf(discover(fake(404, {}), 'https://login.corp.example'));
+    const bare = await failureOf(discover(fake(404, {}), oidc('https://login.corp.example')));
     expect(bare.mend).toContain('https://your_okta_domain.okta.com/oauth2/default');
-    const html = await failureOf(discover(fake(200, '<html>'), 'https://login.corp.example'));
+    const html = await failureOf(discover(fake(200, '<html>'), oidc('https://login.corp.example')));
     expect(html).toMatchObject({
-      step: 'discovery',
+      step: 'document',
       received: expect.stringContaining('not JSON') as string,
     });
     const slash = await failureOf(
-      discover(fake(200, { issuer: 'https://corp.auth0.com/' }), 'https://corp.auth0.com'),
+      discover(fake(200, { issuer: 'https://corp.auth0.com/' }), oidc('https://corp.auth0.com')),
     );
     expect(slash).toMatchObject({
       step: 'issuer',
@@ -350,24 +423,28 @@ describe('discovery', () => {
     });
     const tenant = { issuer: 'https://login.microsoftonline.com/{tenantid}/v2.0' };
     const entra = await failureOf(
-      discover(fake(200, tenant), 'https://login.microsoftonline.com/common/v2.0'),
+      discover(fake(200, tenant), oidc('https://login.microsoftonline.com/common/v2.0')),
     );
     expect(entra).toMatchObject({
       step: 'issuer',
       mend: expect.stringContaining('YOUR_TENANT_ID') as string,
     });
-    const half = await failureOf(discover(fake(200, { issuer: 'https://a.example' }), 'https://a.example'));
+    const half = await failureOf(
+      discover(fake(200, { issuer: 'https://a.example' }), oidc('https://a.example')),
+    );
     expect(half.received).toContain('token_endpoint');
   });
 
   it('refuses issuers that may not be reached', async () => {
-    for (const issuer of [
-      'http://idp.example',
-      'https://127.0.0.1',
-      'https://169.254.169.254',
-      'https://a.example/?x=1',
-    ]) {
-      expect(await stepOf(discover(fetch, issuer))).toBe('url');
+    const refused = [
+      ['http://idp.example', 'url'],
+      ['https://127.0.0.1', 'address'],
+      ['https://169.254.169.254', 'address'],
+      ['https://a.example/?x=1', 'url'],
+      ['https://a.example/.well-known/openid-configuration', 'url'],
+    ] as const;
+    for (const [issuer, step] of refused) {
+      expect(await stepOf(discover(fetch, oidc(issuer))), issuer).toBe(step);
     }
   });
 

@@ -1,20 +1,11 @@
 import { codeChallengeS256 } from '@tessera/protocol';
 import {
-  allowInsecureRequests,
   authorizationCodeGrantRequest,
-  ClientSecretBasic,
-  ClientSecretPost,
-  clockTolerance,
-  customFetch,
   getValidatedIdTokenClaims,
-  None,
   processAuthorizationCodeResponse,
   processUserInfoResponse,
   userInfoRequest,
   validateAuthResponse,
-  type AuthorizationServer,
-  type Client,
-  type ClientAuth,
   type TokenEndpointResponse,
 } from 'oauth4webapi';
 import type { Principal } from '#attempts';
@@ -24,7 +15,9 @@ import type { GuardedFetch } from '#fetch';
 import type { RemoteKeys } from '#remote-keys';
 import { readFailure } from './failure-reading.ts';
 import { validateClaims, verifySignature } from './id-token.ts';
+import { readPerson, readTokens } from './oauth2.ts';
 import { toPrincipal } from './principal.ts';
+import { createSpeech, type Speech } from './speech.ts';
 
 /** What ties an answer to the one browser and the one attempt that asked: made anew each time, used once. */
 export type SignInSecrets = { state: string; nonce: string; codeVerifier: string };
@@ -35,6 +28,8 @@ export type ProviderAnswer = {
   secrets: SignInSecrets;
   /** Told of each step that went well, as it goes. */
   passed: (step: ProviderStep, detail: string) => void;
+  /** Told of the claims that the provider gave, once they are verified: for a test of the connection. */
+  received?: (from: 'id_token' | 'userinfo', claims: Readonly<Record<string, unknown>>) => void;
 };
 
 /** What a provider gave beside its word of who somebody is. Secrets: sealed wherever they are kept. */
@@ -74,11 +69,14 @@ export function createProviders(needs: ProvidersNeeds) {
         redirect_uri: redirectUri,
         scope: connector.scopes.join(' '),
         state: secrets.state,
-        nonce: secrets.nonce,
+        ...(connector.type === 'oidc' ? { nonce: secrets.nonce } : {}),
         code_challenge: await codeChallengeS256(secrets.codeVerifier),
         code_challenge_method: 'S256',
       };
-      for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
+      for (const [name, value] of Object.entries(parameters)) {
+        // OAuth 2.0 may be asked without any scope.
+        if (value !== '') url.searchParams.set(name, value);
+      }
       return url.href;
     },
 
@@ -88,54 +86,92 @@ export function createProviders(needs: ProvidersNeeds) {
      *
      * @throws ProviderFailure
      */
-    async finish(connector: Connector, { parameters, secrets, passed }: ProviderAnswer): Promise<SignedIn> {
-      const { server, client, options, authentication } = await speak(connector);
-
-      const answer = await at('authorization', () => {
-        validateIssuer(connector, parameters);
-        passed('response_issuer', `The answer is from ${connector.issuer}.`);
-        return validateAuthResponse(server, client, parameters, secrets.state);
+    async finish(connector: Connector, answer: ProviderAnswer): Promise<SignedIn> {
+      const speech = await speak(connector);
+      const code = await at('authorization', () => {
+        validateIssuer(connector, answer.parameters);
+        answer.passed(
+          'response_issuer',
+          connector.authorizationResponseIssParameterSupported
+            ? `The answer is from ${connector.issuer}.`
+            : 'The provider does not name itself in its answers; the state alone tells whose it is.',
+        );
+        return validateAuthResponse(speech.server, speech.client, answer.parameters, answer.secrets.state);
       });
-      passed('authorization', 'The identity provider signed the person in and gave a code.');
-
+      answer.passed('authorization', 'The identity provider signed the person in and gave a code.');
       const response = await at('code_exchange', () =>
         authorizationCodeGrantRequest(
-          server,
-          client,
-          authentication,
-          answer,
+          speech.server,
+          speech.client,
+          speech.authentication,
+          code,
           redirectUri,
-          secrets.codeVerifier,
-          options,
+          answer.secrets.codeVerifier,
+          speech.options,
         ),
       );
-      const algorithm = await verifyUnread(response.clone(), connector);
-      if (algorithm !== undefined) {
-        passed('code_exchange', 'The code was exchanged for tokens.');
-        passed('id_token_signature', `The ID token is signed with ${algorithm} by a key of the provider.`);
-      }
-      const tokens = await at(algorithm === undefined ? 'code_exchange' : 'id_token', () =>
-        processAuthorizationCodeResponse(server, client, response, {
-          expectedNonce: secrets.nonce,
-          requireIdToken: true,
-        }),
-      );
-      const claims = getValidatedIdTokenClaims(tokens);
-      if (!claims || algorithm === undefined)
-        throw new Error('an ID token passed without signature or claims');
-      const accessToken = tokens.access_token;
-      validateClaims(claims, { algorithm, accessToken, connector, clock });
-      passed('id_token', 'iss, aud, azp, exp, iat, nonce and at_hash are right.');
-
-      const userinfo = await at('userinfo', async () => {
-        if (connector.userinfoEndpoint === undefined) return undefined;
-        const response = await userInfoRequest(server, client, accessToken, options);
-        return processUserInfoResponse(server, client, claims.sub, response);
-      });
-      if (userinfo) passed('userinfo', 'Userinfo is about the same person as the ID token.');
-      return { principal: toPrincipal(connector, claims, userinfo), tokens: tokensOf(tokens) };
+      return connector.type === 'oidc'
+        ? finishOpenid(connector, speech, response, answer)
+        : finishOauth2(connector, speech, response, answer);
     },
   };
+
+  /** OpenID Connect Core section 3.1.3: who the ID token says, and userinfo about the same. */
+  async function finishOpenid(
+    connector: Connector,
+    { server, client, options }: Speech,
+    response: Response,
+    { secrets, passed, received }: ProviderAnswer,
+  ): Promise<SignedIn> {
+    const algorithm = await verifyUnread(response.clone(), connector);
+    if (algorithm !== undefined) {
+      passed('code_exchange', 'The code was exchanged for tokens.');
+      passed('id_token_signature', `The ID token is signed with ${algorithm} by a key of the provider.`);
+    }
+    const tokens = await at(algorithm === undefined ? 'code_exchange' : 'id_token', () =>
+      processAuthorizationCodeResponse(server, client, response, {
+        expectedNonce: secrets.nonce,
+        requireIdToken: true,
+      }),
+    );
+    const claims = getValidatedIdTokenClaims(tokens);
+    if (!claims || algorithm === undefined) throw new Error('an ID token passed without signature or claims');
+    const accessToken = tokens.access_token;
+    validateClaims(claims, { algorithm, accessToken, connector, clock });
+    passed('id_token', 'iss, aud, azp, exp, iat, nonce and at_hash are right.');
+    received?.('id_token', claims);
+
+    const userinfo = await at('userinfo', async () => {
+      if (connector.userinfoEndpoint === undefined) return undefined;
+      const response = await userInfoRequest(server, client, accessToken, options);
+      return processUserInfoResponse(server, client, claims.sub, response);
+    });
+    if (userinfo) {
+      passed('userinfo', 'Userinfo is about the same person as the ID token.');
+      received?.('userinfo', userinfo);
+    }
+    const named = { externalSub: claims.sub, externalIss: claims.iss, externalSid: claims['sid'] };
+    const principal = toPrincipal(connector, named, userinfo ? [userinfo, claims] : [claims]);
+    return { principal, tokens: tokensOf(tokens) };
+  }
+
+  /** RFC 6749 alone: there is no ID token, so the person is who userinfo says for this access token. */
+  async function finishOauth2(
+    connector: Connector,
+    { server, client, options }: Speech,
+    response: Response,
+    { passed, received }: ProviderAnswer,
+  ): Promise<SignedIn> {
+    const { accessToken, ...tokens } = await at('code_exchange', () => readTokens(response));
+    passed('code_exchange', 'The code was exchanged for an access token.');
+    const { externalSub, userinfo } = await at('userinfo', async () =>
+      readPerson(connector, await userInfoRequest(server, client, accessToken, options)),
+    );
+    passed('userinfo', `Userinfo names the person by "${connector.subjectClaim}".`);
+    received?.('userinfo', userinfo);
+    const named = { externalSub, externalIss: connector.issuer };
+    return { principal: toPrincipal(connector, named, [userinfo]), tokens };
+  }
 
   /** The signature first: a claim of a token that anybody could have made is no reason for anything. */
   async function verifyUnread(response: Response, connector: Connector): Promise<string | undefined> {
@@ -145,46 +181,6 @@ export function createProviders(needs: ProvidersNeeds) {
       typeof body === 'object' && body !== null && 'id_token' in body ? body.id_token : undefined;
     // What is missing or malformed is said by the library, in the order of the specification.
     return typeof idToken === 'string' ? verifySignature(idToken, connector, remoteKeys) : undefined;
-  }
-}
-
-/** How to address a connector's provider with oauth4webapi. */
-export function createSpeech({ fetch, connectors }: Pick<ProvidersNeeds, 'fetch' | 'connectors'>) {
-  return async (connector: Connector) => {
-    const server: AuthorizationServer = {
-      issuer: connector.issuer,
-      authorization_endpoint: connector.authorizationEndpoint,
-      token_endpoint: connector.tokenEndpoint,
-      jwks_uri: connector.jwksUri,
-      id_token_signing_alg_values_supported: [...connector.idTokenSigningAlgorithms],
-      authorization_response_iss_parameter_supported: connector.authorizationResponseIssParameterSupported,
-      ...(connector.userinfoEndpoint ? { userinfo_endpoint: connector.userinfoEndpoint } : {}),
-    };
-    const client: Client = {
-      client_id: connector.clientId,
-      [clockTolerance]: 30,
-    };
-    const options = {
-      [customFetch]: (url: string, request: Parameters<GuardedFetch>[1]) => fetch(url, request),
-      // The guarded fetcher decides this, by host; the library's own rule would be a second one.
-      [allowInsecureRequests]: true,
-    };
-    return { server, client, options, authentication: await authenticationOf(connector) };
-  };
-
-  async function authenticationOf(connector: Connector): Promise<ClientAuth> {
-    if (connector.tokenEndpointAuthMethod === 'none') return None();
-    const secret = await connectors.openSecret(connector.id);
-    if (secret === undefined) {
-      throw new ProviderFailure('code_exchange', {
-        received: 'a connector without client secret',
-        expected: `one, for ${connector.tokenEndpointAuthMethod}`,
-        mend: 'Enter the client secret of the connector.',
-      });
-    }
-    return connector.tokenEndpointAuthMethod === 'client_secret_post'
-      ? ClientSecretPost(secret)
-      : ClientSecretBasic(secret);
   }
 }
 

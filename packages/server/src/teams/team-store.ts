@@ -237,6 +237,9 @@ export function createTeamStore(database: Database) {
   };
 }
 
+/** Where a team names its connector, for the statement that deletes connectors. */
+export const teamConnectorUse = { table: 'teams', column: 'defaultPassport', teamColumn: 'id' };
+
 /** What another room's one statement may read of a team beside its own rows; the row's meaning stays here. */
 export const teamJoin = {
   table: 'teams',

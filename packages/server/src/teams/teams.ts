@@ -25,7 +25,15 @@ export type Teams = ReturnType<typeof createTeams>;
 
 const attempts = 5;
 
-export function createTeams({ database, clock, audit }: { database: Database; clock: Clock; audit: Audit }) {
+export type TeamsNeeds = {
+  database: Database;
+  clock: Clock;
+  audit: Audit;
+  /** Matches one row while the team's connector is there: no default comes to name one that is being deleted. */
+  holdConnector?: (teamId: string, connectorId: string) => Expected;
+};
+
+export function createTeams({ database, clock, audit, holdConnector }: TeamsNeeds) {
   const store = createTeamStore(database);
 
   function slugTaken(slug: string) {
@@ -90,6 +98,9 @@ export function createTeams({ database, clock, audit }: { database: Database; cl
         const outcome = await database.tryWrite([
           store.update(after),
           ...(isRenamed ? [store.claimSlug(after.slug, id, after.updatedAt)] : []),
+          ...(change.defaultPassport && holdConnector
+            ? [holdConnector(id, change.defaultPassport.connectorId)]
+            : []),
           audit.record({
             actor: by.actor,
             action: 'team.update',
@@ -101,7 +112,8 @@ export function createTeams({ database, clock, audit }: { database: Database; cl
           }),
         ]);
         if (outcome.committed) return after;
-        if (outcome.refusedAt > 0) throw slugTaken(after.slug);
+        if (isRenamed && outcome.refusedAt === 1) throw slugTaken(after.slug);
+        if (outcome.refusedAt > 0) throw publicError('unknown_connector');
       }
       throw publicError('changed_meanwhile');
     },
