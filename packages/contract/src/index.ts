@@ -20,6 +20,7 @@ export * from './protection.ts';
 export * from './route.ts';
 export * from './routes.ts';
 export * from './sign-in-attempts.ts';
+export * from './signing-keys.ts';
 export * from './teams.ts';
 export * from './tokens.ts';
 export * from './users.ts';

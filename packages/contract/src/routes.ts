@@ -8,6 +8,7 @@ import { passportRoutes } from './passport-routes.ts';
 import * as projects from './projects.ts';
 import { listOf, type Route } from './route.ts';
 import * as attempts from './sign-in-attempts.ts';
+import { signingKeyRoutes } from './signing-key-routes.ts';
 import * as teams from './teams.ts';
 import * as tokens from './tokens.ts';
 import * as users from './users.ts';
@@ -276,6 +277,7 @@ export const routes = listOf(
   },
   ...connectorRoutes,
   ...appRoutes,
+  ...signingKeyRoutes,
   {
     name: 'sign-in-attempts.find',
     method: 'GET',

@@ -34,7 +34,7 @@ import {
 } from '#http';
 import { createExchangeDoor, createOidcDoor, createPassportDoor } from '#issuers';
 import { createJobs, createPurging } from '#jobs';
-import { createKeys } from '#keys';
+import { createKeyRest, createKeyRotation, createKeys } from '#keys';
 import { createLimits } from '#limits';
 import type { Logger } from '#logger';
 import { createDeliveryPurge, createLogout, createLogoutRest } from '#logout';
@@ -112,7 +112,8 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   // Services
   const codes = createCodes({ database });
   const audit = createAudit({ database, clock });
-  const keys = createKeys({ database, sealing, clock, logger });
+  const signing = { database, sealing, clock, logger, policy: config.keys };
+  const keys = createKeys({ ...signing, globalIssuer: urls.oidc });
   await keys.start();
   const dpop = createDpop({ database, sealing, clock });
   const jobs = createJobs({ database, logger });
@@ -147,6 +148,12 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   const deviceRequests = createDeviceRequests({ database, sealing });
   const attempts = createAttempts({ database, clock });
   const visitors = createVisitors({ database, clock });
+  const keyRotation = createKeyRotation({
+    ...signing,
+    refresh: keys.refresh,
+    record: audit.record,
+    endSessions: (of) => [visitors.endBegun(of)],
+  });
   const roleUrls = Object.values(urls).map((url) => new URL(url));
   const deployments = createDeployments({
     database,
@@ -349,6 +356,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
       createVisitorRest({ visitors, database, audit }),
       createAccessPolicyRest({ visitors, findProject: projects.find }),
       createAuditLogRest({ audit }),
+      createKeyRest({ rotation: keyRotation, findUser: users.find }),
       createOpenApiRest({ api: urls.api, version: '0.1.0' }),
     ].flat(),
   });
@@ -408,6 +416,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   };
   jobs.register('purge', createPurging({ database, logger, purges }));
   jobs.register('passport-usage', projects.recordPassportUsage);
+  jobs.register('keys.keep', keyRotation.work);
 
   const listeners: Listener[] = [];
   const gateway = createGateway({
@@ -447,7 +456,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
       );
       // What waits for a moment to be done: by the processes that also know whose it is.
       if (config.roles.includes('identity')) {
-        await database.write([jobs.enqueueOnce('purge'), jobs.enqueueOnce('passport-usage')]);
+        await database.write(['purge', 'passport-usage', 'keys.keep'].map((kind) => jobs.enqueueOnce(kind)));
         jobs.start();
       }
       if (await users.hasAny()) return { origin: urls.origin, setupLink: undefined };
@@ -460,6 +469,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
       // Together: a listener waits for WebSockets, which only the gateway can end.
       await Promise.all([...listeners.map((listener) => listener.close()), gateway.close()]);
       await jobs.stop();
+      await keys.stop();
       await fetch.close();
       await database.close();
     },

@@ -40,6 +40,8 @@ export type Config = {
   clientIdDocuments: boolean;
   /** Whether introspection answers whoever presents an access token alone. */
   openIntrospection: boolean;
+  /** How signing keys are rotated; `rotateSeconds` undefined: by hand alone. */
+  keys: { publishSeconds: number; retireSeconds: number; rotateSeconds: number | undefined };
   smtpUrl: string | undefined;
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 };
@@ -178,6 +180,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     registration: parseRegistration(read, problems),
     clientIdDocuments: read('TESSERA_CLIENT_ID_DOCUMENTS', parseSwitch, false),
     openIntrospection: read('TESSERA_OPEN_INTROSPECTION', parseSwitch, false),
+    keys: parseKeyPolicy(read),
     smtpUrl: read('TESSERA_SMTP_URL', parseSmtpUrl, undefined),
     logLevel: read(
       'TESSERA_LOG_LEVEL',
@@ -206,6 +209,31 @@ function parseRegistration(read: Read, problems: ConfigProblem[]): Config['regis
     });
   }
   return undefined;
+}
+
+const day = 86_400;
+/** The `max-age` of key sets and five minutes: no cached key set is without a key that signs. */
+const leastPublishSeconds = 900;
+const leastRetireSeconds = 300;
+
+function parseKeyPolicy(read: Read): Config['keys'] {
+  return {
+    publishSeconds: read(
+      'TESSERA_KEY_PUBLISH_SECONDS',
+      (given) => parseNumber(given, leastPublishSeconds, 30 * day),
+      day,
+    ),
+    retireSeconds: read(
+      'TESSERA_KEY_RETIRE_SECONDS',
+      (given) => parseNumber(given, leastRetireSeconds, 365 * day),
+      day,
+    ),
+    rotateSeconds: read<number | undefined>(
+      'TESSERA_KEY_ROTATION_DAYS',
+      (given) => (given === 'off' ? undefined : parseNumber(given, 1, 3_650) * day),
+      90 * day,
+    ),
+  };
 }
 
 function parseInitialAccessToken(text: string): string {

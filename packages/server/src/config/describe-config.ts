@@ -2,7 +2,7 @@ import type { Config } from './config.ts';
 
 /** The configuration as `config check` prints it: every value, secrets as `[redacted]`. */
 export function describeConfig(config: Config): string {
-  const { urls, deployments, listen, operationsListen, database, masterKey, upstreamAllow } = config;
+  const { urls, deployments, listen, operationsListen, database, masterKey, upstreamAllow, keys } = config;
   const byTeam = [...upstreamAllow.byTeam].flatMap(([team, ranges]) =>
     ranges.map((range) => `${team}=${range}`),
   );
@@ -30,6 +30,12 @@ export function describeConfig(config: Config): string {
     ...registrationLines(config.registration),
     ['TESSERA_CLIENT_ID_DOCUMENTS', config.clientIdDocuments ? 'on' : 'off'],
     ['TESSERA_OPEN_INTROSPECTION', config.openIntrospection ? 'on' : 'off'],
+    [
+      'TESSERA_KEY_ROTATION_DAYS',
+      keys.rotateSeconds === undefined ? 'off' : String(keys.rotateSeconds / 86_400),
+    ],
+    ['TESSERA_KEY_PUBLISH_SECONDS', String(keys.publishSeconds)],
+    ['TESSERA_KEY_RETIRE_SECONDS', String(keys.retireSeconds)],
     ['TESSERA_SMTP_URL', config.smtpUrl === undefined ? '(none)' : redactUrl(config.smtpUrl)],
     ['TESSERA_LOG_LEVEL', config.logLevel],
   ];

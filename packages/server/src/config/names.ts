@@ -24,6 +24,9 @@ export const configNames = {
   TESSERA_REGISTRATION_DAYS: 'after how many days a registration ends that its client does not renew',
   TESSERA_CLIENT_ID_DOCUMENTS: 'on takes https URLs as client ids and reads the metadata document there',
   TESSERA_OPEN_INTROSPECTION: 'on answers introspection to whoever presents an access token alone',
+  TESSERA_KEY_ROTATION_DAYS: 'after how many days a signing key is followed by the next; off: by hand alone',
+  TESSERA_KEY_PUBLISH_SECONDS: 'for how long a signing key is published before it signs',
+  TESSERA_KEY_RETIRE_SECONDS: 'for how long a retired signing key stays after the end of its last token',
   TESSERA_SMTP_URL: 'smtp:// or smtps:// URL of the mail server',
   TESSERA_LOG_LEVEL: 'debug, info, warn, error or silent',
 } as const;

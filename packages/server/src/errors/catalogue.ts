@@ -148,6 +148,23 @@ export const errorCatalogue = {
     mend: 'Ask for a development token, or use an API token that may build for this project and environment.',
   },
 
+  // keys
+  key_rotation_under_way: {
+    status: 409,
+    title: 'These keys are changing already',
+    mend: 'Wait until the change is over; or, when a key is no longer safe, revoke it.',
+  },
+  key_needed: {
+    status: 409,
+    title: 'The key is still needed',
+    mend: 'Wait until then; or, when it is no longer safe, revoke it.',
+  },
+  key_set_full: {
+    status: 409,
+    title: 'The key set has no room for more keys',
+    mend: 'Leave the keys of this or another team out of the key set for all, or wait until retired ones are removed.',
+  },
+
   // credentials
   too_many_tries: { status: 429, title: 'Too many failed tries', mend: 'Wait a while, then try again.' },
   password_queue_full: {

@@ -45,7 +45,7 @@ export type GatewayNeeds = {
   readonly logger: Logger;
   readonly audit: Audit;
   readonly codes: Codes;
-  readonly keys: Pick<Keys, 'sign' | 'verify'>;
+  readonly keys: Pick<Keys, 'sign' | 'verify' | 'epoch'>;
   readonly attempts: Pick<Attempts, 'begin' | 'step'>;
   readonly visitors: Pick<Visitors, 'create' | 'findLive' | 'end'>;
   readonly workloads: Pick<Workloads, 'forDeployment'>;

@@ -1,7 +1,7 @@
 import type { Clock } from '#clock';
 import { publicError } from '#errors';
 import { newDoor, publicDocument, type Door } from '#http';
-import type { KeyPurpose, Keys } from '#keys';
+import { keySetMaxAgeSeconds, type KeyPurpose, type Keys } from '#keys';
 import { discoveryDocument, keySetDocument, passportClaims, workloadClaims } from './documents.ts';
 import { createKnownTeams } from './known-teams.ts';
 
@@ -10,11 +10,11 @@ export type IssuersNeeds = {
   clock: Clock;
   urls: { oidc: string; passport: string };
   /** Resolves to undefined when no team has the slug. */
-  findTeam(slug: string): Promise<unknown>;
+  findTeam(slug: string): Promise<{ id: string } | undefined>;
 };
 
-// Verifiers ask about every ten minutes; a new key is published a day before it signs.
-const cacheSeconds = 600;
+// No key signs before it was published for longer than this.
+const cacheSeconds = keySetMaxAgeSeconds;
 
 /** `{oidc}`: the issuer for all and the teams' own. The key set for all has the Passport keys too (see federation.md). */
 export function createOidcDoor(needs: IssuersNeeds): Door {
@@ -22,10 +22,10 @@ export function createOidcDoor(needs: IssuersNeeds): Door {
   const teams = createKnownTeams(needs);
   openToAll(door);
 
-  const discovery = async (issuer: string) =>
-    discoveryDocument(issuer, await needs.keys.published(['workload']), workloadClaims);
-  const keySet = async (purposes: readonly KeyPurpose[]) =>
-    keySetDocument(await needs.keys.published(purposes));
+  const discovery = async (issuer: string, teamId?: string) =>
+    discoveryDocument(issuer, await needs.keys.published(['workload'], teamId), workloadClaims);
+  const keySet = async (purposes: readonly KeyPurpose[], teamId?: string) =>
+    keySetDocument(await needs.keys.published(purposes, teamId));
 
   door.get('/.well-known/openid-configuration', async (c) =>
     publicDocument(c, await discovery(needs.urls.oidc), cacheSeconds),
@@ -35,12 +35,13 @@ export function createOidcDoor(needs: IssuersNeeds): Door {
     publicDocument(c, await keySet(['workload', 'passport']), cacheSeconds),
   );
   door.get('/:slug/.well-known/openid-configuration', async (c) => {
-    const slug = await requireTeam(teams, c.req.param('slug'));
-    return publicDocument(c, await discovery(`${needs.urls.oidc}/${slug}`), cacheSeconds);
+    const slug = c.req.param('slug');
+    const teamId = await requireTeam(teams, slug);
+    return publicDocument(c, await discovery(`${needs.urls.oidc}/${slug}`, teamId), cacheSeconds);
   });
   door.get('/:slug/.well-known/jwks', async (c) => {
-    await requireTeam(teams, c.req.param('slug'));
-    return publicDocument(c, await keySet(['workload']), cacheSeconds);
+    const teamId = await requireTeam(teams, c.req.param('slug'));
+    return publicDocument(c, await keySet(['workload'], teamId), cacheSeconds);
   });
   return door;
 }
@@ -52,8 +53,8 @@ export function createPassportDoor(needs: IssuersNeeds): Door {
   openToAll(door);
 
   door.get('/:slug/.well-known/openid-configuration', async (c) => {
-    const slug = await requireTeam(teams, c.req.param('slug'));
-    const keys = await needs.keys.published(['passport']);
+    const slug = c.req.param('slug');
+    const keys = await needs.keys.published(['passport'], await requireTeam(teams, slug));
     return publicDocument(
       c,
       discoveryDocument(`${needs.urls.passport}/${slug}`, keys, passportClaims),
@@ -61,14 +62,15 @@ export function createPassportDoor(needs: IssuersNeeds): Door {
     );
   });
   door.get('/:slug/.well-known/jwks', async (c) => {
-    await requireTeam(teams, c.req.param('slug'));
-    return publicDocument(c, keySetDocument(await needs.keys.published(['passport'])), cacheSeconds);
+    const keys = await needs.keys.published(['passport'], await requireTeam(teams, c.req.param('slug')));
+    return publicDocument(c, keySetDocument(keys), cacheSeconds);
   });
   return door;
 }
 
 async function requireTeam(teams: ReturnType<typeof createKnownTeams>, slug: string): Promise<string> {
-  if (await teams.has(slug)) return slug;
+  const teamId = await teams.find(slug);
+  if (teamId !== undefined) return teamId;
   throw publicError('not_found', {
     description: 'No team has this slug, so there is no such issuer.',
     mend: 'Compare the issuer with the one on the project’s page, letter by letter.',

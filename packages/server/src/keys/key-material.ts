@@ -19,24 +19,31 @@ const sealingPurpose = 'signing-key';
  */
 export async function generateKeyRow(
   sealing: Sealing,
-  purpose: KeyPurpose,
-  algorithm: KeyAlgorithm,
-  generation: number,
-  now: number,
+  key: {
+    teamId: string | undefined;
+    purpose: KeyPurpose;
+    algorithm: KeyAlgorithm;
+    generation: number;
+    createdAt: number;
+    activeFrom: number;
+  },
 ): Promise<KeyRow> {
+  const { purpose, algorithm, generation, createdAt, activeFrom } = key;
   const pair = await generateKeyPair(algorithm, { modulusLength: 2048, extractable: true });
   const [publicJwk, privateJwk] = await Promise.all([exportJWK(pair.publicKey), exportJWK(pair.privateKey)]);
   const kid = await calculateJwkThumbprint(publicJwk, 'sha256');
   return {
     kid,
+    teamId: key.teamId ?? '',
     purpose,
     algorithm,
     generation,
     publicJwk: JSON.stringify({ ...publicJwk, kid, use: 'sig', alg: algorithm }),
     sealedPrivateJwk: await sealing.seal(sealingPurpose, JSON.stringify(privateJwk), kid),
-    createdAt: now,
-    activeFrom: now,
-    retiredAt: null,
+    createdAt,
+    activeFrom,
+    removedAt: null,
+    revokedAt: null,
   };
 }
 
@@ -50,6 +57,7 @@ export async function openKeyRow(sealing: Sealing, row: KeyRow): Promise<HeldKey
   ]);
   return {
     kid: row.kid,
+    teamId: row.teamId === '' ? undefined : row.teamId,
     purpose: row.purpose as KeyPurpose,
     algorithm: row.algorithm as KeyAlgorithm,
     generation: row.generation,

@@ -2,12 +2,15 @@ import type { Clock } from '#clock';
 import { DatabaseUnavailable } from '#errors';
 import type { Logger } from '#logger';
 import type { Sealing } from '#sealing';
-import { findSigningKey, type HeldKey, type KeyAlgorithm, type KeyPurpose } from './key.ts';
+import type { HeldKey } from './key.ts';
 import { openKeyRow } from './key-material.ts';
+import { teamKeysId, type KeySnapshot } from './key-set.ts';
 import type { KeyStore } from './key-store.ts';
 
-// A change made by another node (a new key, one taken away) is seen within this time.
-const freshForMilliseconds = 3_000;
+/** How often a process looks whether another has changed a key: one number of one row. */
+const lookEveryMilliseconds = 1_000;
+// Nothing is signed or verified with a copy that is older: a revoked key counts nowhere for longer than this.
+const trustedMilliseconds = 4_000;
 // While the database is down, nobody waits longer than this for a key set that is in memory anyway.
 const patienceMilliseconds = 300;
 // An unknown `kid` may be a key that another node has just made; more often it is noise, so it may not ask often.
@@ -15,55 +18,80 @@ const unknownKeyPauseMilliseconds = 1_000;
 
 export type KeyRing = ReturnType<typeof createKeyRing>;
 
-/** The keys in memory: the last good copy of the table, refreshed when somebody uses it. */
+/** The keys in memory: the last good copy of the table, kept fresh by looking for changes. */
 export function createKeyRing(needs: { store: KeyStore; sealing: Sealing; clock: Clock; logger: Logger }) {
   const { store, sealing, clock, logger } = needs;
-  let held: ReadonlyMap<string, HeldKey> = new Map();
+  let held: KeySnapshot = { keys: new Map(), teams: new Map() };
+  let number = 0;
+  let epoch = 0;
   let triedAt = Number.NEGATIVE_INFINITY;
-  let loading: Promise<void> | undefined;
+  let readAt = Number.NEGATIVE_INFINITY;
+  let looking: Promise<void> | undefined;
+  let timer: NodeJS.Timeout | undefined;
+
+  async function look(): Promise<void> {
+    const began = clock.now();
+    triedAt = began;
+    if (number === 0 || (await store.readNumber()) !== number) await load();
+    readAt = began;
+  }
 
   async function load(): Promise<void> {
-    triedAt = clock.now();
-    const rows = await store.listInUse();
-    const opened = await Promise.all(rows.map(async (row) => held.get(row.kid) ?? openKeyRow(sealing, row)));
-    held = new Map(opened.map((key) => [key.kid, key]));
+    const state = await store.readState();
+    const opened = await Promise.all(
+      state.rows.map(async (row) => {
+        const known = held.keys.get(row.kid);
+        if (known === undefined) return openKeyRow(sealing, row);
+        return known.activeFrom === row.activeFrom ? known : { ...known, activeFrom: row.activeFrom };
+      }),
+    );
+    const keys = new Map(opened.map((key) => [key.kid, key]));
+    if ([...held.keys.keys()].some((kid) => !keys.has(kid))) epoch++;
+    held = { keys, teams: new Map(state.teams.map((own) => [teamKeysId(own.teamId, own.purpose), own])) };
+    number = state.number;
   }
 
-  /** Reads the table. One read at a time, whoever asks. */
+  /** Looks for changes. One look at a time, whoever asks. */
   async function refresh(): Promise<void> {
-    loading ??= load().finally(() => {
-      loading = undefined;
+    looking ??= look().finally(() => {
+      looking = undefined;
     });
-    await loading;
+    await looking;
   }
 
-  /** Reads the table in a read that began after this call: one under way may have missed what was just written. */
-  async function refreshAfterWrite(): Promise<void> {
-    await loading?.catch(() => undefined);
-    await refresh();
-  }
-
-  function isStale(): boolean {
-    return clock.now() - triedAt > freshForMilliseconds;
-  }
-
-  /** Looks again without making anybody wait; a failure leaves the last good copy. */
-  function refreshBehind(): void {
-    if (!isStale()) return;
-    refresh().catch((error: unknown) => {
-      logger.warn('keys.refresh_failed', { error });
-    });
-  }
+  const isOlderThan = (milliseconds: number) => clock.now() - readAt > milliseconds;
 
   return {
     refresh,
-    refreshAfterWrite,
-    refreshBehind,
+
+    /** Looks again in a look that began after this call: one under way may have missed what was just written. */
+    async refreshAfterWrite(): Promise<void> {
+      await looking?.catch(() => undefined);
+      await refresh();
+    },
+
+    /** Looks for changes from now on, whether anybody asks or not. */
+    watch(): void {
+      timer ??= setInterval(() => {
+        refresh().catch((error: unknown) => logger.warn('keys.refresh_failed', { error }));
+      }, lookEveryMilliseconds);
+      timer.unref();
+    },
+
+    async stop(): Promise<void> {
+      clearInterval(timer);
+      await looking?.catch(() => undefined);
+    },
+
+    /** Throws `DatabaseUnavailable` when nobody can say whether the keys are still in force. */
+    async requireTrusted(): Promise<void> {
+      if (isOlderThan(trustedMilliseconds)) await refresh();
+    },
 
     /** Looks again first, but is content with the last good copy when the database is silent. */
     async refreshOrKeep(): Promise<void> {
-      if (!isStale()) return;
-      if (held.size === 0) {
+      if (!isOlderThan(trustedMilliseconds)) return;
+      if (number === 0) {
         await refresh();
         return;
       }
@@ -79,18 +107,15 @@ export function createKeyRing(needs: { store: KeyStore; sealing: Sealing; clock:
       });
     },
 
-    find: (kid: string): HeldKey | undefined => held.get(kid),
-
-    /** Like `find`, but looks into the table for a key that another node may have made. */
+    /** Looks for changes when the key is not known: another node may have made it. At most once a second. */
     async findOrRefresh(kid: string): Promise<HeldKey | undefined> {
-      if (!held.has(kid) && clock.now() - triedAt > unknownKeyPauseMilliseconds) await refresh();
-      return held.get(kid);
+      if (!held.keys.has(kid) && clock.now() - triedAt > unknownKeyPauseMilliseconds) await refresh();
+      return held.keys.get(kid);
     },
 
-    findSigning: (purpose: KeyPurpose, algorithm: KeyAlgorithm) =>
-      findSigningKey(held.values(), purpose, algorithm, clock.now()),
-
-    list: (): readonly HeldKey[] => [...held.values()],
+    snapshot: (): KeySnapshot => held,
+    /** Grows whenever a key that was in force is not any more. */
+    epoch: (): number => epoch,
   };
 }
 

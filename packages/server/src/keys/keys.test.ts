@@ -58,7 +58,11 @@ describe.each(databaseKinds)('signing keys on %s', (kind) => {
     await migrate(real, keyMigrations);
     let down = false;
     const refuse = async () => Promise.reject(new DatabaseUnavailable('stopped'));
-    const database: Database = { ...real, list: (bound) => (down ? refuse() : real.list(bound)) };
+    const database: Database = {
+      ...real,
+      list: (bound) => (down ? refuse() : real.list(bound)),
+      find: (bound) => (down ? refuse() : real.find(bound)),
+    };
     const keys = createKeys({ database, sealing: createSealing(key), clock, logger: createSilentLogger() });
     const stopDatabase = () => {
       down = true;
@@ -66,13 +70,16 @@ describe.each(databaseKinds)('signing keys on %s', (kind) => {
     return { keys, clock, database: real, stopDatabase };
   }
 
-  test('the first start makes one RSA key a purpose, whose kid is its thumbprint', async () => {
+  test('the first start makes one RSA key a purpose, whose kid is its thumbprint, and ES256 for workloads', async () => {
     const { keys } = await newProcess();
     await keys.start();
     const published = await keys.published(allPurposes);
-    expect(published).toHaveLength(3);
-    expect(new Set(published.map((key) => key.kid)).size).toBe(3);
-    for (const key of published) {
+    expect(published).toHaveLength(4);
+    expect(new Set(published.map((key) => key.kid)).size).toBe(4);
+    const [elliptic] = published.filter((key) => key.kty === 'EC');
+    expect(elliptic).toMatchObject({ crv: 'P-256', alg: 'ES256', use: 'sig' });
+    expect((await keys.published(['workload'])).map(({ alg }) => alg)).toEqual(['RS256', 'ES256']);
+    for (const key of published.filter(({ kty }) => kty !== 'EC')) {
       expect(key).toMatchObject({ kty: 'RSA', alg: 'RS256', use: 'sig', e: 'AQAB' });
       expect(Object.keys(key).toSorted()).toEqual(['alg', 'e', 'kid', 'kty', 'n', 'use']);
       expect(key.kid).toBe(await calculateJwkThumbprint(key));
@@ -125,7 +132,7 @@ describe.each(databaseKinds)('signing keys on %s', (kind) => {
         database.queries<{ signingKeys: Record<string, string> }>().selectFrom('signingKeys').selectAll(),
       )({}) as never,
     );
-    expect(rows).toHaveLength(4);
+    expect(rows).toHaveLength(5);
     for (const row of rows) {
       expect(row.sealedPrivateJwk).not.toMatch(/"d"|"p"|"kty"/);
       expect(JSON.parse(row.publicJwk)).not.toHaveProperty('d');

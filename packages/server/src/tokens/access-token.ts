@@ -4,7 +4,7 @@ import {
   hasValidChecksum,
   type IdTokenSigningAlgorithm,
 } from '@tessera/protocol';
-import { decodeJwt, type JWTPayload } from 'jose';
+import { decodeJwt, decodeProtectedHeader, type JWTPayload } from 'jose';
 import type { Clock } from '#clock';
 import type { Keys } from '#keys';
 import { hashSecret } from '#sealing';
@@ -32,7 +32,7 @@ export type AccessTokens = ReturnType<typeof createAccessTokens>;
 
 /** Makes access tokens and reads them. Either form is in force only as long as its hash is stored. */
 export function createAccessTokens(needs: {
-  keys: Pick<Keys, 'sign'>;
+  keys: Pick<Keys, 'sign' | 'isInForce'>;
   clock: Clock;
   /** The origin, and what a token is for that is for no other resource server (RFC 9068, 3). */
   issuer: string;
@@ -89,13 +89,22 @@ export function createAccessTokens(needs: {
 
     /**
      * The hash under which a presented string is stored if it is one of ours, and its name; undefined for a string
-     * that cannot be one. Proves nothing: what counts is that the hash is stored.
+     * that cannot be one, or whose key is not in force. Proves nothing: what counts is that the hash is stored.
      */
     read(presented: string): { hash: string; readJti: () => string } | undefined {
       const isOpaque = hasValidChecksum(presented, prefix);
       if (!isOpaque && !/^[\w-]{1,1000}\.[\w-]{1,7000}\.[\w-]{1,1000}$/.test(presented)) return undefined;
+      if (!isOpaque && !keys.isInForce(readKid(presented), 'access-token')) return undefined;
       const hash = hashSecret(presented);
       return { hash, readJti: () => (isOpaque ? hash : (decodeJwt(presented).jti ?? hash)) };
     },
   };
+}
+
+function readKid(jwt: string): string {
+  try {
+    return decodeProtectedHeader(jwt).kid ?? '';
+  } catch {
+    return '';
+  }
 }

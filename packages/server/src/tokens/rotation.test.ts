@@ -12,7 +12,10 @@ const context = {
   form: { accessTokenFormat: 'opaque', idTokenSignedResponseAlg: 'RS256' },
 } as const;
 const urls = { origin: 'https://tessera.example', api: 'https://api.tessera.example' };
-const keys = { sign: () => Promise.reject(new Error('an opaque token needs no key')) };
+const keys = {
+  sign: () => Promise.reject(new Error('an opaque token needs no key')),
+  isInForce: () => false,
+};
 const scopes = ['openid', 'email', 'offline_access'];
 const reach = { scopes, resources: [] };
 const present = (value: string | undefined): string => {

@@ -27,7 +27,7 @@ export type TokensNeeds = {
   database: Database;
   clock: Clock;
   audit: Audit;
-  keys: Pick<Keys, 'sign'>;
+  keys: Pick<Keys, 'sign' | 'isInForce'>;
   wire: WireNames;
   /** Base URLs: the origin is the issuer, the api what a token is for unless it is for a resource server. */
   urls: { origin: string; api: string };

@@ -104,6 +104,23 @@ export function createVisitors({ database, clock }: { database: Database; clock:
       .where(liveOf(teamId, filter));
     return database.statement<object>()(() => update)({});
   }
+  const markAllBegun = database.statement<{ from: number; until: number }>()((value) =>
+    query
+      .updateTable('passportSessions')
+      .set({ endedAt: database.now, endedBy: 'key-revoked' satisfies SessionEnd })
+      .where('createdAt', '>=', value('from'))
+      .where('createdAt', '<=', value('until'))
+      .where('endedAt', 'is', null),
+  );
+  const markBegunOfTeam = database.statement<{ teamId: string; from: number; until: number }>()((value) =>
+    query
+      .updateTable('passportSessions')
+      .set({ endedAt: database.now, endedBy: 'key-revoked' satisfies SessionEnd })
+      .where('teamId', '=', value('teamId'))
+      .where('createdAt', '>=', value('from'))
+      .where('createdAt', '<=', value('until'))
+      .where('endedAt', 'is', null),
+  );
 
   return {
     /** A new session, and the statement that makes it real: it belongs into the unit that redeems the hand-off. */
@@ -183,6 +200,17 @@ export function createVisitors({ database, clock }: { database: Database; clock:
 
     /** Ends every live session of the team that the filter matches. */
     endOfTeam: endAll,
+    /** Ends all that began in this time, of one team or of all: the key of their cookies is not safe any more. */
+    endBegun({
+      teamId,
+      ...time
+    }: {
+      teamId: string | undefined;
+      from: number;
+      until: number;
+    }): Bound<unknown> {
+      return teamId === undefined ? markAllBegun(time) : markBegunOfTeam({ teamId, ...time });
+    },
   };
 }
 

@@ -58,7 +58,10 @@ export function createWorkloads(needs: WorkloadsNeeds) {
   const { database, clock, audit, keys, urls } = needs;
   const ownUrls = Object.values(urls);
   const store = createWorkloadTokenStore(database);
-  const reused = new LRUCache<string, { mintedAt: number; token: Promise<string | undefined> }>({
+  const reused = new LRUCache<
+    string,
+    { mintedAt: number; epoch: number; token: Promise<string | undefined> }
+  >({
     maxSize: remembered,
     // Counted, not reserved: `max` would set aside all places at start.
     sizeCalculation: () => 1,
@@ -214,7 +217,10 @@ export function createWorkloads(needs: WorkloadsNeeds) {
       const policy = mintPolicy == null ? '' : JSON.stringify(mintPolicy);
       const key = `${policy} ${deployment.id} ${deployment.environment} ${team.id} ${team.slug} ${team.workloadAlgorithm} ${project.id} ${project.name} ${issuerMode} ${subjectForm}`;
       const known = reused.get(key);
-      if (known !== undefined && clock.now() - known.mintedAt < reuseMilliseconds) return known.token;
+      // A token of a key that is not in force any more is good for nothing.
+      const epoch = keys.epoch();
+      const isGood = known?.epoch === epoch && clock.now() - known.mintedAt < reuseMilliseconds;
+      if (isGood) return known.token;
       const token = mint(
         { team, project, environment: deployment.environment, runtime: 'function', deployment },
         { actor: deployment.id },
@@ -227,7 +233,7 @@ export function createWorkloads(needs: WorkloadsNeeds) {
           throw error;
         },
       );
-      reused.set(key, { mintedAt: clock.now(), token });
+      reused.set(key, { mintedAt: clock.now(), epoch, token });
       return token;
     },
   };

@@ -31,6 +31,15 @@ export function createPassportTokens(needs: Pick<GatewayNeeds, 'clock' | 'keys' 
     `${urls.origin}/${site.team.slug}/${site.project.name}/${site.deployment.environment}`;
   const verified = new LRUCache<string, JWTPayload>({ max: 20_000 });
   const handedOn = new LRUCache<string, { token: Promise<string>; expiresAt: number }>({ max: 20_000 });
+  let epoch = keys.epoch();
+
+  /** What is remembered was signed with keys that were in force then. */
+  function forgetWhenKeysEnd(): void {
+    if (keys.epoch() === epoch) return;
+    epoch = keys.epoch();
+    verified.clear();
+    handedOn.clear();
+  }
 
   function claimsOf(session: VisitorSession, site: Site, expiresAt: number): JWTPayload {
     const issuedAt = Math.floor(clock.now() / 1000);
@@ -81,6 +90,7 @@ export function createPassportTokens(needs: Pick<GatewayNeeds, 'clock' | 'keys' 
 
     /** The claims of a session cookie's token that is good at this site; undefined for any other text. */
     async verifySession(token: string, site: Site): Promise<SessionClaims | undefined> {
+      forgetWhenKeysEnd();
       const key = createHash('sha256').update(token).digest('base64url');
       let claims = verified.get(key);
       if (claims === undefined) {
@@ -95,7 +105,8 @@ export function createPassportTokens(needs: Pick<GatewayNeeds, 'clock' | 'keys' 
           if (error instanceof TokenRefused) return undefined;
           throw error;
         }
-        verified.set(key, claims);
+        // While it was verified, its key may have been revoked.
+        if (keys.epoch() === epoch) verified.set(key, claims);
       }
       // Again for a remembered one: it may have been verified for another site, or have expired since.
       if (claims.iss !== issuerOf(site) || claims.aud !== audienceOf(site)) return undefined;
@@ -108,6 +119,7 @@ export function createPassportTokens(needs: Pick<GatewayNeeds, 'clock' | 'keys' 
 
     /** The token that tells the upstream who is visiting: of five minutes, the same until its last one. */
     visitorToken(session: VisitorSession, site: Site): Promise<string> {
+      forgetWhenKeysEnd();
       const key = `${session.id} ${site.deployment.id} ${issuerOf(site)} ${audienceOf(site)}`;
       const now = clock.now();
       const known = handedOn.get(key);
