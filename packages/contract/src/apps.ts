@@ -134,8 +134,8 @@ export const appSchema = z.strictObject({
   logo: z.string().nullable().meta({ description: 'Path of the uploaded logo at the origin' }),
   firstParty: z.boolean(),
   registration: z
-    .enum(['dashboard', 'dynamic', 'metadata-document'])
-    .meta({ description: 'How the app came about; all but the first are unverified' }),
+    .enum(['dashboard', 'dynamic', 'metadata-document', 'built-in'])
+    .meta({ description: 'How the app came about; those that registered themselves are unverified' }),
   expiresAt: timeSchema.nullable(),
   secrets: z.array(appSecretSchema),
   createdAt: timeSchema,

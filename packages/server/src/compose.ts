@@ -7,6 +7,7 @@ import {
   createAppRegistrations,
   createAppRest,
   createApps,
+  createCommandLine,
   isVerifiedApp,
 } from '#apps';
 import { createAttemptPurge, createAttemptRest, createAttempts } from '#attempts';
@@ -134,6 +135,9 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   const teams = createTeams({ database, clock, audit, holdConnector: connectors.hold });
   const { clientIdDocuments } = config;
   const apps = createApps({ database, clock, audit, sealing, wire, clientIdDocuments });
+  if (config.cliClientId !== undefined) {
+    await createCommandLine({ database, clock, audit }).seed(config.cliClientId);
+  }
   const registrations = createAppRegistrations({
     database,
     clock,

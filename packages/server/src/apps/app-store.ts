@@ -1,4 +1,3 @@
-import { isId } from '@tessera/protocol';
 import { sql } from 'kysely';
 import { exactly, type Bound, type Database, type Expected } from '#database';
 import { appNameKey, type App, type AppSecret } from './app.ts';
@@ -30,7 +29,7 @@ export type AppStore = ReturnType<typeof createAppStore>;
 
 /** `clientIdDocuments`: whether the address of a metadata document is an id of an app. */
 export function createAppStore(database: Database, clientIdDocuments: boolean) {
-  const isClientId = (id: string): boolean => isId('cl', id) || (clientIdDocuments && isDocumentAddress(id));
+  const isClientId = (id: string): boolean => isAppId(id) || (clientIdDocuments && isDocumentAddress(id));
   const query = database.queries<AppTables>();
   const readApp = createAppReader();
 
@@ -261,6 +260,11 @@ export function createAppStore(database: Database, clientIdDocuments: boolean) {
     },
     noteUse: (id: string, at: number): Bound<unknown> => noteUse({ id, at }),
   };
+}
+
+/** Ours have 24 characters; the id of the command line is chosen by whoever published it. */
+export function isAppId(id: string): boolean {
+  return /^cl_[0-9A-Za-z]{24,64}$/.test(id);
 }
 
 /** Whether an id has the form of an address, as those of metadata documents have. */

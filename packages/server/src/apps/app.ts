@@ -75,14 +75,14 @@ export const unownedTeamId = '';
 export type App = AppFields & {
   /** The `client_id`. */
   id: string;
-  /** `unownedTeamId` when it registered itself. */
+  /** `unownedTeamId` when it registered itself, or is built in. */
   teamId: string;
   /** Path of the uploaded logo at the origin. */
   logo: string | undefined;
   /** Skips consent; set by instance administrators alone. */
   firstParty: boolean;
-  /** How it came about: an app that nobody of us registered is unverified. */
-  registration: 'dashboard' | 'dynamic' | 'metadata-document';
+  /** How it came about: an app that nobody of us registered is unverified; the command line is built in. */
+  registration: 'dashboard' | 'dynamic' | 'metadata-document' | 'built-in';
   /** When a dynamic registration ends. */
   expiresAt: number | undefined;
   about: AppAbout;
@@ -173,7 +173,12 @@ export function changesUnderMark(before: App, after: App): (keyof AppFields)[] {
 
 /** Whether somebody of the instance answers for what the app says about itself. */
 export function isVerifiedApp(app: Pick<App, 'registration'>): boolean {
-  return app.registration === 'dashboard';
+  return app.registration === 'dashboard' || app.registration === 'built-in';
+}
+
+/** Whether it is the command line of this instance, whose logins stand for their person. */
+export function isBuiltIn(app: Pick<App, 'registration'>): boolean {
+  return app.registration === 'built-in';
 }
 
 /**
@@ -181,7 +186,7 @@ export function isVerifiedApp(app: Pick<App, 'registration'>): boolean {
  * any number may share one.
  */
 export function appNameKey({ id, name, registration }: Pick<App, 'id' | 'name' | 'registration'>): string {
-  if (registration !== 'dashboard') return id;
+  if (!isVerifiedApp({ registration })) return id;
   return name.normalize('NFKC').trim().replaceAll(/\s+/g, ' ').toLowerCase();
 }
 

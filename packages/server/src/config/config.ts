@@ -34,6 +34,8 @@ export type Config = {
   allowPrivateHosts: string[];
   wirePrefix: string;
   roles: ('identity' | 'gateway')[];
+  /** The public client of the command line; undefined: there is none. */
+  cliClientId: string | undefined;
   /** Clients that register themselves; undefined: none may. */
   registration: { initialAccessToken: string | undefined; most: number; days: number } | undefined;
   /** Whether an https URL can be a client id, whose metadata document is then read. */
@@ -177,6 +179,11 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     allowPrivateHosts: read('TESSERA_ALLOW_PRIVATE_HOSTS', parseHosts, []),
     wirePrefix: read('TESSERA_WIRE_PREFIX', parseWirePrefix, 'vercel'),
     roles,
+    cliClientId: read<string | undefined>(
+      'TESSERA_CLI_CLIENT_ID',
+      parseCliClientId,
+      'cl_HYyOPBNtFMfHhaUn9L4QPfTZz6TP47bp',
+    ),
     registration: parseRegistration(read, problems),
     clientIdDocuments: read('TESSERA_CLIENT_ID_DOCUMENTS', parseSwitch, false),
     openIntrospection: read('TESSERA_OPEN_INTROSPECTION', parseSwitch, false),
@@ -244,6 +251,12 @@ function parseInitialAccessToken(text: string): string {
     );
   }
   return text;
+}
+
+function parseCliClientId(text: string): string | undefined {
+  if (text === 'off') return undefined;
+  if (/^cl_[0-9A-Za-z]{24,64}$/.test(text)) return text;
+  throw new InvalidValue(`'${text}' is no client id: expected cl_ and 24 to 64 of A-Z a-z 0-9, or off`);
 }
 
 function parseSwitch(text: string): boolean {

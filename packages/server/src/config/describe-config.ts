@@ -26,6 +26,7 @@ export function describeConfig(config: Config): string {
     ['TESSERA_ALLOW_PRIVATE_HOSTS', config.allowPrivateHosts.join(', ') || '(none)'],
     ['TESSERA_WIRE_PREFIX', config.wirePrefix],
     ['TESSERA_ROLES', config.roles.join(', ')],
+    ['TESSERA_CLI_CLIENT_ID', config.cliClientId ?? 'off'],
     ['TESSERA_DYNAMIC_REGISTRATION', config.registration === undefined ? 'off' : 'on'],
     ...registrationLines(config.registration),
     ['TESSERA_CLIENT_ID_DOCUMENTS', config.clientIdDocuments ? 'on' : 'off'],

@@ -18,6 +18,7 @@ export const configNames = {
   TESSERA_ALLOW_PRIVATE_HOSTS: 'hosts (host or host:port) that outgoing calls may reach although private',
   TESSERA_WIRE_PREFIX: 'the prefix of names on the wire',
   TESSERA_ROLES: 'identity, gateway, or both',
+  TESSERA_CLI_CLIENT_ID: 'the client id that the command line logs in with; off when there is none',
   TESSERA_DYNAMIC_REGISTRATION: 'on lets programs register themselves as clients (RFC 7591); off otherwise',
   TESSERA_REGISTRATION_TOKEN: 'what a registration must present (initial access token); none: anybody may',
   TESSERA_REGISTRATION_QUOTA: 'how many clients that registered themselves there may be at a time',

@@ -1,5 +1,5 @@
 import type { Permission } from '@tessera/contract';
-import type { Apps } from '#apps';
+import { isBuiltIn, type Apps } from '#apps';
 import type { Tokens } from '#tokens';
 import { permissionsOf } from './authorization/permissions.ts';
 import { needsNonce } from './proof.ts';
@@ -11,7 +11,7 @@ export type ApiAccess = {
   userId: string;
   /** The team that the person granted permissions in. */
   teamId: string | undefined;
-  permissions: ReadonlySet<Permission>;
+  permissions: ReadonlySet<Permission> | 'role';
   /** The key that it is bound to. */
   dpopJkt: string | undefined;
   /** Its proofs must carry the server's nonce. */
@@ -22,7 +22,7 @@ export type FindApiAccess = (accessToken: string) => Promise<ApiAccess | undefin
 
 /**
  * What an access token may do at our API: what the person allowed and what the app may still ask for, in the one team
- * that they chose. Their present role is the asker's business. Undefined for a token that is not in force, is an
+ * that they chose; the command line's, what the person may, in all of theirs. Their present role is the asker's business. Undefined for a token that is not in force, is an
  * app's own, or is for another resource server.
  */
 export function createApiAccess(needs: {
@@ -38,7 +38,9 @@ export function createApiAccess(needs: {
       clientId: token.clientId,
       userId: token.userId,
       teamId: token.grantedTeamId,
-      permissions: new Set(permissionsOf(token.scopes).filter((one) => app.permissions.includes(one))),
+      permissions: isBuiltIn(app)
+        ? 'role'
+        : new Set(permissionsOf(token.scopes).filter((one) => app.permissions.includes(one))),
       dpopJkt: token.dpopJkt,
       needsDpopNonce: needsNonce(app),
     };

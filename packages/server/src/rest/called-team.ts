@@ -52,7 +52,7 @@ export function createCalledTeamReader(needs: CalledTeamNeeds) {
 
   async function getOnlyTeam(caller: Caller): Promise<CalledTeam> {
     if (caller.teamId !== undefined) return getTeam(caller.teamId, caller);
-    const teams = caller.kind === 'api-token' ? await listTeamsOfUser(caller.userId) : [];
+    const teams = isForAllTeams(caller) ? await listTeamsOfUser(caller.userId) : [];
     const [only] = teams;
     if (only !== undefined && teams.length === 1) return { ...only.team, role: only.role };
     throw publicError('team_required', {
@@ -66,7 +66,11 @@ export function createCalledTeamReader(needs: CalledTeamNeeds) {
 
 /** A token of one team is nobody in every other; an app's token without a team is for the person's profile alone. */
 function isWithin(caller: Caller, teamId: string): boolean {
-  return caller.teamId === undefined ? caller.kind === 'api-token' : caller.teamId === teamId;
+  return caller.teamId === undefined ? isForAllTeams(caller) : caller.teamId === teamId;
+}
+
+function isForAllTeams({ kind, permissions, teamId }: Caller): boolean {
+  return teamId === undefined && (kind === 'api-token' || permissions === 'role');
 }
 
 function unknownTeam(name: string): PublicError {

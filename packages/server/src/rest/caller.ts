@@ -23,14 +23,14 @@ export type PresentedApiToken = {
   freshUntil: number;
 };
 
-/** An access token of an app, with the permissions that app and consent have in common. */
+/** An access token of an app, with the permissions that app and consent have in common; `role`: the command line's. */
 export type PresentedAccessToken = {
   /** The app's id. */
   clientId: string;
   userId: string;
   /** The team that the person granted for; undefined: none, so the token is for the person's own profile alone. */
   teamId: string | undefined;
-  permissions: ReadonlySet<Permission>;
+  permissions: ReadonlySet<Permission> | 'role';
   /** The key that it is bound to (RFC 9449); undefined for a bearer token. */
   dpopJkt: string | undefined;
   /** Its proofs must carry the server's nonce. */

@@ -1,5 +1,5 @@
 import { redirectUriProblem, webMessageResponseMode } from '@tessera/protocol';
-import { isVerifiedApp, type App, type Apps } from '#apps';
+import { isBuiltIn, isVerifiedApp, type App, type Apps } from '#apps';
 import type { Audit } from '#audit';
 import type { Consents } from '#consents';
 import type { Bound, Database } from '#database';
@@ -9,7 +9,7 @@ import type { Browser, FindTeamName, AttemptSteps, ListTeams } from '../shapes.t
 import type { Authorizing } from './authorizing.ts';
 import { scopesToAllow } from './claims.ts';
 import { needsTeam } from './permissions.ts';
-import { describeScopes, type ScopeWords } from './scope-words.ts';
+import { describeScopes, ownName, type ScopeWords } from './scope-words.ts';
 
 export type InteractionNeeds = {
   database: Pick<Database, 'tryWrite'>;
@@ -100,12 +100,12 @@ export function createSignIn(needs: InteractionNeeds) {
         app: {
           name: app.name,
           ...(app.logo === undefined ? {} : { logo: app.logo }),
-          teamName: team?.name ?? '',
+          teamName: team?.name ?? (isBuiltIn(app) ? ownName : ''),
           verified: isVerifiedApp(app),
           about: aboutOf(app),
         },
         redirectUri: parameters.redirectUri,
-        scopes: describeScopes(scopesToAllow(parameters)),
+        scopes: describeScopes(scopesToAllow(parameters), isBuiltIn(app)),
         resources: parameters.resources,
         keepsOpener: parameters.responseMode === webMessageResponseMode,
         ...(userId === undefined || !needsTeam(parameters.scopes)

@@ -20,11 +20,22 @@ const wordsOf: Readonly<Record<string, Omit<ScopeWords, 'name'>>> = {
   },
 };
 
-export function describeScopes(scopes: readonly string[]): ScopeWords[] {
+/** Who stands behind the command line. */
+export const ownName = 'this Tessera instance';
+
+const actForPerson: ScopeWords = {
+  name: 'role',
+  words: 'Act for you in all your teams, as far as your role there reaches',
+  not: 'do what asks for a fresh login',
+};
+
+/** `standsForPerson`: whether the app's tokens are good for all that the person may do. */
+export function describeScopes(scopes: readonly string[], standsForPerson = false): ScopeWords[] {
   const permissions: readonly string[] = permissionsOf(scopes);
   const identity = scopes.filter((name) => !permissions.includes(name));
   return [
     ...identity.map((name) => ({ name, ...(wordsOf[name] ?? { words: name }) })),
     ...permissionsOf(scopes).map((name) => ({ name, words: permissionTable[name].words })),
+    ...(standsForPerson ? [actForPerson] : []),
   ];
 }

@@ -1,11 +1,11 @@
-import { isVerifiedApp, type App, type Apps } from '#apps';
+import { isBuiltIn, isVerifiedApp, type App, type Apps } from '#apps';
 import type { Audit } from '#audit';
 import type { Consents } from '#consents';
 import type { Database } from '#database';
 import { publicError } from '#errors';
 import { networkOf, type Limits } from '#limits';
 import { parseUserCode, type Claim, type DeviceRequest, type DeviceRequests } from '#requests';
-import { describeScopes } from '../authorization/scope-words.ts';
+import { describeScopes, ownName } from '../authorization/scope-words.ts';
 import type { AttemptSteps, Browser, FindMembership, FindTeamName } from '../shapes.ts';
 import { deviceConsentHost } from './device-code.ts';
 
@@ -100,8 +100,13 @@ export function createDeviceSignIn(needs: DeviceInteractionNeeds) {
       const { request, app } = await getClaimed(id, browser);
       const team = await needs.findTeam(app.teamId);
       return {
-        app: { name: app.name, logo: app.logo, teamName: team?.name ?? '', verified: isVerifiedApp(app) },
-        scopes: describeScopes(request.scopes),
+        app: {
+          name: app.name,
+          logo: app.logo,
+          teamName: team?.name ?? (isBuiltIn(app) ? ownName : ''),
+          verified: isVerifiedApp(app),
+        },
+        scopes: describeScopes(request.scopes, isBuiltIn(app)),
         resources: request.resources,
         asked: { at: request.createdAt, address: request.address, userAgent: request.userAgent },
       };
