@@ -99,15 +99,15 @@ export async function startGatewayWorld(options: { https?: boolean; trustProxy?:
     upstreamAllow: { all: ['127.0.0.0/8', '::1'], byTeam: new Map() },
     ownPorts: () => [port],
   });
-  const listener = await listen({
+  const clientAddress = createClientAddress(options.trustProxy ?? []);
+  const listening = {
     host: '127.0.0.1',
-    port,
     findApplication: () => undefined,
-    gateway,
-    clientAddress: createClientAddress(options.trustProxy ?? []),
+    clientAddress,
     requestIdHeader: wire.requestIdHeader,
     logger,
-  });
+  };
+  const listeners = [await listen({ ...listening, port, gateway })];
 
   const site = (host: string, changes: SiteChanges = {}): Site => {
     const made = makeSite(host, upstream, changes);
@@ -198,9 +198,16 @@ export async function startGatewayWorld(options: { https?: boolean; trustProxy?:
     breakDatabase(error: Error | undefined) {
       down = error;
     },
+    /** Opens the listener at which these front proxies ask, and gives its port. */
+    async listenForDecisions(frontProxies: Parameters<typeof gateway.decisions>[0]): Promise<number> {
+      const decisions = gateway.decisions(frontProxies, clientAddress);
+      const listener = await listen({ ...listening, port: 0, gateway: decisions });
+      listeners.push(listener);
+      return listener.port;
+    },
     async close() {
       await gateway.close();
-      await listener.close();
+      for (const listener of listeners) await listener.close();
       await upstream.close();
       await database.close();
       await place.remove();

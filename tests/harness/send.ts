@@ -1,5 +1,6 @@
 import { Agent, request as requestHttp } from 'node:http';
 import type { IncomingHttpHeaders } from 'node:http';
+import { Agent as SecureAgent, request as requestHttps } from 'node:https';
 import type { LookupFunction } from 'node:net';
 
 export type Sending = {
@@ -29,17 +30,25 @@ const lookupLoopback: LookupFunction = (_host, options, callback) => {
   else callback(null, '127.0.0.1', 4);
 };
 const agent = new Agent({ keepAlive: true, maxSockets: 200, lookup: lookupLoopback });
+/** Certificates in tests sign themselves. */
+const secureAgent = new SecureAgent({
+  keepAlive: true,
+  maxSockets: 200,
+  lookup: lookupLoopback,
+  rejectUnauthorized: false,
+});
 
 /** Sends one request to loopback, whatever the host's name is, and reads the whole answer. It follows no redirect. */
 export async function send(url: string | URL, sending: Sending = {}): Promise<Answer> {
   const target = new URL(url);
   const { method = 'GET', headers = {}, body, port, timeoutMilliseconds = 20_000 } = sending;
   return new Promise<Answer>((resolve, reject) => {
-    const request = requestHttp(
+    const secure = target.protocol === 'https:';
+    const request = (secure ? requestHttps : requestHttp)(
       target,
       {
         method,
-        agent,
+        agent: secure ? secureAgent : agent,
         headers: withHost(headers, target, body),
         timeout: timeoutMilliseconds,
         ...(port === undefined ? {} : { port }),

@@ -24,6 +24,14 @@ export function wireNames(prefix: string) {
     shareParameter: `_${prefix}_share`,
     errorHeader: `x-${prefix}-error`,
     requestIdHeader: `x-${prefix}-id`,
+    /** What a front proxy is told: `pass`, `sign-in` or `refuse`. */
+    decisionHeader: `x-${prefix}-decision`,
+    decisionCredentialHeader: `x-${prefix}-decision-credential`,
+    /** For a front proxy that answers by itself: where to, with which status, and cookies `-1`, `-2`, …. */
+    decisionLocationHeader: `x-${prefix}-decision-location`,
+    decisionStatusHeader: `x-${prefix}-decision-status`,
+    decisionCookieHeader: `x-${prefix}-decision-cookie`,
+    decisionProbeHeader: `x-${prefix}-decision-probe`,
     accessTokenPrefix: `${initial}ca_`,
     refreshTokenPrefix: `${initial}cr_`,
     clientSecretPrefix: `${initial}cs_`,

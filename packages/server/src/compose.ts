@@ -455,6 +455,13 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
           findApplication: (host) => hosts.find(host) ?? otherHosts,
         }),
       );
+      if (config.decisions !== undefined) {
+        const { listen: place, proxies } = config.decisions;
+        const decisions = gateway.decisions(proxies, listening.clientAddress);
+        listeners.push(
+          await listen({ ...listening, ...place, gateway: decisions, findApplication: () => undefined }),
+        );
+      }
       listeners.push(
         await listen({ ...listening, ...config.operationsListen, findApplication: () => operations }),
       );

@@ -164,3 +164,53 @@ describe('the master key', () => {
     });
   });
 });
+
+describe('front proxies', () => {
+  const secret = 'x'.repeat(32);
+  const problemsOf = (variables: Record<string, string>) => {
+    const result = parseConfig(variables);
+    return 'problems' in result ? result.problems.map(({ problem }) => problem).join('\n') : '';
+  };
+
+  it('each have a credential and hosts of their own', () => {
+    const result = parseConfig({
+      TESSERA_DECISION_LISTEN: '127.0.0.1:4002',
+      TESSERA_DECISION_PROXIES: `edge:${secret}=Docs.example.app  *.preview.example.app, two:${secret}2=a.example.app`,
+    });
+    if (!('config' in result)) throw new Error(JSON.stringify(result.problems));
+    expect(result.config.decisions?.proxies).toEqual([
+      { name: 'edge', credential: secret, hosts: ['docs.example.app', '*.preview.example.app'] },
+      { name: 'two', credential: `${secret}2`, hosts: ['a.example.app'] },
+    ]);
+    const described = describeConfig(result.config);
+    expect(described).toContain('edge:[redacted]=docs.example.app *.preview.example.app');
+    expect(described).not.toContain(secret);
+  });
+
+  it.each([
+    ['nothing to bind', `edge:${secret}`, 'another form'],
+    ['a short credential', 'edge:short=a.example.app', 'another form'],
+    ['every host', `edge:${secret}=*`, "binds edge to '*'"],
+    ['a host with a port', `edge:${secret}=a.example.app:443`, 'not a host'],
+    ['one name twice', `edge:${secret}=a.example.app, edge:${secret}2=b.example.app`, 'one name'],
+    ['one credential twice', `a:${secret}=a.example.app, b:${secret}=b.example.app`, 'one credential'],
+  ])('are refused with %s, without the credential in the message', (_title, proxies, problem) => {
+    const problems = problemsOf({
+      TESSERA_DECISION_LISTEN: '127.0.0.1:4002',
+      TESSERA_DECISION_PROXIES: proxies,
+    });
+    expect(problems).toContain(problem);
+    expect(problems).not.toContain(secret);
+  });
+
+  it('need a listener, and a listener needs them and the gateway', () => {
+    expect(problemsOf({ TESSERA_DECISION_PROXIES: `edge:${secret}=a.example.app` })).toContain('is missing');
+    expect(problemsOf({ TESSERA_DECISION_LISTEN: '4002' })).toContain('no proxy may ask');
+    const noGateway = {
+      TESSERA_DECISION_LISTEN: '4002',
+      TESSERA_DECISION_PROXIES: `edge:${secret}=a.example.app`,
+      TESSERA_ROLES: 'identity',
+    };
+    expect(problemsOf(noGateway)).toContain('no gateway');
+  });
+});

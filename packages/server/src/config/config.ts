@@ -6,11 +6,13 @@ import {
   isDevelopmentHost,
   parseBaseUrl,
   parseDomain,
+  parseFrontProxies,
   parseList,
   parseListen,
   parseNumber,
   parseRanges,
   parseWord,
+  type FrontProxy,
 } from './values.ts';
 
 export type Config = {
@@ -22,6 +24,8 @@ export type Config = {
   development: boolean;
   listen: { host: string; port: number };
   operationsListen: { host: string; port: number };
+  /** Where front proxies ask, and who they are; undefined: nowhere. */
+  decisions: { listen: { host: string; port: number }; proxies: FrontProxy[] } | undefined;
   database: { dialect: 'sqlite'; path: string } | { dialect: 'postgres'; connectionString: string };
   dataFolder: string;
   masterKey:
@@ -162,6 +166,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
         : { protocol: origin.protocol as 'http:' | 'https:', domain, port: origin.port },
     development,
     listen,
+    decisions: parseDecisions(read, problems, roles),
     operationsListen: read('TESSERA_OPERATIONS_LISTEN', parseListen, { host: '127.0.0.1', port: 4001 }),
     database,
     dataFolder,
@@ -242,6 +247,24 @@ function parseKeyPolicy(read: Read): Config['keys'] {
     ),
   };
 }
+
+function parseDecisions(read: Read, problems: ConfigProblem[], roles: Config['roles']): Config['decisions'] {
+  const listen = read<FrontProxyListen>('TESSERA_DECISION_LISTEN', parseListen, undefined);
+  const proxies = read('TESSERA_DECISION_PROXIES', parseFrontProxies, []);
+  if (listen === undefined && proxies.length === 0) return undefined;
+  const problem =
+    listen === undefined
+      ? 'is missing, but TESSERA_DECISION_PROXIES is set; give the host:port at which they ask'
+      : proxies.length === 0
+        ? 'is set, but no proxy may ask there; name them in TESSERA_DECISION_PROXIES'
+        : roles.includes('gateway')
+          ? undefined
+          : 'is set, but this process is no gateway (TESSERA_ROLES)';
+  if (problem !== undefined) problems.push({ name: 'TESSERA_DECISION_LISTEN', problem });
+  return listen === undefined ? undefined : { listen, proxies };
+}
+
+type FrontProxyListen = { host: string; port: number } | undefined;
 
 function parseInitialAccessToken(text: string): string {
   // Whoever has it fills our tables: it must not be guessed. The value is a secret, so it is not repeated.

@@ -15,6 +15,7 @@ export function describeConfig(config: Config): string {
     ['TESSERA_DEPLOYMENT_DOMAIN', deployments?.domain ?? '(none)'],
     ['TESSERA_LISTEN', `${listen.host}:${listen.port}`],
     ['TESSERA_OPERATIONS_LISTEN', `${operationsListen.host}:${operationsListen.port}`],
+    ...decisionLines(config.decisions),
     [
       'TESSERA_DATABASE_URL',
       database.dialect === 'sqlite' ? `sqlite:${database.path}` : redactUrl(database.connectionString),
@@ -42,6 +43,15 @@ export function describeConfig(config: Config): string {
   ];
   const width = Math.max(...lines.map(([name]) => name.length));
   return lines.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
+}
+
+function decisionLines(decisions: Config['decisions']): [string, string][] {
+  if (decisions === undefined) return [['TESSERA_DECISION_LISTEN', '(none)']];
+  const proxies = decisions.proxies.map(({ name, hosts }) => `${name}:[redacted]=${hosts.join(' ')}`);
+  return [
+    ['TESSERA_DECISION_LISTEN', `${decisions.listen.host}:${decisions.listen.port}`],
+    ['TESSERA_DECISION_PROXIES', proxies.join(', ')],
+  ];
 }
 
 function registrationLines(registration: Config['registration']): [string, string][] {

@@ -94,3 +94,56 @@ export function parseNumber(text: string, least: number, most: number): number {
   }
   return number;
 }
+
+/** A proxy of somebody's own in front of deployments, and the hosts that it may ask about. */
+export type FrontProxy = {
+  name: string;
+  credential: string;
+  /** Lower case; `*.example.app` is every host below. */
+  hosts: string[];
+};
+
+/** `edge:CREDENTIAL=docs.example.app *.preview.example.app, other:…`. Never repeats a credential. */
+export function parseFrontProxies(text: string): FrontProxy[] {
+  const proxies = parseList(text).map((item, index) => {
+    const parts = /^(?<name>[a-z0-9][a-z0-9-]{0,31}):(?<credential>[\w-]{32,256})=(?<hosts>.+)$/.exec(
+      item,
+    )?.groups;
+    if (parts === undefined) {
+      throw new InvalidValue(
+        `has another form in its part ${index + 1}: expected NAME:CREDENTIAL=HOST HOST, the name of a-z, 0-9 and -, ` +
+          'the credential 32 to 256 of A-Z a-z 0-9 _ - (openssl rand -hex 32)',
+      );
+    }
+    const { name = '', credential = '', hosts = '' } = parts;
+    return {
+      name,
+      credential,
+      hosts: hosts
+        .trim()
+        .split(/\s+/)
+        .map((host) => parseHostPattern(name, host)),
+    };
+  });
+  for (const key of ['name', 'credential'] as const) {
+    if (new Set(proxies.map((proxy) => proxy[key])).size < proxies.length) {
+      throw new InvalidValue(`gives one ${key} to two proxies; each needs its own`);
+    }
+  }
+  return proxies;
+}
+
+function parseHostPattern(name: string, text: string): string {
+  const host = text.toLowerCase();
+  // Every host of everybody is never what somebody means: `*` stands before a domain.
+  if (
+    !/^(?:\*\.)?(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)+$/.test(
+      host,
+    )
+  ) {
+    throw new InvalidValue(
+      `binds ${name} to '${text}', which is not a host such as docs.example.app or *.example.app`,
+    );
+  }
+  return host;
+}

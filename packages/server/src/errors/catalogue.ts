@@ -367,6 +367,26 @@ export const errorCatalogue = {
     title: 'This connection may not be opened from another site',
     mend: 'Open it from a page of this deployment.',
   },
+  decision_credential_refused: {
+    status: 401,
+    title: 'This is no front proxy that may ask',
+    mend: 'Send the credential from TESSERA_DECISION_PROXIES, once.',
+  },
+  decision_host_refused: {
+    status: 401,
+    title: 'This front proxy may not ask about this host',
+    mend: 'Add the host to this proxy in TESSERA_DECISION_PROXIES.',
+  },
+  decision_path_refused: {
+    status: 403,
+    title: 'This path is for the gateway itself',
+    mend: 'The front proxy sends it on to the gateway, without asking here.',
+  },
+  decision_query_refused: {
+    status: 400,
+    title: 'A secret in the address cannot be taken out by a front proxy',
+    mend: 'Send it as the header of the same name.',
+  },
   upstream_not_allowed: {
     status: 502,
     title: 'This deployment points to an address that may not be reached',

@@ -5,6 +5,8 @@ import { publicError } from '#errors';
 import type { NodeDoor, RequestFacts } from '#http';
 import type { Admission } from './admission.ts';
 import { createAnswers } from './answers.ts';
+import { createDecisionDoor, type DecisionNeeds } from './decisions/decision-door.ts';
+import type { FrontProxyBinding } from './decisions/front-proxies.ts';
 import type { GatewayNeeds } from './needs.ts';
 import { createOpenConnections } from './open-connections.ts';
 import { createOwnCookies } from './passport/own-cookies.ts';
@@ -27,6 +29,11 @@ export type Gateway = NodeDoor & {
    * closes, not after.
    */
   close(): Promise<void>;
+  /** For a listener of its own: where front proxies ask what to do with a request. */
+  decisions(
+    frontProxies: readonly FrontProxyBinding[],
+    clientAddress: DecisionNeeds['clientAddress'],
+  ): NodeDoor;
 };
 
 /** Host → deployment → decide → forward. Closed: whatever goes wrong before the verdict, nothing is forwarded. */
@@ -56,14 +63,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     admission: Admission,
   ): Promise<ForwardedRequest> {
     const { site, host, cookies, target, verdict } = admission;
-    const visitor =
-      verdict.outcome.is === 'pass' && verdict.outcome.sessionId !== undefined
-        ? admission.session
-        : undefined;
-    const [visitorToken, workloadToken] = await Promise.all([
-      visitor === undefined ? undefined : tokens.visitorToken(visitor, site),
-      needs.workloads.forDeployment(site),
-    ]);
+    const { visitorToken, workloadToken } = await visit.tokensFor(admission);
     // Whoever passes as a preflight must not turn out to be something else.
     const isPreflight = verdict.outcome.is === 'pass' && verdict.outcome.by === 'options-allowlist';
     return {
@@ -108,7 +108,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     facts: RequestFacts,
   ): Promise<void> {
     try {
-      const asked = await visit.ask(request, facts);
+      const asked = await visit.ask(request, visit.parse(request), facts);
       if (asked.is === 'answer') {
         answers.send(request, response, facts, asked.answer);
         return;
@@ -127,7 +127,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     const { request, response } = client;
     try {
       validateUpgrade(request);
-      const asked = await visit.ask(request, facts);
+      const asked = await visit.ask(request, visit.parse(request), facts);
       if (asked.is === 'answer') {
         answers.send(request, response, facts, asked.answer);
         return;
@@ -161,6 +161,9 @@ export function createGateway(needs: GatewayNeeds): Gateway {
       response.once('finish', () => socket.end());
       void answerUpgrade({ request, socket, head, response }, facts);
     },
+
+    decisions: (frontProxies, clientAddress) =>
+      createDecisionDoor({ ...needs, names, answers, visit, frontProxies, clientAddress }),
 
     async close() {
       open.close();

@@ -1,6 +1,6 @@
 import { publicError } from '#errors';
 import type { RequestFacts } from '#http';
-import { admit, deploymentNotFound, parseRequest, type Admission } from './admission.ts';
+import { admit, deploymentNotFound, parseRequest, type Admission, type ParsedRequest } from './admission.ts';
 import { isNavigation, type Answers, type OwnAnswer } from './answers.ts';
 import type { GatewayNeeds } from './needs.ts';
 import { finishSignIn } from './passport/finish.ts';
@@ -52,9 +52,11 @@ export function createVisit(needs: VisitNeeds) {
   }
 
   return {
+    /** @throws {PublicError} for what has more than one reading */
+    parse: (request: SentRequest): ParsedRequest => parseRequest(needs, request),
+
     /** @throws {GatewayError | PublicError} whatever is refused; anything else is a decision that was not made */
-    async ask(request: SentRequest, facts: RequestFacts): Promise<Asked> {
-      const parsed = parseRequest(needs, request);
+    async ask(request: SentRequest, parsed: ParsedRequest, facts: RequestFacts): Promise<Asked> {
       const ownPath = names.isOwnPath(parsed.target.path);
       const { clientAddress } = facts;
       const admission = await admit(needs, parsed, { clientAddress, wantsSession: ownPath });
@@ -89,6 +91,17 @@ export function createVisit(needs: VisitNeeds) {
           throw publicError('visit_refused', { description: because });
         }
       }
+    },
+
+    /** What tells the upstream who visits, and what it can prove itself with. */
+    async tokensFor({ site, verdict, session }: Admission) {
+      const visitor =
+        verdict.outcome.is === 'pass' && verdict.outcome.sessionId !== undefined ? session : undefined;
+      const [visitorToken, workloadToken] = await Promise.all([
+        visitor === undefined ? undefined : needs.tokens.visitorToken(visitor, site),
+        needs.workloads.forDeployment(site),
+      ]);
+      return { visitorToken, workloadToken };
     },
   };
 }

@@ -57,16 +57,17 @@ const ownHeaders = [
 ];
 
 /** What would make something else of a request that passed as OPTIONS. */
-const notInPreflights = [
-  'content-length',
-  'content-type',
-  'content-encoding',
-  'x-http-method-override',
-  'x-http-method',
-  'x-method-override',
-];
+const methodOverrides = ['x-http-method-override', 'x-http-method', 'x-method-override'];
+const notInPreflights = ['content-length', 'content-type', 'content-encoding', ...methodOverrides];
 
 type Fate = 'drop' | 'keep' | 'referer' | 'not-in-preflights';
+
+const overridingMethod = new Set(methodOverrides.map(bare));
+
+/** Whether a header, in any spelling, tells the upstream that the method is another. */
+export function overridesMethod(sent: HeaderList): boolean {
+  return sent.some((name, index) => index % 2 === 0 && overridingMethod.has(bare(name)));
+}
 
 export function createRequestHeaderRules(names: OwnNames): RequestHeaderRules {
   const dropped = new Set([...connectionHeaders, ...ownHeaders].map(bare));

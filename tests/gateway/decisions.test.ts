@@ -1,0 +1,287 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { DatabaseUnavailable } from '../../packages/server/src/errors/index.ts';
+import { createCookieJar, type CookieJar } from '../harness/cookie-jar.ts';
+import { send, type Answer } from '../harness/send.ts';
+import { navigation, startGatewayWorld, type GatewayWorld } from './gateway-world.ts';
+
+const credential = 'a-credential-of-32-characters-or-more';
+const host = 'a.app.localhost';
+const dialects = ['nginx', 'haproxy', 'forward-auth', 'envoy'] as const;
+type Dialect = (typeof dialects)[number];
+
+/** Every header of ours that a proxy copies to the upstream: in each answer, empty where it says nothing. */
+const alwaysThere = [
+  'cookie',
+  'x-vercel-oidc-passport-token',
+  'x-vercel-oidc-token',
+  'x-vercel-error',
+  'x-vercel-id',
+  'x-vercel-decision',
+  'x-vercel-decision-credential',
+  'x-vercel-protection-bypass',
+  'x-vercel-set-bypass-cookie',
+  'x-vercel-trusted-oidc-idp-token',
+];
+
+let world: GatewayWorld;
+let port: number;
+let jar: CookieJar;
+
+beforeAll(async () => {
+  world = await startGatewayWorld();
+  port = await world.listenForDecisions([
+    { name: 'edge', credential, hosts: [host, '*.wild.localhost', 'nobody.app.localhost'] },
+    { name: 'other', credential: `${credential}-2`, hosts: ['b.app.localhost'] },
+  ]);
+  world.site('deep.in.wild.localhost');
+  world.site('wild.localhost');
+  jar = await world.signIn(host);
+});
+afterAll(() => world.close());
+beforeEach(() => world.breakDatabase(undefined));
+
+type Visit = {
+  method?: string;
+  at?: string;
+  path?: string;
+  proto?: string;
+  address?: string;
+  headers?: readonly string[];
+};
+
+/** Asks as the front proxies of a dialect do. */
+async function ask(
+  dialect: Dialect,
+  visit: Visit = {},
+  { without = '', more = [] as readonly string[], secret = credential as string | null } = {},
+): Promise<Answer> {
+  const { method = 'GET', at = world.hostHeader(host), path = '/', address = '203.0.113.7' } = visit;
+  const { proto = 'http', headers = [] } = visit;
+  const own = dialect === 'forward-auth' ? 'x-forwarded' : 'x-original';
+  const told: string[][] =
+    dialect === 'envoy'
+      ? [
+          ['host', at],
+          [`${own}-proto`, proto],
+          [`${own}-address`, address],
+        ]
+      : [
+          [`${own}-method`, method],
+          [`${own}-proto`, proto],
+          [`${own}-host`, at],
+          [`${own}-uri`, path],
+          [`${own}-${dialect === 'forward-auth' ? 'for' : 'address'}`, address],
+        ];
+  const sent = [...told, ...(secret === null ? [] : [['x-vercel-decision-credential', secret]])];
+  return send(
+    `http://127.0.0.1:${port}${dialect === 'envoy' ? `/decide/envoy${path}` : `/decide/${dialect}`}`,
+    {
+      method: dialect === 'envoy' ? method : 'GET',
+      headers: [...sent.filter(([name]) => name !== without).flat(), ...headers, ...more],
+    },
+  );
+}
+
+const cookies = () => ['cookie', jar.header(new URL(world.originOf(host))) ?? ''];
+const asBrowser = Object.entries(navigation).flat();
+
+function expectClosed(answer: Answer, what?: string): void {
+  expect(answer.status, what).toBeGreaterThanOrEqual(300);
+  for (const name of alwaysThere) expect(answer.headers, what).toHaveProperty(name);
+  expect(answer.headers['x-vercel-oidc-passport-token'], what).toBe('');
+  expect(answer.headers['x-vercel-oidc-token'], what).toBe('');
+  expect(answer.headers['x-vercel-decision'], what).not.toBe('pass');
+}
+
+describe.each(dialects)('the decision listener in the dialect %s', (dialect) => {
+  test('lets a visitor with a session pass, with every header of ours', async () => {
+    const answer = await ask(dialect, { headers: [...cookies(), 'Cookie', 'theirs=1'] });
+    expect(answer.status).toBe(200);
+    expect(answer.text).toBe('');
+    for (const name of alwaysThere) expect(answer.headers).toHaveProperty(name);
+    expect(answer.headers['x-vercel-decision']).toBe('pass');
+    expect(answer.headers['x-vercel-oidc-passport-token']).toMatch(/^eyJ/);
+    expect(answer.headers['x-vercel-oidc-token']).toMatch(/^eyJ/);
+    expect(answer.headers.cookie).toBe('theirs=1');
+    expect(answer.headers['cache-control']).toBe('no-store');
+  });
+
+  test('sends a browser without a session to sign in, and a program away', async () => {
+    const browser = await ask(dialect, { headers: asBrowser, path: '/page?x=1' });
+    expectClosed(browser);
+    const nginx = dialect === 'nginx';
+    const location = String(browser.headers[nginx ? 'x-vercel-decision-location' : 'location']);
+    expect(browser.status).toBe(nginx ? 401 : 303);
+    expect(location).toMatch(/\/connect\/start\?code=/);
+    const given = nginx
+      ? [1, 2].map((number) => String(browser.headers[`x-vercel-decision-cookie-${number}`]))
+      : (browser.headers['set-cookie'] ?? []);
+    expect(given).toEqual([expect.stringContaining('_binding='), expect.stringContaining('_binding_')]);
+
+    // The way goes on at the deployment's host itself, with the cookies that were given here.
+    const browserJar = createCookieJar();
+    browserJar.store(new URL(world.originOf(host)), given);
+    const code = await world.handOff(location);
+    const finished = await world.navigate(host, world.finishPath(code), browserJar);
+    expect(finished.headers.location).toBe(`${world.originOf(host)}/page?x=1`);
+
+    const program = await ask(dialect, { headers: ['accept', 'application/json'] });
+    expectClosed(program);
+    expect(program.status).toBe(401);
+    expect(program.headers['x-vercel-error']).toBe('SIGN_IN_REQUIRED');
+    if (nginx) expect(program.headers['x-vercel-decision-location']).toBe('');
+  });
+
+  test.each([
+    ['no credential', null, []],
+    ['an empty one', '', []],
+    ['another', `${credential}x`, []],
+    ['two', credential, ['x-vercel-decision-credential', credential]],
+    ['one in another place', null, ['authorization', `Bearer ${credential}`]],
+    ['one in another spelling', null, ['x_vercel_decision_credential', credential]],
+  ])('answers %s with 401 and no token', async (_title, secret, more) => {
+    const answer = await ask(dialect, { headers: cookies() }, { secret, more });
+    expectClosed(answer);
+    expect(answer.status).toBe(401);
+    expect(answer.headers['x-vercel-error']).toBe('DECISION_CREDENTIAL_REFUSED');
+    expect(answer.text).not.toContain(credential);
+  });
+
+  test.each([
+    ['b.app.localhost', credential],
+    ['open.app.localhost', credential],
+    ['wild.localhost', credential],
+    ['xwild.localhost', credential],
+    [host, `${credential}-2`],
+  ])('answers with 401 about %s, which is not bound to the proxy', async (at, secret) => {
+    const answer = await ask(dialect, { at: world.hostHeader(at), headers: cookies() }, { secret });
+    expectClosed(answer);
+    expect(answer.status).toBe(401);
+    expect(answer.headers['x-vercel-error']).toBe('DECISION_HOST_REFUSED');
+  });
+
+  test('advisory-17: refuses an unknown host, and reads one host however it is spelled', async () => {
+    const unknown = await ask(dialect, { at: world.hostHeader('nobody.app.localhost') });
+    expectClosed(unknown);
+    expect(unknown.headers['x-vercel-error']).toBe('DEPLOYMENT_NOT_FOUND');
+    expect(unknown.status).toBe(dialect === 'nginx' ? 403 : 404);
+    for (const at of [world.hostHeader(host).toUpperCase(), host, `${host}.`]) {
+      expect((await ask(dialect, { at, headers: cookies() })).status, at).toBe(200);
+    }
+    for (const at of [
+      `${host}:1`,
+      'a b',
+      'ä.app.localhost',
+      `${host}, b.app.localhost`,
+      `x@${host}`,
+      '[::1]',
+    ]) {
+      expectClosed(await ask(dialect, { at, headers: cookies() }).catch(() => refusedByClient), at);
+    }
+  });
+
+  test('refuses a request of which a part is missing, there twice, or odd', async () => {
+    const own = dialect === 'forward-auth' ? 'x-forwarded' : 'x-original';
+    const parts =
+      dialect === 'envoy'
+        ? ['proto', 'address']
+        : ['method', 'proto', 'host', 'uri', dialect === 'forward-auth' ? 'for' : 'address'];
+    for (const part of parts) {
+      const name = `${own}-${part}`;
+      expectClosed(await ask(dialect, { headers: cookies() }, { without: name }), `without ${name}`);
+      for (const value of ['', 'GET', host]) {
+        const twice = await ask(dialect, { headers: cookies() }, { more: [name.toUpperCase(), value] });
+        expectClosed(twice, `${name} twice`);
+      }
+    }
+    for (const odd of [
+      // Node's client writes methods in capitals; Envoy's own is the request's.
+      ...(dialect === 'envoy' ? [] : [{ method: 'get' }]),
+      { method: 'TRACE' },
+      { method: 'CONNECT' },
+      { proto: 'https' },
+      { proto: 'http, https' },
+      { address: 'unix:' },
+      { address: '203.0.113.7, nobody' },
+      { path: '//..//x' },
+      { path: '/a/%2e%2e/b' },
+      { path: '/a%00' },
+      { path: '/a\\b' },
+      { path: '/%zz' },
+      { path: 'http://a.app.localhost/' },
+    ]) {
+      // A client normalises some of these in the address of its own call.
+      if (dialect === 'envoy' && 'path' in odd && !/%00|%zz/.test(odd.path ?? '')) continue;
+      const answer = await ask(dialect, { ...odd, headers: cookies() }).catch(() => refusedByClient);
+      expectClosed(answer, JSON.stringify(odd));
+    }
+  });
+
+  test('never takes a page of ours for a pass', async () => {
+    for (const path of [world.wire.signOutPath, world.wire.finishPath, '/.well-known/vercel/passport/x']) {
+      const answer = await ask(dialect, { path, headers: [...cookies(), ...asBrowser] });
+      expectClosed(answer, path);
+      expect(answer.status).toBe(403);
+    }
+  });
+
+  test('refuses when the database does not answer', async () => {
+    for (const failure of [new DatabaseUnavailable('down'), new Error('anything else')]) {
+      world.breakDatabase(failure);
+      const answer = await ask(dialect, { headers: cookies() });
+      expectClosed(answer);
+      expect(answer.status).toBe(dialect === 'nginx' ? 403 : 503);
+      if (dialect === 'nginx') expect(answer.headers['x-vercel-decision-status']).toBe('503');
+      expect(answer.text).not.toContain('anything else');
+    }
+  });
+
+  test('tells a WebSocket of another site from one of this host', async () => {
+    const socket = ['sec-websocket-key', 'dGhlIHNhbXBsZSBub25jZQ==', ...cookies()];
+    const own = await ask(dialect, { headers: [...socket, 'origin', world.originOf(host)] });
+    expect(own.status).toBe(200);
+    const foreign = await ask(dialect, { headers: [...socket, 'origin', 'https://evil.example'] });
+    expectClosed(foreign);
+    expect(foreign.headers['x-vercel-error']).toBe('UPGRADE_REFUSED');
+  });
+});
+
+const refusedByClient = { status: 400, headers: {}, text: '' } as unknown as Answer;
+refusedByClient.headers = Object.fromEntries(alwaysThere.map((name) => [name, '']));
+
+test('other addresses on the decision listener are nothing', async () => {
+  for (const path of [
+    '/',
+    '/decide',
+    '/decide/',
+    '/decide/traefik',
+    '/decide/envoy',
+    '/decide/nginx/',
+    '/livez',
+  ]) {
+    const answer = await send(`http://127.0.0.1:${port}${path}`, {
+      headers: { 'x-vercel-decision-credential': credential, host: world.hostHeader(host) },
+    });
+    expect(answer.status, path).toBe(404);
+  }
+});
+
+test('Envoy is told which names of ours in other spellings it has to take off', async () => {
+  const odd = ['X_Vercel_Oidc_Passport_Token', 'x!vercel.oidc.token', 'X-Vercel-Made-Up', 'x-vercel-id'];
+  const answer = await ask('envoy', { headers: [...cookies(), ...odd.flatMap((name) => [name, 'forged'])] });
+  expect(answer.status).toBe(200);
+  expect(String(answer.headers['x-envoy-auth-headers-to-remove']).split(',').toSorted()).toEqual([
+    'x!vercel.oidc.token',
+    'x-vercel-id',
+    'x-vercel-made-up',
+    'x_vercel_oidc_passport_token',
+  ]);
+});
+
+test('a front proxy that hands on an upgrade is answered, and nothing is upgraded', async () => {
+  const answer = await ask('forward-auth', {
+    headers: [...cookies(), 'Connection', 'Upgrade', 'Upgrade', 'websocket'],
+  });
+  expect(answer.status).toBe(200);
+  expect(answer.headers['x-vercel-decision']).toBe('pass');
+});
