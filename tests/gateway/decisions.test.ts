@@ -249,6 +249,39 @@ describe.each(dialects)('the decision listener in the dialect %s', (dialect) => 
 const refusedByClient = { status: 400, headers: {}, text: '' } as unknown as Answer;
 refusedByClient.headers = Object.fromEntries(alwaysThere.map((name) => [name, '']));
 
+test('a preflight that passes by the OPTIONS allowlist names no other method', async () => {
+  world.site('preflight.wild.localhost', { protection: { optionsAllowlist: { paths: [{ value: '/api' }] } } });
+  const at = world.hostHeader('preflight.wild.localhost');
+  for (const dialect of dialects) {
+    const options = { method: 'OPTIONS', at, path: '/api/x' };
+    expect((await ask(dialect, options)).status, dialect).toBe(200);
+    expectClosed(await ask(dialect, { ...options, headers: ['X_HTTP_Method.Override', 'DELETE'] }), dialect);
+    expectClosed(await ask(dialect, { ...options, path: '/apiary' }), dialect);
+  }
+});
+
+test('the addresses that may come without signing in are those that the proxy tells', async () => {
+  const addresses = [{ value: '203.0.113.0/24' }];
+  world.site('office.wild.localhost', {
+    passport: null,
+    protection: { trustedIps: { deploymentType: 'all', addresses, protectionMode: 'additional' } },
+  });
+  const at = world.hostHeader('office.wild.localhost');
+  for (const dialect of dialects) {
+    expect((await ask(dialect, { at })).status, dialect).toBe(200);
+    const foreign = await ask(dialect, {
+      at,
+      address: '198.51.100.1',
+      headers: ['x-real-ip', '203.0.113.7'],
+    });
+    expectClosed(foreign, dialect);
+    expect(foreign.headers['x-vercel-error']).toBe('DEPLOYMENT_NOT_FOUND');
+  }
+  // Of a list, the last is the one that the proxy itself saw.
+  const listed = await ask('forward-auth', { at, address: '203.0.113.7, 198.51.100.1' });
+  expectClosed(listed);
+});
+
 test('other addresses on the decision listener are nothing', async () => {
   for (const path of [
     '/',
