@@ -143,19 +143,14 @@ describe.each(proxyKinds)('behind %s', (kind) => {
             const answer = await send(`${home}/who`, {
               headers: [...(cookie === '' ? [] : ['Cookie', cookie]), spelling, forged, ...listed],
             });
-            if (cookie === '') {
-              expect(upstream.received, spelling).toEqual([]);
-              continue;
-            }
             const echo = upstream.received.at(-1);
-            // A name that is none may also be refused.
-            if (answer.status !== 200) {
-              expect(answer.status, spelling).toBeLessThan(500);
-              expect(upstream.received).toEqual([]);
-              continue;
-            }
-            expect(JSON.stringify(echo), spelling).not.toContain(forged);
-            expect(header(echo, passportHeader), spelling).toEqual([expect.stringMatching(/^eyJ/)]);
+            expect(JSON.stringify(upstream.received), spelling).not.toContain(forged);
+            // Without a session nothing arrives, and a name that is none may be refused as well.
+            const mayPass = cookie !== '' && answer.status === 200;
+            expect(upstream.received, spelling).toHaveLength(mayPass ? 1 : 0);
+            expect(answer.status, spelling).toBeLessThan(500);
+            const tokens = header(echo, passportHeader).map((token) => token.slice(0, 3));
+            expect(tokens, spelling).toEqual(mayPass ? ['eyJ'] : []);
           }
         }
       }
@@ -182,7 +177,7 @@ describe.each(proxyKinds)('behind %s', (kind) => {
       }
       expect(upstream.received).toEqual([]);
       const told = await send(`${home}/private`, { headers: ['Cookie', cookieOf(visitor), ...lies.flat()] });
-      if (told.status === 200) expect(upstream.received.at(-1)?.url).toBe('/private');
+      expect(upstream.received.map(({ url }) => url)).toEqual(told.status === 200 ? ['/private'] : []);
       expect(header(upstream.received.at(-1), 'x-vercel-decision-credential').filter(Boolean)).toEqual([]);
     });
 
@@ -241,9 +236,10 @@ describe.each(proxyKinds)('behind %s', (kind) => {
         const answer = await sendPath(places.port, new URL(home).host, path, cookieOf(visitor));
         // Caddy encodes this one before it asks, and forwards what it asked about.
         const asked = kind === 'caddy' ? path.replace('#', '%23') : path;
-        if (answer === 200) expect(upstream.received.at(-1)?.url, path).toBe(asked);
-        else expect(upstream.received, `${path} was answered ${answer}`).toEqual([]);
-        if (!/\.\.|\\|%5c|%25|%00|#|%zz|%2e/i.test(path)) expect(answer, path).toBe(200);
+        const arrived = upstream.received.map(({ url }) => url);
+        expect(arrived, `${path} was answered ${answer}`).toEqual(answer === 200 ? [asked] : []);
+        const isOdd = /\.\.|\\|%5c|%25|%00|#|%zz|%2e/i.test(path);
+        expect(isOdd || answer === 200, `${path} was answered ${answer}`).toBe(true);
       }
     });
 
@@ -299,9 +295,10 @@ describe.each(proxyKinds)('behind %s', (kind) => {
       try {
         const answer = await send(`${world.deployment.url}/`, { headers: { accept: 'application/json' } });
         // nginx, Traefik and Envoy let pass what is answered 200, whoever answers.
-        if (title.includes('somebody else') && !['caddy', 'haproxy'].includes(kind)) return;
-        expect(answer.status).toBeGreaterThanOrEqual(401);
-        expect(upstream.received.filter(({ url }) => url === '/')).toEqual([]);
+        const cannotTell = title.includes('somebody else') && !['caddy', 'haproxy'].includes(kind);
+        expect(answer.status).toBeGreaterThanOrEqual(cannotTell ? 200 : 401);
+        const arrived = upstream.received.filter(({ url }) => url === '/');
+        expect(cannotTell || arrived.length === 0).toBe(true);
       } finally {
         await proxy.close();
       }
@@ -348,7 +345,7 @@ function exchange(port: number, host: string, text: string): Promise<number> {
       resolve(Number(/^HTTP\/1\.\d (\d{3})/.exec(received)?.[1] ?? 0));
     };
     socket.on('secureConnect', () => socket.write(Buffer.from(text, 'latin1')));
-    socket.on('data', (chunk) => {
+    socket.on('data', (chunk: Buffer) => {
       received += chunk.toString('latin1');
       if (received.includes('\r\n\r\n')) finish();
     });

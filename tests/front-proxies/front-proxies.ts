@@ -67,8 +67,14 @@ export async function startFrontProxy(kind: ProxyKind, places: ProxyPlaces): Pro
       ]);
       const file = write('nginx.conf', text);
       const child = run('nginx', [
-        ...['-p', folder, '-c', file, '-e', 'stderr'],
-        ...['-g', `daemon off; pid ${folder}/nginx.pid;${process.getuid?.() === 0 ? ' user root;' : ''}`],
+        '-p',
+        folder,
+        '-c',
+        file,
+        '-e',
+        'stderr',
+        '-g',
+        `daemon off; pid ${folder}/nginx.pid;${process.getuid?.() === 0 ? ' user root;' : ''}`,
       ]);
       return started(child, places.port, removed);
     }

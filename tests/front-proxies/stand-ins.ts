@@ -153,14 +153,14 @@ function mannerOfTraefik(configuration: string): Manner {
         method: 'GET',
         path: address,
         headers: [
-          ...own.filter(([name = '']) => asked.has(name.toLowerCase())).flat(),
-          ...['Host', '127.0.0.1'],
-          ...['X-Forwarded-Method', visit.method ?? ''],
-          ...['X-Forwarded-Proto', 'https'],
-          ...['X-Forwarded-Host', visit.headers.host ?? ''],
-          ...['X-Forwarded-Uri', visit.url ?? ''],
-          ...['X-Forwarded-For', visit.socket.remoteAddress ?? ''],
-        ],
+          ...own.filter(([name = '']) => asked.has(name.toLowerCase())),
+          ['Host', '127.0.0.1'],
+          ['X-Forwarded-Method', visit.method ?? ''],
+          ['X-Forwarded-Proto', 'https'],
+          ['X-Forwarded-Host', visit.headers.host ?? ''],
+          ['X-Forwarded-Uri', visit.url ?? ''],
+          ['X-Forwarded-For', visit.socket.remoteAddress ?? ''],
+        ].flat(),
       };
     },
     forward(visit, answer) {
@@ -216,12 +216,12 @@ function mannerOfEnvoy(configuration: string): Manner {
         method: visit.method ?? '',
         path: `${prefix}${visit.url ?? ''}`,
         headers: [
-          ...['host', visit.headers.host ?? '', 'content-length', '0'],
-          ...[...joined].flat(),
-          ...['x-vercel-decision-credential', credential],
-          ...['x-original-proto', 'https'],
-          ...['x-original-address', visit.socket.remoteAddress ?? ''],
-        ],
+          ['host', visit.headers.host ?? '', 'content-length', '0'],
+          ...joined,
+          ['x-vercel-decision-credential', credential],
+          ['x-original-proto', 'https'],
+          ['x-original-address', visit.socket.remoteAddress ?? ''],
+        ].flat(),
       };
     },
     forward(visit, answer) {
