@@ -1,5 +1,7 @@
 import { connect as connectTls } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { checkGateway } from '../../packages/cli/src/doctor/check-gateway.ts';
+import { createSendCheck } from '../../packages/cli/src/doctor/send-check.ts';
 import { startEchoUpstream, type Echo, type EchoUpstream } from '../gateway/echo-upstream.ts';
 import { findFreePort } from '../harness/free-port.ts';
 import { createPassportWorld, passPassport, type PassportWorld } from '../harness/passport-world.ts';
@@ -281,6 +283,18 @@ describe.each(proxyKinds)('behind %s', (kind) => {
       const answer = await send(`${home}/`, { headers: { cookie: copy, accept: 'application/json' } });
       expect(answer.status).toBe(401);
       expect(upstream.received).toEqual([]);
+    });
+
+    test('the self-check finds it closed', async () => {
+      const findings = await checkGateway({
+        send: createSendCheck({ connectTo: '127.0.0.1' }),
+        url: `${home}/`,
+        passing: [['cookie', cookieOf(visitor)]],
+        decisions: { url: `http://127.0.0.1:${places.decisions}`, credential },
+        marker: 'marker',
+      });
+      expect(findings.filter(({ found }) => found !== 'closed')).toEqual([]);
+      expect(findings).toHaveLength(16);
     });
   });
 
