@@ -1,7 +1,6 @@
 import { connect as connectTls } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { checkGateway } from '../../packages/cli/src/doctor/check-gateway.ts';
-import { createSendCheck } from '../../packages/cli/src/doctor/send-check.ts';
+import { checkGateway, createSendCheck } from '../../packages/cli/src/doctor/index.ts';
 import { startEchoUpstream, type Echo, type EchoUpstream } from '../gateway/echo-upstream.ts';
 import { findFreePort } from '../harness/free-port.ts';
 import { createPassportWorld, passPassport, type PassportWorld } from '../harness/passport-world.ts';

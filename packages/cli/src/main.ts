@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
-import { createDoctorGateway } from './doctor/gateway.ts';
+import { createDoctorGateway } from './doctor/index.ts';
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
