@@ -3,7 +3,18 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { exportJWK, generateKeyPair } from 'jose';
 import { Provider } from 'oidc-provider';
 import { listen, type Running } from '../listen.ts';
-import { escapeHtml, sendPage } from '../page.ts';
+import { escapeHtml, renderPage, sendPage } from '../page.ts';
+
+/** The one person who can sign in. Read anew at each question, as a directory is. */
+export type Person = {
+  username: string;
+  password: string;
+  sub: string;
+  email: string;
+  name: string;
+  groups: string[];
+  disabled?: boolean;
+};
 
 export type IdentityProviderSettings = {
   port: number;
@@ -12,8 +23,9 @@ export type IdentityProviderSettings = {
   clientSecret: string;
   /** `{connect}/callback` of Tessera. */
   redirectUri: string;
-  /** The one person who can sign in. */
-  person: { username: string; password: string; sub: string; email: string; name: string; groups: string[] };
+  person: Person;
+  /** Where this provider tells Tessera of its logouts. */
+  backchannelLogoutUri?: string;
 };
 
 /**
@@ -47,15 +59,37 @@ async function createProvider(issuer: string, settings: IdentityProviderSettings
         client_id: settings.clientId,
         client_secret: settings.clientSecret,
         redirect_uris: [settings.redirectUri],
-        grant_types: ['authorization_code'],
+        grant_types: ['authorization_code', 'refresh_token'],
         response_types: ['code'],
         token_endpoint_auth_method: 'client_secret_basic',
+        ...(settings.backchannelLogoutUri === undefined
+          ? {}
+          : {
+              backchannel_logout_uri: settings.backchannelLogoutUri,
+              backchannel_logout_session_required: true,
+            }),
       },
     ],
     jwks: { keys: [{ ...(await exportJWK(privateKey)), alg: 'RS256', use: 'sig' }] },
     cookies: { keys: [createHash('sha256').update(settings.clientSecret).digest('hex')] },
     claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name', 'groups'] },
-    features: { devInteractions: { enabled: false } },
+    features: {
+      devInteractions: { enabled: false },
+      backchannelLogout: { enabled: true },
+      rpInitiatedLogout: {
+        enabled: true,
+        logoutSource(context, form) {
+          context.body = renderPage(
+            'Example Corp sign-out',
+            `${form}<button id="sign-out-submit" form="op.logoutForm" name="logout" value="yes">Sign out</button>`,
+          );
+        },
+      },
+    },
+    // It gives refresh tokens to whoever may use them, and takes them back with the account.
+    issueRefreshToken: (_context, client) => Promise.resolve(client.grantTypeAllowed('refresh_token')),
+    // Tessera may be on this very machine, where the library's own fetcher does not go.
+    fetch: (url, options) => fetch(url, Object.assign({}, options, { dispatcher: undefined })),
     interactions: { url: (_context, interaction) => `/sign-in/${interaction.uid}` },
     // A company does not ask its people whether its own applications may know them.
     async loadExistingGrant(context) {
@@ -67,7 +101,7 @@ async function createProvider(issuer: string, settings: IdentityProviderSettings
       return grant;
     },
     findAccount: (_context, sub) =>
-      sub === person.sub
+      sub === person.sub && person.disabled !== true
         ? {
             accountId: sub,
             claims: () => ({
@@ -85,6 +119,7 @@ async function createProvider(issuer: string, settings: IdentityProviderSettings
       Grant: 86_400,
       IdToken: 3_600,
       Interaction: 3_600,
+      RefreshToken: 86_400,
       Session: 86_400,
     },
   });

@@ -85,6 +85,7 @@ export async function startGatewayWorld(options: { https?: boolean; trustProxy?:
     keys,
     attempts,
     visitors,
+    scheduleRefresh: () => [],
     workloads,
     deployments: {
       async findByHost(host) {

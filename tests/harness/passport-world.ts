@@ -1,4 +1,7 @@
-import { startIdentityProvider } from '../../examples/identity-provider/provider.ts';
+import {
+  startIdentityProvider,
+  type IdentityProviderSettings,
+} from '../../examples/identity-provider/provider.ts';
 import type { Running } from '../../examples/listen.ts';
 import { createClient, type Client } from '../../packages/contract/src/index.ts';
 import { startEchoUpstream } from './echo-upstream.ts';
@@ -35,7 +38,7 @@ export type PassportWorld = {
   close(): Promise<void>;
 };
 
-const person = {
+export const person = {
   username: 'grace',
   password: 'nobody else has it',
   sub: 'staff|grace',
@@ -52,6 +55,7 @@ export async function createPassportWorld(
   urls: BaseUrls,
   setUpLink: string | undefined,
   given?: ConnectorOf,
+  more: Partial<IdentityProviderSettings> = {},
 ): Promise<PassportWorld> {
   if (setUpLink === undefined) throw new Error('this instance has been set up already');
   const admin = await setUpPerson(setUpLink, {
@@ -62,7 +66,7 @@ export async function createPassportWorld(
   const apiToken = await createApiToken(urls.origin, admin, { name: 'set-up' });
   const call = createClient({ baseUrl: urls.api, token: apiToken });
   const upstream = await startEchoUpstream();
-  const provider = given === undefined ? await startProvider(urls) : undefined;
+  const provider = given === undefined ? await startProvider(urls, more) : undefined;
   const identityProvider = given ?? (provider as NonNullable<typeof provider>).connector;
 
   const team = await call('teams.create', { body: { slug: 'acme', name: 'Acme' } });
@@ -116,13 +120,17 @@ export async function createPassportWorld(
   };
 }
 
-async function startProvider(urls: BaseUrls): Promise<{ running: Running; connector: ConnectorOf }> {
+async function startProvider(
+  urls: BaseUrls,
+  more: Partial<IdentityProviderSettings>,
+): Promise<{ running: Running; connector: ConnectorOf }> {
   const client = { clientId: 'tessera', clientSecret: 'a secret between the provider and Tessera' };
   const running = await startIdentityProvider({
     port: 0,
     ...client,
     redirectUri: `${urls.connect}/callback`,
     person,
+    ...more,
   });
   return { running, connector: { issuer: running.url, ...client } };
 }

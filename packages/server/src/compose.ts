@@ -42,9 +42,15 @@ import { createDeliveryPurge, createLogout, createLogoutRest } from '#logout';
 import { createOAuth } from '#oauth';
 import { createPages, errorPage } from '#pages';
 import { createPasswords } from '#passwords';
-import { createAccessPolicyRest } from '#protection';
+import { createAccessPolicyRest, evaluateAccessPolicy } from '#protection';
 import { createProjectRest, createProjects, projectConnectorUse, projectJoin } from '#projects';
-import { createConnectorCheck, createKeptTokens, createProviderRest, createProviders } from '#providers';
+import {
+  createConnectorCheck,
+  createKeptTokens,
+  createSessionRefresh,
+  createProviderRest,
+  createProviders,
+} from '#providers';
 import { createRemoteKeys } from '#remote-keys';
 import {
   createDeviceRequestPurge,
@@ -225,6 +231,18 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   const speaking = { fetch, remoteKeys, connectors, clock, redirectUri: `${urls.connect}/callback` };
   const providers = createProviders(speaking);
   const keptTokens = createKeptTokens(sealing);
+  const findPassport = async (teamId: string, projectId: string) =>
+    (await projects.find(teamId, projectId))?.passport;
+  const sessionRefresh = createSessionRefresh({
+    jobs,
+    audit,
+    visitors,
+    findConnector: connectors.find,
+    providers,
+    keptTokens,
+    findPassport,
+    evaluatePolicy: evaluateAccessPolicy,
+  });
 
   const personTokens = createPersonTokens(database);
   const authorizedApps = createAuthorizedApps({
@@ -297,6 +315,9 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   });
   const connect = createConnectDoor({
     database,
+    clock,
+    audit,
+    visitors,
     codes,
     attempts,
     connectors,
@@ -304,7 +325,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     keptTokens,
     sealing,
     logger,
-    findPassport: async (teamId, projectId) => (await projects.find(teamId, projectId))?.passport,
+    findPassport,
     connectUrl: urls.connect,
     deployments: address,
     finishPath: wire.finishPath,
@@ -432,6 +453,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     keys,
     attempts,
     visitors,
+    scheduleRefresh: sessionRefresh.schedule,
     workloads,
     deployments,
     wire,

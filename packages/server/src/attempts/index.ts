@@ -7,10 +7,19 @@ export { createAttempts } from './attempt-store.ts';
 export type { Attempts } from './attempt-store.ts';
 export type { Attempt, AttemptStart, AttemptStep } from './attempt.ts';
 export {
+  passportEndSessionLifetimeMilliseconds,
+  passportEndSessionPurpose,
   passportHandOffLifetimeMilliseconds,
   passportHandOffPurpose,
   passportStartLifetimeMilliseconds,
   passportStartPurpose,
+  visitorClaimsOf,
 } from './passport-way.ts';
-export type { KeptProviderTokens, PassportHandOff, PassportStart, Principal } from './passport-way.ts';
+export type {
+  KeptProviderTokens,
+  PassportEndSession,
+  PassportHandOff,
+  PassportStart,
+  Principal,
+} from './passport-way.ts';
 export { createAttemptPurge } from './attempt-purge-store.ts';

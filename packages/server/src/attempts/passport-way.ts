@@ -31,6 +31,16 @@ export type Principal = {
   claims: Readonly<Record<string, unknown>>;
 };
 
+/** What is known of a visitor, by the names on the wire. */
+export function visitorClaimsOf({ claims, email, emailVerified, name }: Principal): Record<string, unknown> {
+  return {
+    ...claims,
+    ...(email === undefined ? {} : { email }),
+    ...(emailVerified === undefined ? {} : { email_verified: emailVerified }),
+    ...(name === undefined ? {} : { name }),
+  };
+}
+
 /** What a provider gave to ask it again, or to end its session. Sealed: whoever keeps it cannot read it. */
 export type KeptProviderTokens = {
   sealed: string;
@@ -62,3 +72,12 @@ export const passportStartPurpose = 'passport-start';
 export const passportStartLifetimeMilliseconds = 60_000;
 export const passportHandOffPurpose = 'passport-hand-off';
 export const passportHandOffLifetimeMilliseconds = 60_000;
+
+/** What the sign-out page of a deployment carries to `{connect}/end-session`, by a code of this purpose. */
+export type PassportEndSession = {
+  connectorId: string;
+  externalSub: string;
+  providerTokens: KeptProviderTokens;
+};
+export const passportEndSessionPurpose = 'passport-end-session';
+export const passportEndSessionLifetimeMilliseconds = 10 * 60_000;

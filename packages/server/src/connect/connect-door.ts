@@ -1,25 +1,33 @@
 import type { AccessPolicy } from '@tessera/contract';
 import type { Attempts } from '#attempts';
+import type { Audit } from '#audit';
+import type { Clock } from '#clock';
 import type { Codes } from '#codes';
 import type { Connectors } from '#connectors';
 import type { Database } from '#database';
 import { publicError } from '#errors';
-import { answerOf, newDoor, readQuery, type Door, type DoorContext } from '#http';
+import { answerOf, newDoor, oauthAnswer, readForm, readQuery, type Door, type DoorContext } from '#http';
 import type { Logger } from '#logger';
-import { errorPage } from '#pages';
+import { errorPage, inlinePage } from '#pages';
 import type { KeptTokens, Providers } from '#providers';
 import type { Sealing } from '#sealing';
+import type { Visitors } from '#visitors';
+import { endProviderSession } from './backchannel-logout.ts';
 import { createBrowserBinding } from './browser.ts';
 import { finishAttempt } from './callback.ts';
+import { leaveProvider } from './end-session.ts';
 import { startAttempt } from './start.ts';
 import { SignInStop } from './stop.ts';
 
 export type ConnectNeeds = {
   database: Database;
   codes: Codes;
+  clock: Pick<Clock, 'offset'>;
+  audit: Audit;
   attempts: Pick<Attempts, 'step'>;
+  visitors: Pick<Visitors, 'endByProvider'>;
   connectors: Pick<Connectors, 'find' | 'markUsed'>;
-  providers: Pick<Providers, 'start' | 'finish'>;
+  providers: Pick<Providers, 'start' | 'finish' | 'verifyLogout'>;
   keptTokens: KeptTokens;
   sealing: Pick<Sealing, 'mac'>;
   logger: Logger;
@@ -36,7 +44,7 @@ export type ConnectNeeds = {
   finishPath: string;
 };
 
-/** `{connect}/start` and `{connect}/callback`. Every answer is `no-store` and `no-referrer`: its URL holds a secret. */
+/** `{connect}/start`, `{connect}/callback` and what a provider says by back-channel. Every answer is `no-store` and `no-referrer`: its URL holds a secret. */
 export function createConnectDoor(needs: ConnectNeeds): Door {
   const door = newDoor(answerWithPage);
   const way = {
@@ -59,6 +67,23 @@ export function createConnectDoor(needs: ConnectNeeds): Door {
   door.get('/callback', async (context) => {
     const query = readNavigation(context);
     return leave(await finishAttempt(way, new URLSearchParams([...query]), context.req.header('cookie')));
+  });
+
+  door.post('/end-session', async (context) => {
+    const { status, headers, body } = inlinePage(await leaveProvider(way, await readForm(context)));
+    return new Response(body, { status, headers });
+  });
+
+  // A provider's server asks, not a browser: nothing here looks at a cookie.
+  door.post('/backchannel-logout/:connectorId', async (context) => {
+    try {
+      const form = await readForm(context);
+      await endProviderSession(way, context.req.param('connectorId'), form, context.get('reference'));
+      return context.body(null, 200);
+    } catch (error) {
+      context.set('failure', error);
+      return oauthAnswer(error, context);
+    }
   });
 
   return door;

@@ -24,6 +24,7 @@ const stepWords: Record<SignInStep, string> = {
   authorization: 'Signing in at the identity provider',
   response_issuer: 'Checking which identity provider answered',
   code_exchange: 'Exchanging the code at the identity provider',
+  refresh: 'Asking the identity provider again',
   id_token_signature: 'Verifying the signature of the ID token',
   id_token: 'Checking the ID token',
   userinfo: 'Reading userinfo',

@@ -14,6 +14,7 @@ export type ProviderStep =
   | 'authorization'
   | 'response_issuer'
   | 'code_exchange'
+  | 'refresh'
   | 'id_token_signature'
   | 'id_token'
   | 'userinfo';
@@ -28,10 +29,12 @@ export class ProviderFailure extends Error {
   readonly received: string;
   readonly expected: string;
   readonly mend: string;
+  /** The provider has taken back what we hold, or speaks of somebody else: asking again helps nobody. */
+  readonly isFinal: boolean;
 
   constructor(
     step: ProviderStep,
-    texts: { received: string; expected: string; mend: string },
+    texts: { received: string; expected: string; mend: string; isFinal?: boolean },
     cause?: unknown,
   ) {
     super(`${step}: received ${texts.received}; expected ${texts.expected}`, { cause });
@@ -39,6 +42,7 @@ export class ProviderFailure extends Error {
     this.received = texts.received;
     this.expected = texts.expected;
     this.mend = texts.mend;
+    this.isFinal = texts.isFinal ?? false;
   }
 }
 

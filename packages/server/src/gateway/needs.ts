@@ -4,11 +4,11 @@ import type { Attempts } from '#attempts';
 import type { Audit } from '#audit';
 import type { Clock } from '#clock';
 import type { Codes } from '#codes';
-import type { Database } from '#database';
+import type { Bound, Database } from '#database';
 import type { Keys } from '#keys';
 import type { Logger } from '#logger';
 import type { ProtectionSettings } from '#projects';
-import type { Visitors } from '#visitors';
+import type { Visitors, VisitorSession } from '#visitors';
 import type { Workloads } from '#workloads';
 import type { PublicAddress } from './request/host.ts';
 import type { UpstreamAllow } from './upstream/addresses.ts';
@@ -48,6 +48,8 @@ export type GatewayNeeds = {
   readonly keys: Pick<Keys, 'sign' | 'verify' | 'epoch'>;
   readonly attempts: Pick<Attempts, 'begin' | 'step'>;
   readonly visitors: Pick<Visitors, 'create' | 'findLive' | 'end'>;
+  /** Has the provider asked again while the session lasts, where it can be. */
+  scheduleRefresh(session: VisitorSession): readonly Bound<unknown>[];
   readonly workloads: Pick<Workloads, 'forDeployment'>;
   /** The deployment at this host (lower case, no port). */
   readonly deployments: { findByHost(host: string): Promise<Site | undefined> };

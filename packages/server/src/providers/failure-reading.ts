@@ -60,6 +60,8 @@ export function refusalOf(
       received: `${named} from the identity provider`,
       expected: 'status 200',
       mend: mendOf(step, error, status),
+      // The second is GitHub's word for the first.
+      isFinal: error === 'invalid_grant' || error === 'bad_refresh_token',
     },
     cause,
   );
@@ -104,6 +106,7 @@ function processingFailure(step: ProviderStep, error: OperationProcessingError):
         {
           received: 'userinfo of another person than the ID token',
           expected: 'the same sub in both',
+          isFinal: true,
           mend: 'Check that userinfo and token endpoint of the connector belong together; otherwise this is for the provider to mend.',
         },
         error,

@@ -4,4 +4,5 @@ export { createConnectorCheck } from './connector-check.ts';
 export { createKeptTokens, type KeptTokens } from './kept-tokens.ts';
 export { createProviderRest } from './provider-rest.ts';
 export { createProviders } from './providers.ts';
+export { createSessionRefresh } from './session-refresh.ts';
 export type { ProviderAnswer, Providers, SignInSecrets } from './providers.ts';

@@ -15,18 +15,19 @@ export const refusedAnswer = z.object({ error: z.string() });
 const maximumSubjectLength = 255;
 
 /**
- * Reads the tokens of a code exchange.
+ * Reads the tokens of a code exchange, or of a refresh.
  *
- * @throws ProviderFailure at step `code_exchange`
+ * @throws ProviderFailure at this step
  */
 export async function readTokens(
   response: Response,
+  step: 'code_exchange' | 'refresh' = 'code_exchange',
 ): Promise<{ accessToken: string } & Omit<ProviderTokens, 'idToken'>> {
   const body: unknown = await response.json().catch(() => undefined);
   // GitHub and others refuse with status 200.
   const refused = refusedAnswer.safeParse(body);
-  if (refused.success) throw refusalOf('code_exchange', refused.data.error, response.status, undefined);
-  if (response.status !== 200) throw refusalOf('code_exchange', undefined, response.status, undefined);
+  if (refused.success) throw refusalOf(step, refused.data.error, response.status, undefined);
+  if (response.status !== 200) throw refusalOf(step, undefined, response.status, undefined);
   const parsed = tokenAnswer.safeParse(body);
   if (parsed.success) {
     const {
@@ -36,7 +37,7 @@ export async function readTokens(
     } = parsed.data;
     return { accessToken, refreshToken, expiresInSeconds };
   }
-  throw new ProviderFailure('code_exchange', {
+  throw new ProviderFailure(step, {
     received: 'an answer without a bearer token',
     expected: 'access_token and token_type "bearer" as JSON',
     mend: 'Check the token endpoint of the connector.',

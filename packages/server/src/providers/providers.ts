@@ -3,7 +3,9 @@ import {
   authorizationCodeGrantRequest,
   getValidatedIdTokenClaims,
   processAuthorizationCodeResponse,
+  processRefreshTokenResponse,
   processUserInfoResponse,
+  refreshTokenGrantRequest,
   userInfoRequest,
   validateAuthResponse,
   type TokenEndpointResponse,
@@ -16,6 +18,7 @@ import type { RemoteKeys } from '#remote-keys';
 import { readFailure } from './failure-reading.ts';
 import { validateClaims, verifySignature } from './id-token.ts';
 import { readPerson, readTokens } from './oauth2.ts';
+import { verifyLogoutToken, type ProviderLogout } from './logout-token.ts';
 import { toPrincipal } from './principal.ts';
 import { createSpeech, type Speech } from './speech.ts';
 
@@ -43,6 +46,9 @@ export type ProviderTokens = {
 /** Who the person is, and what the provider gave to ask again, or to say goodbye. */
 export type SignedIn = { principal: Principal; tokens: ProviderTokens };
 
+/** The same later; the principal is undefined where the provider said nothing new of the person. */
+export type Refreshed = { principal: Principal | undefined; tokens: ProviderTokens };
+
 export type ProvidersNeeds = {
   fetch: GuardedFetch;
   remoteKeys: RemoteKeys;
@@ -60,6 +66,10 @@ export function createProviders(needs: ProvidersNeeds) {
   const speak = createSpeech(needs);
 
   return {
+    /** What a provider says of the end of its sessions. @throws {OAuthError} `invalid_request`; `unavailable` */
+    verifyLogout: (connector: Connector, token: string): Promise<ProviderLogout> =>
+      verifyLogoutToken(token, connector, needs),
+
     /** Where to send the browser. */
     async start(connector: Connector, secrets: SignInSecrets): Promise<string> {
       const url = new URL(connector.authorizationEndpoint);
@@ -114,7 +124,65 @@ export function createProviders(needs: ProvidersNeeds) {
         ? finishOpenid(connector, speech, response, answer)
         : finishOauth2(connector, speech, response, answer);
     },
+
+    /**
+     * Asks again, by a refresh token, who the person is (OpenID Connect Core section 12). The principal is undefined
+     * where the provider says nothing more than that the session goes on.
+     *
+     * @throws ProviderFailure
+     */
+    async refresh(connector: Connector, refreshToken: string, externalSub: string): Promise<Refreshed> {
+      const speech = await speak(connector);
+      const response = await at('refresh', () =>
+        refreshTokenGrantRequest(
+          speech.server,
+          speech.client,
+          speech.authentication,
+          refreshToken,
+          speech.options,
+        ),
+      );
+      return connector.type === 'oidc'
+        ? refreshOpenid(connector, speech, response, externalSub)
+        : refreshOauth2(connector, speech, response, externalSub);
+    },
   };
+
+  async function refreshOpenid(
+    connector: Connector,
+    { server, client, options }: Speech,
+    response: Response,
+    externalSub: string,
+  ): Promise<Refreshed> {
+    await verifyUnread(response.clone(), connector);
+    const tokens = await at('refresh', () => processRefreshTokenResponse(server, client, response));
+    const claims = getValidatedIdTokenClaims(tokens);
+    if (claims !== undefined && claims.sub !== externalSub) throw anotherPerson('id_token');
+    const userinfo = await at('userinfo', async () => {
+      if (connector.userinfoEndpoint === undefined) return undefined;
+      const answer = await userInfoRequest(server, client, tokens.access_token, options);
+      return processUserInfoResponse(server, client, externalSub, answer);
+    });
+    const sources = [userinfo, claims].filter((source) => source !== undefined);
+    const named = { externalSub, externalIss: connector.issuer };
+    const principal = sources.length === 0 ? undefined : toPrincipal(connector, named, sources);
+    return { principal, tokens: tokensOf(tokens) };
+  }
+
+  async function refreshOauth2(
+    connector: Connector,
+    { server, client, options }: Speech,
+    response: Response,
+    externalSub: string,
+  ): Promise<Refreshed> {
+    const { accessToken, ...tokens } = await at('refresh', () => readTokens(response, 'refresh'));
+    const person = await at('userinfo', async () =>
+      readPerson(connector, await userInfoRequest(server, client, accessToken, options)),
+    );
+    if (person.externalSub !== externalSub) throw anotherPerson('userinfo');
+    const named = { externalSub, externalIss: connector.issuer };
+    return { principal: toPrincipal(connector, named, [person.userinfo]), tokens };
+  }
 
   /** OpenID Connect Core section 3.1.3: who the ID token says, and userinfo about the same. */
   async function finishOpenid(
@@ -182,6 +250,15 @@ export function createProviders(needs: ProvidersNeeds) {
     // What is missing or malformed is said by the library, in the order of the specification.
     return typeof idToken === 'string' ? verifySignature(idToken, connector, remoteKeys) : undefined;
   }
+}
+
+function anotherPerson(step: ProviderStep): ProviderFailure {
+  return new ProviderFailure(step, {
+    received: 'word of another person than the one who signed in',
+    expected: 'the same person as before',
+    mend: 'This is for the provider to mend.',
+    isFinal: true,
+  });
 }
 
 function tokensOf(response: TokenEndpointResponse): ProviderTokens {

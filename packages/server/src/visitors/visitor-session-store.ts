@@ -29,6 +29,13 @@ type PassportSessionRow = {
   endedBy: string | null;
 };
 
+/** What a provider ended; of what began until `before`, in milliseconds. */
+export type ProviderEnd = {
+  externalSub: string | undefined;
+  externalSid: string | undefined;
+  before: number;
+};
+
 type PassportTables = { passportSessions: PassportSessionRow };
 
 export type Visitors = ReturnType<typeof createVisitors>;
@@ -74,6 +81,15 @@ export function createVisitors({ database, clock }: { database: Database; clock:
       .selectAll()
       .where('id', '=', value('id'))
       .where('teamId', '=', value('teamId')),
+  );
+
+  const updateLive = database.statement<Pick<PassportSessionRow, 'id' | 'claims' | 'providerTokens'>>()(
+    (value) =>
+      query
+        .updateTable('passportSessions')
+        .set({ claims: value('claims'), providerTokens: value('providerTokens') })
+        .where('id', '=', value('id'))
+        .where('endedAt', 'is', null),
   );
 
   const markEnded = database.statement<{ id: string; endedBy: string }>()((value) =>
@@ -188,6 +204,15 @@ export function createVisitors({ database, clock }: { database: Database; clock:
       return Number(row?.sessions ?? 0);
     },
 
+    /** What is known of a visitor by now; one row while the session lasts. */
+    update(id: string, known: Pick<VisitorSession, 'claims' | 'providerTokens'>): Bound<unknown> {
+      return updateLive({
+        id,
+        claims: JSON.stringify(known.claims),
+        providerTokens: known.providerTokens === undefined ? null : JSON.stringify(known.providerTokens),
+      });
+    },
+
     /** Ends it at once; changes no row when it had ended already. */
     end(id: string, by: SessionEnd): Bound<unknown> {
       return markEnded({ id, endedBy: by });
@@ -197,6 +222,27 @@ export function createVisitors({ database, clock }: { database: Database; clock:
     endOfProject: ({ teamId, id }: { teamId: string; id: string }): readonly Bound<unknown>[] => [
       endAll(teamId, { projectId: id }, 'project-deleted'),
     ],
+
+    /**
+     * Ends what the provider of a connector has ended: its own session by name, or all of a person. Where the provider
+     * gave no name when the visitor signed in, the person has to do.
+     */
+    endByProvider(connectorId: string, { externalSub, externalSid, before }: ProviderEnd): Bound<unknown> {
+      const update = query
+        .updateTable('passportSessions')
+        .set({ endedAt: database.now, endedBy: 'ended-by-provider' satisfies SessionEnd })
+        .where('connectorId', '=', connectorId)
+        .where('endedAt', 'is', null)
+        .where('createdAt', '<=', before)
+        .where((where) => {
+          if (externalSid === undefined) return where('externalSub', '=', externalSub ?? '');
+          const named = where('externalSid', '=', externalSid);
+          if (externalSub === undefined) return named;
+          const unnamed = where('externalSid', 'is', null);
+          return where.and([where('externalSub', '=', externalSub), where.or([named, unnamed])]);
+        });
+      return database.statement<object>()(() => update)({});
+    },
 
     /** Ends every live session of the team that the filter matches. */
     endOfTeam: endAll,

@@ -43,7 +43,12 @@ export type VisitorSession = {
 };
 
 /** Why a session ended before its time. */
-export type SessionEnd = 'sign-out' | 'ended-by-team' | 'project-deleted' | 'key-revoked';
+export type SessionEnd =
+  | 'sign-out'
+  | 'ended-by-team'
+  | 'ended-by-provider'
+  | 'project-deleted'
+  | 'key-revoked';
 
 /** What was true when the visitor came back from the identity provider. */
 export type NewVisitorSession = Omit<VisitorSession, 'id' | 'createdAt' | 'expiresAt' | 'endedAt'> & {

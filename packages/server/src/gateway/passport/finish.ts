@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { passportHandOffPurpose, type PassportHandOff } from '#attempts';
+import { passportHandOffPurpose, visitorClaimsOf, type PassportHandOff } from '#attempts';
 import { exactly } from '#database';
 import { publicError, type ErrorCode } from '#errors';
 import { hashSecret } from '#sealing';
-import type { VisitorClaims } from '#visitors';
 import { GatewayError, isNavigation } from '../answers.ts';
 import type { GatewayNeeds, Site } from '../needs.ts';
 import type { RequestCookies } from '../request/cookies.ts';
@@ -12,7 +11,10 @@ import type { SentRequest } from '../request/sent-request.ts';
 import type { OwnCookies } from './own-cookies.ts';
 import type { PassportTokens } from './tokens.ts';
 
-export type FinishNeeds = Pick<GatewayNeeds, 'attempts' | 'audit' | 'codes' | 'database' | 'visitors'> & {
+export type FinishNeeds = Pick<
+  GatewayNeeds,
+  'attempts' | 'audit' | 'codes' | 'database' | 'scheduleRefresh' | 'visitors'
+> & {
   tokens: PassportTokens;
   ownCookies: OwnCookies;
 };
@@ -62,7 +64,7 @@ export async function finishSignIn(
     externalSub: handOff.principal.externalSub,
     externalIss: handOff.principal.externalIss,
     externalSid: handOff.principal.externalSid,
-    claims: claimsOf(handOff),
+    claims: visitorClaimsOf(handOff.principal),
     providerTokens: handOff.providerTokens,
     companionHash: hashSecret(companion),
     lifetimeSeconds,
@@ -76,6 +78,7 @@ export async function finishSignIn(
   const outcome = await needs.database.tryWrite([
     needs.codes.redeem(passportHandOffPurpose, code),
     exactly(1, statement),
+    ...needs.scheduleRefresh(session),
     needs.attempts.step(handOff.reference, {
       step: 'session',
       outcome: 'ok',
@@ -166,14 +169,4 @@ function readCode(query: string): string | undefined {
 /** An absolute address on this host, whatever the path looks like: `//evil` stays a path. */
 function pageOf(host: RequestHost, path: string): string {
   return `${host.origin}${/^\/[\x21-\x7e]*$/.test(path) ? path : '/'}`;
-}
-
-function claimsOf({ principal }: PassportHandOff): VisitorClaims {
-  const { email, emailVerified, name } = principal;
-  return {
-    ...principal.claims,
-    ...(email === undefined ? {} : { email }),
-    ...(emailVerified === undefined ? {} : { email_verified: emailVerified }),
-    ...(name === undefined ? {} : { name }),
-  };
 }

@@ -1,4 +1,10 @@
 import { html } from 'hono/html';
+import {
+  passportEndSessionLifetimeMilliseconds,
+  passportEndSessionPurpose,
+  type PassportEndSession,
+} from '#attempts';
+import type { Bound } from '#database';
 import { publicError } from '#errors';
 import { button, type Layout } from '#pages';
 import type { VisitorSession } from '#visitors';
@@ -8,6 +14,8 @@ import type { RequestHost } from '../request/host.ts';
 import type { SentRequest } from '../request/sent-request.ts';
 import type { OwnCookies } from './own-cookies.ts';
 
+type Goodbye = { action: string; code: string; statement: Bound<unknown> };
+
 /**
  * Ends the visitor's session at this host. A link on a page of this host and an address that a person types do it at
  * once; somebody else's link asks first, so that no other site can sign a visitor out.
@@ -15,7 +23,9 @@ import type { OwnCookies } from './own-cookies.ts';
  * @throws {PublicError} `cross_origin`, `request_not_forwarded`
  */
 export async function signOut(
-  needs: Pick<GatewayNeeds, 'audit' | 'database' | 'visitors'> & { ownCookies: OwnCookies },
+  needs: Pick<GatewayNeeds, 'audit' | 'codes' | 'database' | 'urls' | 'visitors'> & {
+    ownCookies: OwnCookies;
+  },
   request: SentRequest,
   at: {
     host: RequestHost;
@@ -38,8 +48,10 @@ export async function signOut(
     throw publicError('request_not_forwarded', { headers: { allow: 'GET, POST' } });
   }
   const { session } = at;
+  const goodbye = session === undefined ? undefined : prepareGoodbye(needs, session);
   if (session !== undefined) {
     await needs.database.write([
+      ...(goodbye === undefined ? [] : [goodbye.statement]),
       needs.visitors.end(session.id, 'sign-out'),
       needs.audit.record({
         actor: session.externalSub,
@@ -51,7 +63,7 @@ export async function signOut(
       }),
     ]);
   }
-  return { page: signedOut(at.host), cookies: needs.ownCookies.deleteSession(at.cookies) };
+  return { page: signedOut(at.host, goodbye), cookies: needs.ownCookies.deleteSession(at.cookies) };
 }
 
 function confirmation(host: RequestHost, path: string): Layout {
@@ -67,15 +79,38 @@ function confirmation(host: RequestHost, path: string): Layout {
   };
 }
 
-function signedOut(host: RequestHost): Layout {
+/** The way on to the provider's own sign-out, where it has one and gave us what that takes. */
+function prepareGoodbye(
+  needs: Pick<GatewayNeeds, 'codes' | 'urls'>,
+  { connectorId, externalSub, providerTokens }: VisitorSession,
+): Goodbye | undefined {
+  if (providerTokens?.endsSession !== true) return undefined;
+  const { secret, statement } = needs.codes.issue<PassportEndSession>(
+    passportEndSessionPurpose,
+    { connectorId, externalSub, providerTokens },
+    passportEndSessionLifetimeMilliseconds,
+  );
+  return { action: `${needs.urls.connect}/end-session`, code: secret, statement };
+}
+
+function signedOut(host: RequestHost, goodbye: Goodbye | undefined): Layout {
   return {
     title: 'Signed out',
+    ...(goodbye === undefined ? {} : { formAction: [new URL(goodbye.action).origin] }),
     body: html`<article class="card">
       <h1>You are signed out</h1>
       <p id="signed-out">
         Your session at <code>${host.name}</code> has ended. At your identity provider you may still be signed
         in.
       </p>
+      ${
+        goodbye === undefined
+          ? ''
+          : html`<form id="end-session" method="post" action="${goodbye.action}">
+              <input type="hidden" name="code" value="${goodbye.code}" />
+              ${button({ id: 'end-session-submit', label: 'Sign out there too', kind: 'quiet' })}
+            </form>`
+      }
       <p><a class="button primary" href="${host.origin}/">Sign in again</a></p>
     </article>`,
   };

@@ -120,7 +120,9 @@ export function createPassportTokens(needs: Pick<GatewayNeeds, 'clock' | 'keys' 
     /** The token that tells the upstream who is visiting: of five minutes, the same until its last one. */
     visitorToken(session: VisitorSession, site: Site): Promise<string> {
       forgetWhenKeysEnd();
-      const key = `${session.id} ${site.deployment.id} ${issuerOf(site)} ${audienceOf(site)}`;
+      // What is sealed is another text whenever the provider was asked again, and may have said something new.
+      const asked = session.providerTokens?.sealed.slice(-16) ?? '';
+      const key = `${session.id} ${asked} ${site.deployment.id} ${issuerOf(site)} ${audienceOf(site)}`;
       const now = clock.now();
       const known = handedOn.get(key);
       if (known !== undefined && known.expiresAt - now > leastRestMilliseconds) return known.token;
