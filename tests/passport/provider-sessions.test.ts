@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { decodeJwt, generateKeyPair, SignJWT, type CryptoKey } from 'jose';
@@ -21,16 +21,13 @@ const isIn = async (visitor: Visitor, url: string) =>
 async function startMailbox() {
   let target: string | undefined;
   const answers: number[] = [];
-  const server = createServer(async (request, response) => {
-    const body = await text(request);
-    const answer = await fetch(target ?? '', {
-      method: 'POST',
-      headers: { 'content-type': request.headers['content-type'] ?? '' },
-      body,
-    });
+  const carry = async (request: IncomingMessage, response: ServerResponse) => {
+    const headers = { 'content-type': request.headers['content-type'] ?? '' };
+    const answer = await fetch(target ?? '', { method: 'POST', headers, body: await text(request) });
     answers.push(answer.status);
     response.writeHead(answer.status).end();
-  });
+  };
+  const server = createServer((request, response) => void carry(request, response));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
@@ -59,9 +56,6 @@ describe.each(databaseKinds)('sessions at a real identity provider, on %s', (kin
       query: { teamId: world.team.id },
       body: { usesRefreshTokens: true },
     });
-    expect(connector.backchannelLogoutUri).toBe(
-      `${tessera.urls.connect}/backchannel-logout/${world.connectorId}`,
-    );
     mailbox.carryTo(connector.backchannelLogoutUri);
   });
   afterAll(async () => {
