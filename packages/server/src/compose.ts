@@ -1,27 +1,19 @@
 import { wireNames } from '@tessera/protocol';
 import { createAccount, pageErrors } from '#account';
 import { createApiTokens } from '#api-tokens';
-import {
-  createAppLogoRest,
-  createAppLogos,
-  createAppRegistrations,
-  createAppRest,
-  createApps,
-  createCommandLine,
-  isVerifiedApp,
-} from '#apps';
-import { createAttemptPurge, createAttemptRest, createAttempts } from '#attempts';
+import { createAppLogos, createAppRegistrations, createApps, createCommandLine, isVerifiedApp } from '#apps';
+import { createAttemptPurge, createAttempts } from '#attempts';
 import { createAudit } from '#audit';
 import { createClients } from '#clients';
 import type { Clock } from '#clock';
 import { createCodePurge, createCodes } from '#codes';
 import type { Config } from '#config';
 import { createConnectDoor, createConnectorKeySetDoor } from '#connect';
-import { createConnectorRest, createConnectors } from '#connectors';
-import { createAuthorizedAppRest, createAuthorizedApps, createConsents } from '#consents';
+import { createConnectors } from '#connectors';
+import { createAuthorizedApps, createConsents } from '#consents';
 import { createCredentials, createSetupLinks } from '#credentials';
 import { migrate, openDatabase, type Database, type DatabaseAddress } from '#database';
-import { createDeploymentRest, createDeployments } from '#deployments';
+import { createDeployments } from '#deployments';
 import { createDpop } from '#dpop';
 import { createGuardedFetch } from '#fetch';
 import { createGateway } from '#gateway';
@@ -35,22 +27,16 @@ import {
 } from '#http';
 import { createExchangeDoor, createOidcDoor, createPassportDoor } from '#issuers';
 import { createJobs, createPurging } from '#jobs';
-import { createKeyRest, createKeyRotation, createKeys } from '#keys';
+import { createKeyRotation, createKeys } from '#keys';
 import { createLimits } from '#limits';
 import type { Logger } from '#logger';
-import { createDeliveryPurge, createLogout, createLogoutRest } from '#logout';
+import { createDeliveryPurge, createLogout } from '#logout';
 import { createOAuth } from '#oauth';
 import { createPages, errorPage } from '#pages';
 import { createPasswords } from '#passwords';
-import { createAccessPolicyRest, evaluateAccessPolicy } from '#protection';
-import { createProjectRest, createProjects, projectConnectorUse, projectJoin } from '#projects';
-import {
-  createConnectorCheck,
-  createKeptTokens,
-  createSessionRefresh,
-  createProviderRest,
-  createProviders,
-} from '#providers';
+import { evaluateAccessPolicy } from '#protection';
+import { createProjects, projectConnectorUse, projectJoin } from '#projects';
+import { createConnectorCheck, createKeptTokens, createSessionRefresh, createProviders } from '#providers';
 import { createRemoteKeys } from '#remote-keys';
 import {
   createDeviceRequestPurge,
@@ -59,27 +45,21 @@ import {
   createRequestPurge,
   createRequests,
 } from '#requests';
-import {
-  createAuditLogRest,
-  createOpenApiRest,
-  createProtectedResource,
-  createRestDoor,
-  createUserRest,
-} from '#rest';
+import { createProtectedResource, createRestDoor } from '#rest';
 import { createSealing } from '#sealing';
 import { createSessionPurge, createSessions } from '#sessions';
-import { createTeamRest, createTeams, teamConnectorUse, teamJoin } from '#teams';
+import { createTeams, teamConnectorUse, teamJoin } from '#teams';
 import { createPersonTokens, createSessionTokens, createTokenPurges, createTokens } from '#tokens';
 import { createUsers } from '#users';
-import { createVisitorRest, createVisitors, createVisitorSessionPurge } from '#visitors';
+import { createVisitors, createVisitorSessionPurge } from '#visitors';
 import {
   createExchange,
   createFindLiveWorkload,
-  createWorkloadRest,
   createWorkloads,
   createWorkloadTokenPurge,
 } from '#workloads';
 import { migrations } from './migrations.ts';
+import { createRestDoors } from './rest-doors.ts';
 
 export type TesseraNeeds = {
   config: Config;
@@ -330,7 +310,6 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     deployments: address,
     finishPath: wire.finishPath,
   });
-  const findConnector = connectors.findOfTeam;
   const rest = createRestDoor({
     clock,
     api: urls.api,
@@ -342,48 +321,29 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     findTeamBySlug: teams.findBySlug,
     findMembership: teams.findMembership,
     listTeamsOfUser: teams.listForUser,
-    doors: [
-      createUserRest({ findUser: users.find }),
-      createTeamRest({ teams, database, audit, users, findConnector, invitation: setupLinks.invitation }),
-      createProjectRest({
-        projects,
-        findTeam: teams.find,
-        findConnector,
-        findHostOwner: deployments.findHostOwner,
-        ownUrls: Object.values(urls),
-      }),
-      createDeploymentRest({ deployments, findProject: projects.find, address }),
-      createConnectorRest({
-        connectors,
-        connectUrl: urls.connect,
-        projectsWith: projects.listNamesWithConnector,
-        discover: connectorCheck.discover,
-      }),
-      createProviderRest(speaking),
-      createAppRest({
-        apps,
-        database,
-        audit,
-        endTokens: tokens.endAllOfClient,
-        findUser: users.find,
-        findProject: projects.find,
-      }),
-      createAuthorizedAppRest({ authorizedApps }),
-      createAppLogoRest({ apps, logos }),
-      createWorkloadRest({
-        workloads,
-        findTeam: teams.find,
-        findProject: projects.find,
-        findDeployment: deployments.find,
-      }),
-      createAttemptRest({ attempts }),
-      createLogoutRest({ logout, findApp: apps.find }),
-      createVisitorRest({ visitors, database, audit }),
-      createAccessPolicyRest({ visitors, findProject: projects.find }),
-      createAuditLogRest({ audit }),
-      createKeyRest({ rotation: keyRotation, findUser: users.find }),
-      createOpenApiRest({ api: urls.api, version: '0.1.0' }),
-    ].flat(),
+    doors: createRestDoors({
+      config,
+      database,
+      audit,
+      address,
+      users,
+      teams,
+      setupLinks,
+      projects,
+      deployments,
+      connectors,
+      connectorCheck,
+      speaking,
+      apps,
+      logos,
+      authorizedApps,
+      tokens,
+      workloads,
+      attempts,
+      logout,
+      visitors,
+      keyRotation,
+    }),
   });
   const issuing = { keys, clock, urls, findTeam: teams.findBySlug };
 

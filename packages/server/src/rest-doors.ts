@@ -1,0 +1,96 @@
+import { createAppLogoRest, createAppRest, type Apps } from '#apps';
+import { createAttemptRest, type Attempts } from '#attempts';
+import type { Audit } from '#audit';
+import type { Config } from '#config';
+import { createConnectorRest, type Connectors } from '#connectors';
+import { createAuthorizedAppRest } from '#consents';
+import type { SetupLinks } from '#credentials';
+import type { Database } from '#database';
+import { createDeploymentRest, type Deployments } from '#deployments';
+import type { RestDoor } from '#http';
+import { createKeyRest } from '#keys';
+import { createLogoutRest } from '#logout';
+import { createProjectRest, type Project, type Projects } from '#projects';
+import { createAccessPolicyRest } from '#protection';
+import { createProviderRest } from '#providers';
+import { createAuditLogRest, createOpenApiRest, createUserRest } from '#rest';
+import { createTeamRest, type Team, type Teams } from '#teams';
+import type { Tokens } from '#tokens';
+import type { Users } from '#users';
+import { createVisitorRest, type Visitors } from '#visitors';
+import { createWorkloadRest, type Workloads } from '#workloads';
+
+/** The rooms that have doors in the REST API, and what these are told of each other. */
+export type RestRooms = {
+  config: Config;
+  database: Database;
+  audit: Audit;
+  address: Parameters<typeof createDeploymentRest>[0]['address'];
+  users: Users;
+  teams: Teams;
+  setupLinks: SetupLinks;
+  projects: Projects;
+  deployments: Deployments<Project, Team>;
+  connectors: Connectors;
+  connectorCheck: { discover: Parameters<typeof createConnectorRest>[0]['discover'] };
+  speaking: Parameters<typeof createProviderRest>[0];
+  apps: Apps;
+  logos: Parameters<typeof createAppLogoRest>[0]['logos'];
+  authorizedApps: Parameters<typeof createAuthorizedAppRest>[0]['authorizedApps'];
+  tokens: Tokens;
+  workloads: Workloads;
+  attempts: Attempts;
+  logout: Parameters<typeof createLogoutRest>[0]['logout'];
+  visitors: Visitors;
+  keyRotation: Parameters<typeof createKeyRest>[0]['rotation'];
+};
+
+/** Every door of the REST API: each room's own, in one list. */
+export function createRestDoors(rooms: RestRooms): readonly RestDoor[] {
+  const { config, database, audit, address, users, teams, setupLinks, projects, deployments } = rooms;
+  const { connectors, connectorCheck, speaking, apps, logos, authorizedApps, tokens, workloads } = rooms;
+  const { attempts, logout, visitors, keyRotation } = rooms;
+  const findConnector = connectors.findOfTeam;
+  return [
+    createUserRest({ findUser: users.find }),
+    createTeamRest({ teams, database, audit, users, findConnector, invitation: setupLinks.invitation }),
+    createProjectRest({
+      projects,
+      findTeam: teams.find,
+      findConnector,
+      findHostOwner: deployments.findHostOwner,
+      ownUrls: Object.values(config.urls),
+    }),
+    createDeploymentRest({ deployments, findProject: projects.find, address }),
+    createConnectorRest({
+      connectors,
+      connectUrl: config.urls.connect,
+      projectsWith: projects.listNamesWithConnector,
+      discover: connectorCheck.discover,
+    }),
+    createProviderRest(speaking),
+    createAppRest({
+      apps,
+      database,
+      audit,
+      endTokens: tokens.endAllOfClient,
+      findUser: users.find,
+      findProject: projects.find,
+    }),
+    createAuthorizedAppRest({ authorizedApps }),
+    createAppLogoRest({ apps, logos }),
+    createWorkloadRest({
+      workloads,
+      findTeam: teams.find,
+      findProject: projects.find,
+      findDeployment: deployments.find,
+    }),
+    createAttemptRest({ attempts }),
+    createLogoutRest({ logout, findApp: apps.find }),
+    createVisitorRest({ visitors, database, audit }),
+    createAccessPolicyRest({ visitors, findProject: projects.find }),
+    createAuditLogRest({ audit }),
+    createKeyRest({ rotation: keyRotation, findUser: users.find }),
+    createOpenApiRest({ api: config.urls.api, version: '0.1.0' }),
+  ].flat();
+}
