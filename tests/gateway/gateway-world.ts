@@ -17,7 +17,9 @@ import { migrate, openDatabase, type Database } from '../../packages/server/src/
 import { createGateway, type Site } from '../../packages/server/src/gateway/index.ts';
 import { createClientAddress, listen } from '../../packages/server/src/http/index.ts';
 import { createKeys, keyMigrations } from '../../packages/server/src/keys/index.ts';
+import { createLimits, limitMigrations } from '../../packages/server/src/limits/index.ts';
 import { createSilentLogger } from '../../packages/server/src/logger/index.ts';
+import { bypassMigrations, createBypasses } from '../../packages/server/src/protection/index.ts';
 import { createSealing } from '../../packages/server/src/sealing/index.ts';
 import { createVisitors, visitorMigrations } from '../../packages/server/src/visitors/index.ts';
 import { createWorkloads, workloadTokenMigrations } from '../../packages/server/src/workloads/index.ts';
@@ -53,16 +55,21 @@ export async function startGatewayWorld(options: { https?: boolean; trustProxy?:
     ...attemptMigrations,
     ...visitorMigrations,
     ...workloadTokenMigrations,
+    ...limitMigrations,
+    ...bypassMigrations,
   ]);
   let down: Error | undefined;
   const breakable = breakableDatabase(database, () => down);
   const logger = createSilentLogger();
-  const keys = createKeys({ database: breakable, sealing: createSealing(randomBytes(32)), clock, logger });
+  const sealing = createSealing(randomBytes(32));
+  const keys = createKeys({ database: breakable, sealing, clock, logger });
   await keys.start();
   const codes = createCodes({ database: breakable });
   const audit = createAudit({ database: breakable, clock });
   const attempts = createAttempts({ database: breakable, clock });
   const visitors = createVisitors({ database: breakable, clock });
+  const limits = createLimits({ database: breakable, sealing });
+  const bypasses = createBypasses({ database: breakable, clock, audit, sealing, limits });
   const port = await findFreePort();
   const base = `http://localhost:${port}`;
   const urls = {
@@ -87,6 +94,7 @@ export async function startGatewayWorld(options: { https?: boolean; trustProxy?:
     visitors,
     scheduleRefresh: () => [],
     workloads,
+    bypasses,
     deployments: {
       async findByHost(host) {
         if (down !== undefined) throw down;
@@ -183,6 +191,7 @@ export async function startGatewayWorld(options: { https?: boolean; trustProxy?:
     codes,
     attempts,
     visitors,
+    bypasses,
     upstream,
     site,
     sites,

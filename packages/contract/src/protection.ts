@@ -1,6 +1,6 @@
 import { formatIpRange, ipRangeProblem, parseIpRange } from '@tessera/protocol';
 import { z } from 'zod';
-import { hostSchema } from './names.ts';
+import { hostSchema, nameSchema, teamQuery, timeSchema } from './names.ts';
 
 /** Which deployments are protected: all, all but production on custom domains, or previews alone. */
 export const deploymentTypeAnswerSchema = z.enum(['all', 'all_except_custom_domains', 'preview']);
@@ -92,3 +92,137 @@ export const protectionExceptionsSchema = z
   )
   .max(50);
 export const protectionExceptionsAnswerSchema = z.array(z.strictObject({ host: z.string() }));
+
+/** 32 letters and digits, as Vercel has it. */
+const bypassSecretSchema = z
+  .string()
+  .regex(/^[0-9A-Za-z]{32}$/, 'expected 32 letters and digits')
+  .refine((value) => new Set(value).size >= 8, 'expected a random secret; leave it out to have one made');
+const bypassNameSchema = z.string().min(1).max(64).meta({ description: 'The secret itself, or its id' });
+const futureSchema = timeSchema.meta({ description: 'Milliseconds since the epoch; it has to be to come' });
+const bypassEnvironmentsSchema = z.array(nameSchema).min(1).max(50);
+
+export const updateBypassBody = z
+  .strictObject({
+    generate: z
+      .strictObject({
+        secret: bypassSecretSchema.optional(),
+        note: noteSchema.optional(),
+        environments: bypassEnvironmentsSchema.optional(),
+        pathPrefix: pathPrefixSchema.optional(),
+        expiresAt: futureSchema.optional(),
+      })
+      .optional(),
+    revoke: z.strictObject({ secret: bypassNameSchema, regenerate: z.boolean().default(false) }).optional(),
+    update: z
+      .strictObject({
+        secret: bypassNameSchema,
+        isEnvVar: z.literal(true).optional(),
+        note: noteSchema.nullable().optional(),
+        environments: bypassEnvironmentsSchema.nullable().optional(),
+        pathPrefix: pathPrefixSchema.nullable().optional(),
+        expiresAt: futureSchema.nullable().optional(),
+      })
+      .optional(),
+  })
+  .refine(
+    (body) => Object.values(body).filter((part) => part !== undefined).length === 1,
+    'expected exactly one of generate, revoke and update',
+  );
+
+export const automationBypassSchema = z.strictObject({
+  id: z.string(),
+  scope: z.literal('automation-bypass'),
+  note: z.string().nullable(),
+  isEnvVar: z.boolean(),
+  environments: z.array(z.string()).nullable(),
+  pathPrefix: z.string().nullable(),
+  expiresAt: timeSchema.nullable(),
+  lastUsedAt: timeSchema.nullable().meta({ description: 'To the minute, or so' }),
+  createdAt: timeSchema,
+  createdBy: z.string(),
+});
+export type AutomationBypassDocument = z.output<typeof automationBypassSchema>;
+
+export const bypassesAnswer = z.strictObject({
+  protectionBypass: z.record(z.string(), automationBypassSchema).meta({
+    description: 'By the secret for the one that was made by this call, by their ids for the others',
+  }),
+  id: z.string().optional(),
+  secret: z.string().optional().meta({ description: 'The new secret, shown this once' }),
+});
+
+export const aliasParams = z.strictObject({
+  idOrHost: z
+    .string()
+    .min(1)
+    .max(253)
+    .meta({ description: 'A host of a deployment, or the id of a deployment for its generated host' }),
+});
+export const updateShareLinkBody = z.strictObject({
+  ttl: z
+    .int()
+    .min(1)
+    .max(10 * 366 * 86_400)
+    .optional()
+    .meta({ description: 'Seconds; without it the link lives until it is revoked' }),
+  revoke: z.strictObject({ secret: bypassNameSchema, regenerate: z.boolean().default(false) }).optional(),
+});
+export const shareLinkSchema = z.strictObject({
+  id: z.string(),
+  scope: z.literal('shareable-link'),
+  expires: timeSchema.nullable(),
+  createdAt: timeSchema,
+  createdBy: z.string(),
+});
+export const shareLinkAnswer = z.strictObject({
+  protectionBypass: z
+    .record(z.string(), shareLinkSchema)
+    .meta({ description: 'By the secret for a link that was made by this call, by its id for another' }),
+  host: z.string(),
+  secret: z.string().optional().meta({ description: 'The new secret, shown this once' }),
+  url: z.string().optional().meta({ description: 'The link to send to people' }),
+});
+export const protectionQuery = z.strictObject(teamQuery);
+
+const headerNameSchema = z
+  .string()
+  .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/, 'expected the name of a header');
+const headerValueSchema = z
+  .string()
+  .max(16_384)
+  .regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'expected the value of a header, without line breaks');
+export const explainBody = z.strictObject({
+  host: hostSchema,
+  method: z
+    .string()
+    .regex(/^[A-Z]{1,32}$/, 'expected a method in capitals, such as GET')
+    .default('GET'),
+  path: z.string().min(1).max(8_192).default('/').meta({ description: 'Path and query' }),
+  headers: z
+    .record(headerNameSchema, z.union([headerValueSchema, z.array(headerValueSchema).max(20)]))
+    .default({})
+    .refine((headers) => Object.keys(headers).length <= 200, 'expected at most 200 headers'),
+  clientAddress: z
+    .union([z.ipv4(), z.ipv6()])
+    .optional()
+    .meta({ description: 'Where the request would come from, for trusted IPs' }),
+});
+export const explainAnswer = z.strictObject({
+  host: z.string(),
+  deploymentId: z.string(),
+  projectId: z.string(),
+  environment: z.string(),
+  outcome: z.strictObject({
+    is: z.enum(['pass', 'sign-in', 'password', 'hide', 'refuse', 'own-path']),
+    by: z.string().optional().meta({ description: 'The rule that decided' }),
+    connectorId: z.string().optional(),
+    code: z.string().optional().meta({ description: 'The error that would be answered' }),
+    because: z.string(),
+  }),
+  rules: z
+    .array(z.strictObject({ rule: z.string(), says: z.string(), because: z.string() }))
+    .meta({ description: 'Every rule that was asked, in order; the last one decided' }),
+});
+export type ExplainBody = z.output<typeof explainBody>;
+export type ExplainAnswer = z.output<typeof explainAnswer>;

@@ -6,6 +6,7 @@ import * as deployments from './deployments.ts';
 import { teamQuery } from './names.ts';
 import { passportRoutes } from './passport-routes.ts';
 import * as projects from './projects.ts';
+import { protectionRoutes } from './protection-routes.ts';
 import { listOf, type Route } from './route.ts';
 import * as attempts from './sign-in-attempts.ts';
 import { signingKeyRoutes } from './signing-key-routes.ts';
@@ -290,6 +291,7 @@ export const routes = listOf(
     answer: attempts.signInAttemptSchema,
   },
   ...passportRoutes,
+  ...protectionRoutes,
   {
     name: 'audit-log.list',
     method: 'GET',

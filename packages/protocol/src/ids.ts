@@ -25,7 +25,9 @@ export type IdPrefix =
   | 'inv'
   | 'job'
   | 'blo'
-  | 'dva';
+  | 'dva'
+  | 'pbs'
+  | 'shl';
 
 /** A new id: `prj_` and 24 base62 characters (142 bit). Ids are public; they are never the only thing asked for. */
 export function createId(prefix: IdPrefix): string {

@@ -2,7 +2,13 @@
 export { createId, createReference, isId, isReference, type IdPrefix } from './ids.ts';
 export { formatIpRange, ipRangeProblem, isInIpRange, parseIpRange, type IpRange } from './ip-ranges.ts';
 export { randomBase62 } from './base62.ts';
-export { createOpaqueToken, formatOpaqueToken, hasValidChecksum } from './opaque-tokens.ts';
+export {
+  createBypassSecret,
+  createOpaqueToken,
+  formatOpaqueToken,
+  hasValidChecksum,
+  isBypassSecret,
+} from './opaque-tokens.ts';
 export { isValidWirePrefix, wireNames, type WireNames } from './wire-names.ts';
 export { isValidName, nameProblem, reservedWords } from './names.ts';
 export {

@@ -31,6 +31,21 @@ export function hasValidChecksum(token: string, prefix?: string): boolean {
   return withChecksum(token.slice(0, -CHECKSUM_LENGTH)) === token;
 }
 
+const BYPASS_SECRET_LENGTH = 32;
+
+/**
+ * A fresh secret of 32 base62 characters, the length that programs expect of a bypass secret: 26 random ones (154 bit)
+ * and 6 that are their CRC-32. It has no prefix, so the checksum tells scanners more than it tells us.
+ */
+export function createBypassSecret(): string {
+  return withChecksum(randomBase62(BYPASS_SECRET_LENGTH - CHECKSUM_LENGTH));
+}
+
+/** Whether a string can be a bypass secret: one that we made, or 32 letters and digits that somebody chose. */
+export function isBypassSecret(value: string): boolean {
+  return value.length === BYPASS_SECRET_LENGTH && /^[0-9A-Za-z]+$/.test(value);
+}
+
 function withChecksum(text: string): string {
   return text + encodeNumberBase62(crc32(text), CHECKSUM_LENGTH);
 }

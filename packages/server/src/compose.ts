@@ -16,7 +16,7 @@ import { migrate, openDatabase, type Database, type DatabaseAddress } from '#dat
 import { createDeployments } from '#deployments';
 import { createDpop } from '#dpop';
 import { createGuardedFetch } from '#fetch';
-import { createGateway } from '#gateway';
+import { createGateway, type GatewayNeeds } from '#gateway';
 import {
   createClientAddress,
   createHostTable,
@@ -34,7 +34,7 @@ import { createDeliveryPurge, createLogout } from '#logout';
 import { createOAuth } from '#oauth';
 import { createPages, errorPage } from '#pages';
 import { createPasswords } from '#passwords';
-import { evaluateAccessPolicy } from '#protection';
+import { createBypasses, evaluateAccessPolicy } from '#protection';
 import { createProjects, projectConnectorUse, projectJoin } from '#projects';
 import { createConnectorCheck, createKeptTokens, createSessionRefresh, createProviders } from '#providers';
 import { createRemoteKeys } from '#remote-keys';
@@ -158,6 +158,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     upstreamAllow: config.upstreamAllow,
     ownHosts: roleUrls.map(({ host }) => host),
   });
+  const bypasses = createBypasses({ database, clock, audit, sealing, limits });
   const projects = createProjects({
     database,
     clock,
@@ -310,6 +311,26 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     deployments: address,
     finishPath: wire.finishPath,
   });
+  const listeners: Listener[] = [];
+  const gatewayNeeds: GatewayNeeds = {
+    database,
+    clock,
+    logger,
+    audit,
+    codes,
+    keys,
+    attempts,
+    visitors,
+    scheduleRefresh: sessionRefresh.schedule,
+    workloads,
+    deployments,
+    bypasses,
+    wire,
+    urls,
+    address,
+    upstreamAllow: config.upstreamAllow,
+    ownPorts: () => listeners.map(({ port }) => port),
+  };
   const rest = createRestDoor({
     clock,
     api: urls.api,
@@ -343,6 +364,8 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
       logout,
       visitors,
       keyRotation,
+      bypasses,
+      gatewayNeeds,
     }),
   });
   const issuing = { keys, clock, urls, findTeam: teams.findBySlug };
@@ -403,25 +426,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   jobs.register('passport-usage', projects.recordPassportUsage);
   jobs.register('keys.keep', keyRotation.work);
 
-  const listeners: Listener[] = [];
-  const gateway = createGateway({
-    database,
-    clock,
-    logger,
-    audit,
-    codes,
-    keys,
-    attempts,
-    visitors,
-    scheduleRefresh: sessionRefresh.schedule,
-    workloads,
-    deployments,
-    wire,
-    urls,
-    address,
-    upstreamAllow: config.upstreamAllow,
-    ownPorts: () => listeners.map(({ port }) => port),
-  });
+  const gateway = createGateway(gatewayNeeds);
   const listening = {
     clientAddress: createClientAddress(config.trustProxy),
     gateway,

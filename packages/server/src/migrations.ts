@@ -14,6 +14,7 @@ import { keyMigrations } from '#keys';
 import { limitMigrations } from '#limits';
 import { logoutMigrations } from '#logout';
 import { projectMigrations } from '#projects';
+import { bypassMigrations } from '#protection';
 import { deviceRequestMigrations, requestMigrations } from '#requests';
 import { sessionMigrations } from '#sessions';
 import { teamMigrations } from '#teams';
@@ -35,6 +36,7 @@ export const migrations = [
   teamMigrations,
   projectMigrations,
   deploymentMigrations,
+  bypassMigrations,
   apiTokenMigrations,
   appMigrations,
   consentMigrations,

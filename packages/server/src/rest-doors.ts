@@ -7,11 +7,12 @@ import { createAuthorizedAppRest } from '#consents';
 import type { SetupLinks } from '#credentials';
 import type { Database } from '#database';
 import { createDeploymentRest, type Deployments } from '#deployments';
+import { createExplainRest, type GatewayNeeds } from '#gateway';
 import type { RestDoor } from '#http';
 import { createKeyRest } from '#keys';
 import { createLogoutRest } from '#logout';
 import { createProjectRest, type Project, type Projects } from '#projects';
-import { createAccessPolicyRest } from '#protection';
+import { createAccessPolicyRest, createBypassRest, type Bypasses } from '#protection';
 import { createProviderRest } from '#providers';
 import { createAuditLogRest, createOpenApiRest, createUserRest } from '#rest';
 import { createTeamRest, type Team, type Teams } from '#teams';
@@ -43,13 +44,16 @@ export type RestRooms = {
   logout: Parameters<typeof createLogoutRest>[0]['logout'];
   visitors: Visitors;
   keyRotation: Parameters<typeof createKeyRest>[0]['rotation'];
+  bypasses: Bypasses;
+  gatewayNeeds: GatewayNeeds;
 };
 
 /** Every door of the REST API: each room's own, in one list. */
 export function createRestDoors(rooms: RestRooms): readonly RestDoor[] {
   const { config, database, audit, address, users, teams, setupLinks, projects, deployments } = rooms;
   const { connectors, connectorCheck, speaking, apps, logos, authorizedApps, tokens, workloads } = rooms;
-  const { attempts, logout, visitors, keyRotation } = rooms;
+  const { attempts, logout, visitors, keyRotation, bypasses, gatewayNeeds } = rooms;
+  const { clock, wire } = gatewayNeeds;
   const findConnector = connectors.findOfTeam;
   return [
     createUserRest({ findUser: users.find }),
@@ -89,6 +93,8 @@ export function createRestDoors(rooms: RestRooms): readonly RestDoor[] {
     createLogoutRest({ logout, findApp: apps.find }),
     createVisitorRest({ visitors, database, audit }),
     createAccessPolicyRest({ visitors, findProject: projects.find }),
+    createBypassRest({ bypasses, clock, projects, deployments, address, wire }),
+    createExplainRest(gatewayNeeds),
     createAuditLogRest({ audit }),
     createKeyRest({ rotation: keyRotation, findUser: users.find }),
     createOpenApiRest({ api: config.urls.api, version: '0.1.0' }),

@@ -1,3 +1,5 @@
+import { protectionErrors } from './protection-errors.ts';
+
 type Entry = { readonly status: number; readonly title: string; readonly mend: string };
 
 /**
@@ -458,12 +460,7 @@ export const errorCatalogue = {
     mend: 'Read it again, and send the change once more.',
   },
 
-  // projects
-  confirmation_needed: {
-    status: 400,
-    title: 'This has to be confirmed',
-    mend: 'Send what is to be opened once more in the field named here.',
-  },
+  ...protectionErrors,
 
   // deployments
   upstream_refused: {

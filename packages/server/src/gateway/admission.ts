@@ -1,10 +1,12 @@
 import { publicError } from '#errors';
 import { decide, type Verdict } from '#protection';
 import type { VisitorSession } from '#visitors';
-import { gatherFacts, type FactNeeds } from './facts.ts';
+import type { BypassFacts } from './bypass-facts.ts';
+import { gatherFacts, type Asking, type FactNeeds } from './facts.ts';
 import type { GatewayNeeds, Site } from './needs.ts';
 import { parseCookies, type RequestCookies } from './request/cookies.ts';
 import { parseFraming, valuesOf, type Body } from './request/headers.ts';
+import { parsePresented, type Presented } from './request/presented.ts';
 import { parseHost, type RequestHost } from './request/host.ts';
 import type { OwnNames } from './request/own-names.ts';
 import type { SentRequest } from './request/sent-request.ts';
@@ -17,6 +19,7 @@ export type ParsedRequest = {
   readonly target: RequestTarget;
   readonly cookies: RequestCookies;
   readonly body: Body;
+  readonly presented: Presented;
 };
 
 /** A parsed request, the deployment it is for, and what was decided. */
@@ -24,6 +27,7 @@ export type Admission = ParsedRequest & {
   readonly site: Site;
   readonly session: VisitorSession | undefined;
   readonly verdict: Verdict;
+  readonly bypasses: BypassFacts;
 };
 
 /** @throws {PublicError} for what has more than one reading */
@@ -45,7 +49,14 @@ export function parseRequest(
   }
   const body = parseFraming(request);
   const target = parseTarget(url, needs.names);
-  return { method, host, target, body, cookies: parseCookies(valuesOf(rawHeaders, 'cookie'), needs.names) };
+  return {
+    method,
+    host,
+    target,
+    body,
+    cookies: parseCookies(valuesOf(rawHeaders, 'cookie'), needs.names),
+    presented: parsePresented(rawHeaders, target.query, needs.names),
+  };
 }
 
 /**
@@ -58,12 +69,12 @@ export function parseRequest(
 export async function admit(
   needs: Pick<GatewayNeeds, 'deployments'> & FactNeeds,
   parsed: ParsedRequest,
-  about: { clientAddress: string; wantsSession: boolean },
+  asking: Asking,
 ): Promise<Admission> {
   const site = await needs.deployments.findByHost(parsed.host.name);
   if (site === undefined) throw deploymentNotFound(parsed.host);
-  const { facts, session } = await gatherFacts(needs, parsed, site, about);
-  return { ...parsed, site, session, verdict: decide(facts) };
+  const { facts, ...gathered } = await gatherFacts(needs, parsed, site, asking);
+  return { ...parsed, ...gathered, site, verdict: decide(facts) };
 }
 
 /** One answer for a host that is nobody's and for one that hides: they cannot be told apart. */

@@ -1,16 +1,26 @@
 import { isInIpRange, parseIpRange } from '@tessera/protocol';
+import type { ParsedRequest } from './admission.ts';
+import { gatherBypassFacts, type BypassFacts } from './bypass-facts.ts';
 import { isBelow, type OptionsFact, type ProtectionFacts } from '#protection';
 import type { VisitorSession } from '#visitors';
 import type { GatewayNeeds, Site } from './needs.ts';
 import { findSession } from './passport/session.ts';
 import type { PassportTokens } from './passport/tokens.ts';
-import type { ParsedRequest } from './admission.ts';
 
-export type FactNeeds = Pick<GatewayNeeds, 'visitors'> & { tokens: PassportTokens };
+export type FactNeeds = Pick<GatewayNeeds, 'visitors' | 'bypasses'> & { tokens: PassportTokens };
 
 export type GatheredFacts = {
   readonly facts: ProtectionFacts;
   readonly session: VisitorSession | undefined;
+  readonly bypasses: BypassFacts;
+};
+
+/** Who asks, and for what. */
+export type Asking = {
+  readonly clientAddress: string;
+  readonly wantsSession: boolean;
+  /** Somebody wants to know what would happen: no limit counts. */
+  readonly isExplanation?: boolean;
 };
 
 /**
@@ -23,16 +33,21 @@ export async function gatherFacts(
   needs: FactNeeds,
   parsed: ParsedRequest,
   site: Site,
-  { clientAddress, wantsSession }: { clientAddress: string; wantsSession: boolean },
+  { clientAddress, wantsSession, isExplanation }: Asking,
 ): Promise<GatheredFacts> {
   const { passport, protection } = site.project;
   const { ssoProtection, trustedIps, protectionExceptions = [] } = protection;
-  const { fact, session } =
+  const mayGuess = () =>
+    isExplanation === true || !needs.bypasses.guesses.isBlocked(site.project.id, clientAddress);
+  const [{ fact, session }, bypasses] = await Promise.all([
     passport !== undefined || ssoProtection !== undefined || wantsSession
-      ? await findSession(needs, parsed.cookies, parsed.host, site)
-      : { fact: { state: 'none' } as const, session: undefined };
+      ? findSession(needs, parsed.cookies, parsed.host, site)
+      : { fact: { state: 'none' } as const, session: undefined },
+    gatherBypassFacts(needs, parsed, site, mayGuess),
+  ]);
   return {
     session,
+    bypasses,
     facts: {
       deployment: {
         host: site.host,
@@ -42,8 +57,8 @@ export async function gatherFacts(
       exceptions: protectionExceptions,
       optionsAllowlist: optionsFactOf(parsed, protection.optionsAllowlist?.paths),
       trustedSource: { state: 'absent' },
-      automationBypass: { state: 'absent' },
-      shareLink: { state: 'absent' },
+      automationBypass: bypasses.automationBypass,
+      shareLink: bypasses.shareLink,
       trustedIps: trustedIps && {
         deploymentType: trustedIps.deploymentType,
         protectionMode: trustedIps.protectionMode,

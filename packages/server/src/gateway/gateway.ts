@@ -1,10 +1,12 @@
 import { ServerResponse, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { isId } from '@tessera/protocol';
 import { publicError } from '#errors';
 import type { NodeDoor, RequestFacts } from '#http';
 import type { Admission } from './admission.ts';
 import { createAnswers } from './answers.ts';
+import { passingBypass } from './bypass-entry.ts';
 import { createDecisionDoor, type DecisionNeeds } from './decisions/decision-door.ts';
 import type { FrontProxyBinding } from './decisions/front-proxies.ts';
 import type { GatewayNeeds } from './needs.ts';
@@ -54,7 +56,14 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     ...(needs.resolve === undefined ? {} : { resolve: needs.resolve }),
   });
   const pools = createPools(connector);
-  const open = createOpenConnections(needs.visitors);
+  /** What an open connection rests on: a visitor's session, or a bypass. */
+  const findLive = (id: string): Promise<object | undefined> =>
+    isId('pbs', id)
+      ? needs.bypasses.automation.findLive(id)
+      : isId('shl', id)
+        ? needs.bypasses.shareLinks.findLive(id)
+        : needs.visitors.findLive(id);
+  const open = createOpenConnections({ findLive });
   const visit = createVisit({ ...needs, names, ownCookies, tokens, answers });
 
   async function forwardedOf(
@@ -83,6 +92,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
       answer: {
         hostName: host.name,
         reference: facts.reference,
+        secretInAddress: admission.presented.inAddress,
         personal: verdict.outcome.is === 'pass' && verdict.outcome.personal,
         trailersPossible: request.httpVersionMajor === 1 && request.httpVersionMinor === 1,
       },
@@ -137,11 +147,12 @@ export function createGateway(needs: GatewayNeeds): Gateway {
       validateUpgradeOrigin(request, admission);
       const { outcome } = admission.verdict;
       const sessionId = outcome.is === 'pass' ? outcome.sessionId : undefined;
+      const permit = sessionId ?? passingBypass(admission)?.id;
       await forwardUpgrade(
         { connector, responseHeaders },
         client,
         await forwardedOf(request, facts, admission),
-        (connection) => open.add(connection, sessionId),
+        (connection) => open.add(connection, permit),
       );
     } catch (error) {
       answerError(request, response, facts, error);

@@ -8,6 +8,7 @@ import type { Bound, Database } from '#database';
 import type { Keys } from '#keys';
 import type { Logger } from '#logger';
 import type { ProtectionSettings } from '#projects';
+import type { Bypasses } from '#protection';
 import type { Visitors, VisitorSession } from '#visitors';
 import type { Workloads } from '#workloads';
 import type { PublicAddress } from './request/host.ts';
@@ -51,6 +52,10 @@ export type GatewayNeeds = {
   /** Has the provider asked again while the session lasts, where it can be. */
   scheduleRefresh(session: VisitorSession): readonly Bound<unknown>[];
   readonly workloads: Pick<Workloads, 'forDeployment'>;
+  readonly bypasses: Pick<Bypasses, 'cookies' | 'guesses'> & {
+    readonly automation: Pick<Bypasses['automation'], 'verify' | 'findLive' | 'markUsed'>;
+    readonly shareLinks: Pick<Bypasses['shareLinks'], 'verify' | 'findLive'>;
+  };
   /** The deployment at this host (lower case, no port). */
   readonly deployments: { findByHost(host: string): Promise<Site | undefined> };
   readonly wire: WireNames;

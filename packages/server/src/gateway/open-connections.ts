@@ -1,5 +1,3 @@
-import type { GatewayNeeds } from './needs.ts';
-
 type Connection = { cut(): void; onceClosed(listener: () => void): void };
 
 type Held = { connections: Set<Connection>; seenAt: number; isAsked: boolean };
@@ -11,10 +9,10 @@ const askMilliseconds = 2_000;
 const trustMilliseconds = 5_000;
 
 /**
- * The upgraded connections, which no request passes any more. Those of a visitor are cut when their session ends, or
+ * The upgraded connections, which no request passes any more. Those that rest on a session or a bypass are cut when it ends, or
  * when nobody could say for five seconds that it goes on: all sessions that hold one are looked up every two.
  */
-export function createOpenConnections(visitors: Pick<GatewayNeeds['visitors'], 'findLive'>) {
+export function createOpenConnections(permits: { findLive(id: string): Promise<object | undefined> }) {
   const all = new Set<Connection>();
   const bySession = new Map<string, Held>();
   let timer: NodeJS.Timeout | undefined;
@@ -28,7 +26,7 @@ export function createOpenConnections(visitors: Pick<GatewayNeeds['visitors'], '
     held.isAsked = true;
     try {
       // An answer is as old as its question.
-      if ((await visitors.findLive(sessionId)) === undefined) cut(held);
+      if ((await permits.findLive(sessionId)) === undefined) cut(held);
       else held.seenAt = askedAt;
     } catch {
       // Asked again at the next tick, for as long as the session is trusted.

@@ -1,6 +1,7 @@
 import { publicError } from '#errors';
 import type { RequestFacts } from '#http';
 import { admit, deploymentNotFound, parseRequest, type Admission, type ParsedRequest } from './admission.ts';
+import { enterByBypass, passingBypass } from './bypass-entry.ts';
 import { isNavigation, type Answers, type OwnAnswer } from './answers.ts';
 import type { GatewayNeeds } from './needs.ts';
 import { finishSignIn } from './passport/finish.ts';
@@ -61,13 +62,23 @@ export function createVisit(needs: VisitNeeds) {
       const { clientAddress } = facts;
       const admission = await admit(needs, parsed, { clientAddress, wantsSession: ownPath });
       const { outcome, rules } = admission.verdict;
+      if (admission.bypasses.wrongSecrets > 0) {
+        await needs.bypasses.guesses.count(admission.site.project.id, clientAddress);
+      }
       // Before our own paths: they would tell that there is something here.
       if (outcome.is === 'hide') throw deploymentNotFound(admission.host);
       if (ownPath) return { is: 'answer', answer: await answerOwnPath(request, facts, admission) };
       const because = rules.at(-1)?.answer.because ?? '';
       switch (outcome.is) {
-        case 'pass':
+        case 'pass': {
+          const used = passingBypass(admission);
+          if (used?.kind === 'automation') needs.bypasses.automation.markUsed(used.id);
+          const entry = enterByBypass(needs, request, admission);
+          if (entry !== undefined) {
+            return { is: 'answer', answer: answers.redirect(entry.location, entry.cookies) };
+          }
           return { is: 'forward', admission };
+        }
         case 'sign-in': {
           const { host, site, cookies, target } = admission;
           const { connectorId } = outcome;
@@ -78,7 +89,12 @@ export function createVisit(needs: VisitNeeds) {
         case 'password':
           throw publicError('visit_refused', { description: because });
         case 'refuse': {
-          if (outcome.code !== undefined) throw publicError(outcome.code, { description: because });
+          if (outcome.code !== undefined) {
+            throw publicError(outcome.code, {
+              description: because,
+              ...(outcome.code === 'too_many_tries' ? { headers: { 'retry-after': '600' } } : {}),
+            });
+          }
           const { session, companion } = admission.cookies;
           if (session.is === 'several' || companion.is === 'several') {
             // A program has no session then. A browser would come back from a sign-in with as many cookies as before.
@@ -107,14 +123,16 @@ export function createVisit(needs: VisitNeeds) {
 }
 
 /**
- * Only a page of this host may open a WebSocket with a visitor's session: cookies come along from every sibling's page
- * as well.
+ * Only a page of this host may open a WebSocket by a cookie, of a session or of a bypass: cookies come along from every
+ * sibling's page as well.
  *
  * @throws {PublicError} `upgrade_refused`
  */
-export function validateUpgradeOrigin(request: SentRequest, { session, host }: Admission): void {
+export function validateUpgradeOrigin(request: SentRequest, admission: Admission): void {
+  const { session, host } = admission;
   const { origin } = request.headers;
-  if (session !== undefined && origin !== undefined && origin !== host.origin) {
+  const isByCookie = session !== undefined || passingBypass(admission)?.by === 'cookie';
+  if (isByCookie && origin !== undefined && origin !== host.origin) {
     throw publicError('upgrade_refused', { description: 'The Origin is another one than this deployment.' });
   }
 }

@@ -33,9 +33,12 @@ export type RestCall<Called extends Route = Route> = {
   team: Called['team'] extends 'none' ? undefined : CalledTeam;
   /**
    * For routes whose permission depends on the object (`anyOf`): throws `forbidden` when the caller may not do this
-   * to an object of this project and environment.
+   * to an object of this project and environment, or to a share link of a deployment of an environment.
    */
-  authorize: (permission: Permission, object: { projectId?: string; environment?: string }) => void;
+  authorize: (
+    permission: Permission,
+    object: { projectId?: string; environment?: string; shareLinkOf?: string },
+  ) => void;
   params: Called['params'] extends object ? output<Called['params']> : Record<string, never>;
   query: Called['query'] extends object ? output<Called['query']> : Record<string, never>;
   body: Called['upload'] extends object

@@ -12,7 +12,12 @@ import { publicError, type PublicError } from '#errors';
 import type { Authority } from './caller.ts';
 
 /** What a permission is asked for. Without a project: whether it holds for any. */
-export type AuthorizedObject = { projectId?: string | undefined; environment?: string | undefined };
+export type AuthorizedObject = {
+  projectId?: string | undefined;
+  environment?: string | undefined;
+  /** The object is a share link of a deployment of this environment. */
+  shareLinkOf?: string | undefined;
+};
 
 export type Standing = {
   authority: Authority;
@@ -42,7 +47,8 @@ export function authorizeRoute(route: Route, standing: Standing): void {
     const any = 'anyOf' in permission ? permission.anyOf : [...new Set(Object.values(permission.byField))];
     // Which fields are sent says whether a fresh login is needed at all.
     const asked = 'byField' in permission ? { ...standing, isFresh: true } : standing;
-    const refusals = any.map((one) => refusalOf(one, asked, {}));
+    // The best that the object could turn out to be: whoever may share previews alone may try.
+    const refusals = any.map((one) => refusalOf(one, asked, { shareLinkOf: 'preview' }));
     if (refusals.every((refusal) => refusal !== undefined)) throw gravest(refusals);
   }
   if (route.fresh === true && !standing.isFresh) throw freshNeeded(route.name);
@@ -72,7 +78,8 @@ function refusalOf(
   if (permission === 'oidc-token:build') return refusalToBuild(authority, object);
 
   const cell = role === undefined ? cellOfEveryone(permission) : permissionTable[permission][role];
-  if (cell !== 'may' && cell !== 'fresh') return roleRefused(permission, role);
+  const isPreviewLink = cell === 'share-links' && object.shareLinkOf === 'preview';
+  if (cell !== 'may' && cell !== 'fresh' && !isPreviewLink) return roleRefused(permission, role);
   const { permissions, kind } = authority.caller;
   if (permissions !== 'role') {
     if (!permissions.has(permission)) return notGiven(permission);

@@ -34,6 +34,10 @@ function emptyDoors(environment?: string): RestDoor[] {
     const answer = async ({ authorize }: RestCall) => {
       if (typeof route.permission === 'object' && 'anyOf' in route.permission) {
         const [first] = route.permission.anyOf;
+        if (first === 'protection-bypass:write') {
+          authorize(first, { projectId, ...(environment === undefined ? {} : { shareLinkOf: environment }) });
+          return {};
+        }
         const isMint = first === 'oidc-token:development';
         const permission = isMint
           ? environment === 'development'

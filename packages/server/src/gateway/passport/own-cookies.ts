@@ -9,7 +9,7 @@ const bindingSeconds = 900;
 
 export type OwnCookies = ReturnType<typeof createOwnCookies>;
 
-/** The `Set-Cookie` values of the deployment's host: always `HttpOnly`, `SameSite=Lax`, `Path=/`, never a Domain. */
+/** The `Set-Cookie` values of the deployment's host: always `HttpOnly`, `Path=/`, never a Domain. */
 export function createOwnCookies(names: OwnNames, secure: boolean) {
   const set = (name: string, value: string, maxAge: number) =>
     cookieHeader(name, value, { secure, sameSite: 'Lax', path: '/', maxAge });
@@ -59,6 +59,19 @@ export function createOwnCookies(names: OwnNames, secure: boolean) {
         ...parts.map(({ name, value }) => set(name, value, lifetimeSeconds)),
         set(names.companionCookie, companion, lifetimeSeconds),
       ];
+    },
+
+    /**
+     * The cookie of a bypass. Browsers take `SameSite=None` over https alone; on plain http it is `Lax`, which a
+     * developer's machine can do with.
+     */
+    setBypass(
+      kind: 'automation' | 'share',
+      value: string,
+      { maxAge, sameSite }: { maxAge: number; sameSite: 'Lax' | 'None' },
+    ): string {
+      const name = kind === 'automation' ? names.bypassCookie : names.shareCookie;
+      return cookieHeader(name, value, { secure, sameSite: secure ? sameSite : 'Lax', path: '/', maxAge });
     },
 
     deleteSession(cookies: RequestCookies): string[] {

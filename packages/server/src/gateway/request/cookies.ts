@@ -11,6 +11,8 @@ export type RequestCookies = {
   readonly session: OwnCookie;
   readonly companion: OwnCookie;
   readonly binding: OwnCookie;
+  readonly bypass: OwnCookie;
+  readonly share: OwnCookie;
   /** The binding cookie of one attempt: of tabs that began before the browser had the one for all. */
   attemptBinding(bindingHash: string): OwnCookie;
   /** Names of the session cookie and its parts that were sent: the ones to delete when a new one is set. */
@@ -28,6 +30,8 @@ const nothing: RequestCookies = {
   session: { is: 'absent' },
   companion: { is: 'absent' },
   binding: { is: 'absent' },
+  bypass: { is: 'absent' },
+  share: { is: 'absent' },
   attemptBinding: () => ({ is: 'absent' }),
   sessionNames: [],
   forwarded: undefined,
@@ -64,6 +68,8 @@ export function parseCookies(headers: readonly string[], names: OwnNames): Reque
     session: joinParts(own, names.sessionCookie),
     companion: single(own.get(names.companionCookie)),
     binding: single(own.get(names.bindingCookie)),
+    bypass: single(own.get(names.bypassCookie)),
+    share: single(own.get(names.shareCookie)),
     attemptBinding: (bindingHash) => single(own.get(attemptBindingCookie(names, bindingHash))),
     sessionNames: [...own.keys()].filter((name) => isSessionName(name, names.sessionCookie)),
     forwarded: kept === '' ? undefined : kept,

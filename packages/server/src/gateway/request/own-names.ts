@@ -6,6 +6,9 @@ export type OwnNames = {
   readonly sessionCookie: string;
   readonly companionCookie: string;
   readonly bindingCookie: string;
+  /** Of a browser that came by a bypass secret, or by a share link. */
+  readonly bypassCookie: string;
+  readonly shareCookie: string;
   /** Whether a cookie is ours or would become ours in a parser that is less exact than we are. */
   isOwnCookie(name: string): boolean;
   /** Whether a query parameter is ours in any spelling that a parser might take for it. */
@@ -20,7 +23,11 @@ export type OwnNames = {
  */
 export function createOwnNames(wire: WireNames, secure: boolean): OwnNames {
   const prefix = secure ? '__Host-' : '';
-  const cookieWord = bare(wire.passportCookie);
+  const bypassCookie = `${prefix}_${wire.prefix}_protection_bypass`;
+  const shareCookie = `${prefix}${wire.shareParameter}`;
+  const cookieWords = [wire.passportCookie, `_${wire.prefix}_protection_bypass`, wire.shareParameter].map(
+    bare,
+  );
   const parameterWords = [wire.bypassHeader, wire.setBypassCookieName, wire.shareParameter].map(bare);
   const ownFolder = wire.finishPath.slice(0, wire.finishPath.lastIndexOf('/') + 1);
   return {
@@ -28,7 +35,12 @@ export function createOwnNames(wire: WireNames, secure: boolean): OwnNames {
     sessionCookie: wire.passportCookie,
     companionCookie: `${prefix}${wire.passportCookie}_companion`,
     bindingCookie: `${prefix}${wire.passportCookie}_binding`,
-    isOwnCookie: (name) => bare(decodeLeniently(name)).includes(cookieWord),
+    bypassCookie,
+    shareCookie,
+    isOwnCookie: (name) => {
+      const plain = bare(decodeLeniently(name));
+      return cookieWords.some((word) => plain.includes(word));
+    },
     isOwnParameter: (name) => {
       const plain = bare(decodeLeniently(name));
       return parameterWords.some((word) => plain.startsWith(word));

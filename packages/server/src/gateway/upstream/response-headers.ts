@@ -21,6 +21,8 @@ export type ResponseFacts = {
   readonly reference: string;
   /** A visitor's session let the request pass: nobody else may be given the answer. */
   readonly personal: boolean;
+  /** The address carries a secret of ours: pages at it tell nobody where they are. */
+  readonly secretInAddress: boolean;
   /** HTTP/1.0 has no trailers. */
   readonly trailersPossible: boolean;
 };
@@ -52,6 +54,7 @@ export function createResponseHeaderRules(names: OwnNames): ResponseHeaderRules 
         const lower = name.toLowerCase();
         if (connectionHeaders.has(lower) || listed?.has(lower) === true || isOwn(lower)) continue;
         if (lower === 'set-cookie' && !mayBeSet(value, names, facts.hostName)) continue;
+        if (facts.secretInAddress && lower === 'referrer-policy') continue;
         if (facts.personal) {
           if (sharedCacheHeaders.test(lower)) continue;
           if (lower === 'cache-control') {
@@ -62,6 +65,7 @@ export function createResponseHeaderRules(names: OwnNames): ResponseHeaderRules 
         if (lower === 'content-length') hasLength = true;
         headers.push(name, value);
       }
+      if (facts.secretInAddress) headers.push('referrer-policy', 'no-referrer');
       if (facts.personal) headers.push('cache-control', personalCacheControl(cacheControl));
       headers.push(wire.requestIdHeader, facts.reference);
       return hasLength || !facts.trailersPossible ? withoutTrailer(headers) : headers;
