@@ -1,4 +1,4 @@
-import { createLocalJWKSet, decodeProtectedHeader, jwtVerify, type JSONWebKeySet } from 'jose';
+import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify, type JSONWebKeySet } from 'jose';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { textOf } from '../harness/html.ts';
 import { send, type Answer } from '../harness/send.ts';
@@ -197,6 +197,39 @@ function defineKeyModules(define: DefineDynamic): void {
     const key = await publishKey('/jwks', 'first');
     const client = await clients.register({ jwks: undefined, jwks_uri: `${publisher.base}/jwks` });
     await clients.signIn({ ...client, key }, {}, { kid: 'first' });
+  });
+
+  define('oidcc-server-rotate-keys', async (clients, suite) => {
+    const readKeySet = async () => (await send(clients.metadata.jwks_uri)).json() as JSONWebKeySet;
+    const kids = ({ keys }: JSONWebKeySet) => keys.map(({ kid }) => kid);
+    const client = await clients.register({ id_token_signed_response_alg: 'RS256' });
+    const before = await readKeySet();
+    const { tokens: old } = await clients.signIn(client);
+    const oldKid = decodeProtectedHeader(old.id_token).kid;
+
+    // What an operator does by hand, as the suite asks them to.
+    const { keys } = await suite.world.call('signing-keys.rotate', { body: { purpose: 'id-token' } });
+    const made = keys.map(({ kid }) => kid);
+    const published = await readKeySet();
+    expect(kids(published)).toEqual(expect.arrayContaining([...kids(before), ...made]));
+    expect(kids(published)).toHaveLength(before.keys.length + made.length);
+    const { tokens: meanwhile } = await clients.signIn(client);
+    expect(decodeProtectedHeader(meanwhile.id_token).kid).toBe(oldKid);
+
+    suite.advance(25 * 3_600_000);
+    const { tokens } = await clients.signIn(client, { prompt: 'consent' });
+    const { kid } = decodeProtectedHeader(tokens.id_token);
+    expect(made).toContain(kid);
+    // The suite reads the key set anew: the new key verifies, and the old one is kept for what it signed.
+    const after = await readKeySet();
+    const verify = (token: string) =>
+      jwtVerify(token, createLocalJWKSet(after), {
+        issuer: clients.metadata.issuer,
+        currentDate: new Date((decodeJwt(token).iat ?? 0) * 1000),
+      });
+    await verify(tokens.id_token);
+    await verify(old.id_token);
+    expect(kids(after)).toEqual(expect.arrayContaining([oldKid, kid]));
   });
 
   define('oidcc-refresh-token-rp-key-rotation', async (clients, suite) => {

@@ -221,9 +221,7 @@ export const plans = {
       'oidcc-request-uri-signed-rs256':
         'the server never fetches a request_uri: it would fetch what a stranger names (security.md D5)',
     },
-    notYet: {
-      'oidcc-server-rotate-keys': 'there is no command yet by which an operator rotates the signing keys',
-    },
+    notYet: {},
   },
   fapi2SecurityProfile: {
     title: 'FAPI 2.0 Security Profile OP (private_key_jwt, DPoP, OpenID Connect)',

@@ -12,6 +12,8 @@ export type SpawnedTessera = {
   /** The ports of the processes: each serves the same addresses (`send` takes the port to connect to). */
   ports: readonly number[];
   database: TestDatabase;
+  /** What the processes are told: for another process on the same database. */
+  variables: Readonly<Record<string, string>>;
   /** Moves the time of all processes forward. */
   advance(milliseconds: number): Promise<void>;
   /** Kills all processes as a crash would (SIGKILL), and starts them anew. Their clocks are the machine's again. */
@@ -79,6 +81,7 @@ export async function spawnTessera(
     setUpLink,
     ports,
     database,
+    variables: environment.variables,
     async advance(milliseconds) {
       await Promise.all(
         children.map(async (child) => {

@@ -1,9 +1,11 @@
 #!/usr/bin/env node
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { createSystemClock } from '#clock';
 import { describeConfig, parseConfig, readMasterKey, type Config, type ConfigProblem } from '#config';
-import { DatabaseUnavailable } from '#errors';
+import { DatabaseUnavailable, PublicError } from '#errors';
+import { describeKeys, describeRevocation, keyAlgorithms, keyPurposes, type KeyRotation } from '#keys';
 import { createLogger } from '#logger';
+import { composeKeys } from './compose.keys.ts';
 import { createTessera } from './compose.ts';
 
 /** Exit status of a configuration that cannot be used (sysexits EX_CONFIG). */
@@ -39,7 +41,86 @@ program
       .action(() => print(describeConfig(readConfiguration().config))),
   );
 
+/** Whoever can read the configuration and reach the database is the operator. */
+const operator = { id: 'operator' };
+const chosen = {
+  purpose: new Option('--purpose <purpose>', 'what the keys sign').choices(keyPurposes),
+  algorithm: new Option('--algorithm <algorithm>', 'of this algorithm alone').choices(keyAlgorithms),
+  team: new Option('--team <id>', 'a team’s own keys, instead of those that teams share'),
+};
+type Chosen = {
+  purpose: (typeof keyPurposes)[number];
+  algorithm?: (typeof keyAlgorithms)[number];
+  team?: string;
+};
+const choiceOf = ({ purpose, algorithm, team: teamId }: Chosen) => ({ purpose, algorithm, teamId });
+
+program
+  .command('keys')
+  .description('look at the signing keys, rotate and revoke them, on the database of a running instance')
+  .addCommand(
+    new Command('list').description('list the keys and their stages').action(() =>
+      withKeys(async (rotation) => {
+        const keys = await rotation.list();
+        print(process.stdout.isTTY ? describeKeys(keys) : JSON.stringify({ keys }));
+      }),
+    ),
+  )
+  .addCommand(
+    new Command('rotate')
+      .description('publish the next keys of a purpose; they sign when no cached key set is without them')
+      .addOption(chosen.purpose.makeOptionMandatory())
+      .addOption(chosen.algorithm)
+      .addOption(chosen.team)
+      .action((options: Chosen) =>
+        withKeys(async (rotation) => {
+          const keys = await rotation.rotate(choiceOf(options), operator);
+          print(process.stdout.isTTY ? describeKeys(keys) : JSON.stringify({ keys }));
+        }),
+      ),
+  )
+  .addCommand(
+    new Command('revoke')
+      .description('take a key out of every key set at once, or all keys of a purpose')
+      // An option, since a thumbprint may begin with a hyphen.
+      .option('--kid <kid>', 'this one key')
+      .addOption(new Option('--purpose <purpose>', 'all keys that sign this').choices(keyPurposes))
+      .addOption(chosen.algorithm)
+      .addOption(chosen.team)
+      .action((options: Partial<Chosen> & { kid?: string }) =>
+        withKeys(async (rotation) => {
+          const { kid, purpose } = options;
+          if ((kid === undefined) === (purpose === undefined)) {
+            return fail('Name either one key with --kid, or all keys of a purpose with --purpose.');
+          }
+          const target = kid === undefined ? choiceOf(options as Chosen) : { kid };
+          const revocation = await rotation.revoke(target, operator);
+          print(process.stdout.isTTY ? describeRevocation(revocation) : JSON.stringify(revocation));
+        }),
+      ),
+  );
+
 await program.parseAsync();
+
+async function withKeys(work: (rotation: KeyRotation) => Promise<void>): Promise<void> {
+  const { config, masterKey } = readConfiguration();
+  const logger = createLogger('error');
+  try {
+    const { rotation, close } = await composeKeys({ config, masterKey, clock: createSystemClock(), logger });
+    try {
+      await work(rotation);
+    } finally {
+      await close();
+    }
+  } catch (error) {
+    if (error instanceof PublicError) fail(`${error.message} ${error.mend}`);
+    if (error instanceof DatabaseUnavailable) fail(describeStartFailure(error, config));
+    const reason = error instanceof Error ? error.message : 'unknown';
+    fail(
+      `The keys cannot be read: ${reason}. Has this release been started on this database (tessera serve)?`,
+    );
+  }
+}
 
 function readConfiguration(): { config: Config; masterKey: Uint8Array } {
   const result = parseConfig(process.env);

@@ -1,10 +1,12 @@
 import type { CryptoKey, JWK } from 'jose';
 
 /** What a key signs. A key never serves two purposes, so a token of one kind can never pass for another. */
-export type KeyPurpose = 'id-token' | 'access-token' | 'workload' | 'passport';
+export const keyPurposes = ['id-token', 'access-token', 'workload', 'passport'] as const;
+export type KeyPurpose = (typeof keyPurposes)[number];
 
 /** JOSE algorithms that we sign with (RFC 7518 section 3.1, RFC 8037 section 3.1). */
-export type KeyAlgorithm = 'RS256' | 'PS256' | 'ES256' | 'EdDSA';
+export const keyAlgorithms = ['RS256', 'PS256', 'ES256', 'EdDSA'] as const;
+export type KeyAlgorithm = (typeof keyAlgorithms)[number];
 
 /**
  * Which algorithms a purpose may have. Clouds that verify workload tokens refuse a whole key set for one key they

@@ -37,7 +37,8 @@ export function accountOf(key: KeyRow, stage: KeyStage): KeyAccount {
     teamId: key.teamId === '' ? undefined : key.teamId,
     stage,
     publishedAt: key.createdAt,
-    signsFrom: key.activeFrom,
+    // One that had to sign at once says that it did before, for nodes whose clocks are behind.
+    signsFrom: Math.max(key.activeFrom, key.createdAt),
     removableFrom: undefined,
     removedAt: key.removedAt ?? undefined,
   };
