@@ -29,7 +29,7 @@ export function createJoseVerifier({ issuer, keySet }: Expectation): Verifier {
   const keys = createRemoteJWKSet(new URL(keySet), {
     [customFetch]: async (url, options) => {
       reads++;
-      return fetch(url, options as RequestInit);
+      return fetch(url, options);
     },
   });
   return verifierOf(
