@@ -85,13 +85,16 @@ describe('the callback of a visitor', () => {
     expect(answer.status, answer.text).toBe(200);
   });
 
-  test.each(faults)('refuses %s, and the page names the step', async (_title, fault, step) => {
-    provider.misbehave(fault);
-    const visitor = createVisitor();
-    const page = await visitor.follow(await visitor.open(await goToCallback(visitor)));
-    expectRefusal(page, step);
-    await expectNoSession(visitor);
-  });
+  test.each(faults)(
+    'refuses %s, and the page names the step (advisory-23, advisory-extra: mix-up, advisory-extra: keys)',
+    async (_title, fault, step) => {
+      provider.misbehave(fault);
+      const visitor = createVisitor();
+      const page = await visitor.follow(await visitor.open(await goToCallback(visitor)));
+      expectRefusal(page, step);
+      await expectNoSession(visitor);
+    },
+  );
 
   test('refuses a person who cancelled at the provider', async () => {
     provider.misbehave({
@@ -107,7 +110,7 @@ describe('the callback of a visitor', () => {
     await expectNoSession(visitor);
   });
 
-  test('refuses a second browser that brings the answer of the first', async () => {
+  test('refuses a second browser that brings the answer of the first (advisory-extra: login CSRF)', async () => {
     const first = createVisitor();
     const callback = await goToCallback(first);
     const second = createVisitor();

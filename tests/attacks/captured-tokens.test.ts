@@ -14,7 +14,7 @@ import { createVisitor, type Visitor } from '../harness/visitor.ts';
 
 const sessionCookie = '_vercel_passport';
 
-describe('what somebody captured of a visitor', () => {
+describe('what somebody captured of a visitor (advisory-extra: token of another project)', () => {
   let tessera: RunningTessera;
   let world: PassportWorld;
   let visitor: Visitor;

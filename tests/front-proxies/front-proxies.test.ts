@@ -128,7 +128,7 @@ describe.each(proxyKinds)('behind %s', (kind) => {
       expect(header(echo, 'cookie')).toEqual(['theirs=1; last=2']);
     });
 
-    test('advisory-01 advisory-02 advisory-03 advisory-04 advisory-05 advisory-06: no identity header of the visitor arrives, in any spelling', async () => {
+    test('no identity header of the visitor arrives, in any spelling (advisory-01, advisory-02, advisory-03, advisory-04, advisory-05, advisory-06)', async () => {
       const names = [passportHeader, 'x-vercel-oidc-token', 'x-vercel-id', 'x-vercel-decision'];
       const spellings = names.flatMap((name) => [
         name,
@@ -157,7 +157,7 @@ describe.each(proxyKinds)('behind %s', (kind) => {
       }
     });
 
-    test('advisory-08: what a visitor says of another request changes nothing', async () => {
+    test('what a visitor says of another request changes nothing (advisory-08)', async () => {
       const lies = [
         ['X-Forwarded-Uri', '/open'],
         ['X-Forwarded-Host', 'id.example.com'],
@@ -182,7 +182,7 @@ describe.each(proxyKinds)('behind %s', (kind) => {
       expect(header(upstream.received.at(-1), 'x-vercel-decision-credential').filter(Boolean)).toEqual([]);
     });
 
-    test('advisory-17: an unknown host is refused, and so is a session of another one', async () => {
+    test('an unknown host is refused, and so is a session of another one (advisory-17)', async () => {
       const cookie = cookieOf(visitor);
       const stranger = `https://nobody.example.app:${places.port}/`;
       for (const headers of [{}, { cookie }]) {
@@ -196,7 +196,7 @@ describe.each(proxyKinds)('behind %s', (kind) => {
       expect(upstream.received).toEqual([]);
     });
 
-    test('advisory-16: a malformed session cookie is none', async () => {
+    test('a malformed session cookie is none (advisory-16)', async () => {
       const [pair = ''] = cookieOf(visitor)
         .split('; ')
         .filter((each) => each.startsWith('_vercel_passport='));
@@ -214,7 +214,7 @@ describe.each(proxyKinds)('behind %s', (kind) => {
       expect(upstream.received).toEqual([]);
     });
 
-    test('advisory-11 advisory-12 advisory-13: the path that is decided about is the one that arrives, or none does', async () => {
+    test('the path that is decided about is the one that arrives, or none does (advisory-11, advisory-12, advisory-13)', async () => {
       for (const path of [
         '/',
         '/a//b',

@@ -164,7 +164,7 @@ describe.each(dialects)('the decision listener in the dialect %s', (dialect) => 
     expect(answer.headers['x-vercel-error']).toBe('DECISION_HOST_REFUSED');
   });
 
-  test('advisory-17: refuses an unknown host, and reads one host however it is spelled', async () => {
+  test('refuses an unknown host, and reads one host however it is spelled (advisory-15, advisory-17)', async () => {
     const unknown = await ask(dialect, { at: world.hostHeader('nobody.app.localhost') });
     expectClosed(unknown);
     expect(unknown.headers['x-vercel-error']).toBe('DEPLOYMENT_NOT_FOUND');
@@ -221,6 +221,24 @@ describe.each(dialects)('the decision listener in the dialect %s', (dialect) => 
     }
   });
 
+  test('takes nothing from headers that are spelled otherwise (advisory-02, advisory-08)', async () => {
+    const others = [
+      'x_forwarded_proto',
+      'X-Forwarded_Host',
+      'x_forwarded_uri',
+      'X_Original_Uri',
+      'x.original.host',
+    ];
+    const values = ['https', 'open.app.localhost', world.wire.signOutPath, '/a/../b'];
+    for (const name of others) {
+      for (const value of values) {
+        const answer = await ask(dialect, { headers: [...cookies(), name, value] });
+        expect(answer.status, `${name}: ${value}`).toBe(200);
+        expectClosed(await ask(dialect, { headers: [name, value] }), `${name}: ${value}`);
+      }
+    }
+  });
+
   test('never takes a page of ours for a pass', async () => {
     for (const path of [world.wire.signOutPath, world.wire.finishPath, '/.well-known/vercel/passport/x']) {
       const answer = await ask(dialect, { path, headers: [...cookies(), ...asBrowser] });
@@ -229,7 +247,7 @@ describe.each(dialects)('the decision listener in the dialect %s', (dialect) => 
     }
   });
 
-  test('refuses when the database does not answer', async () => {
+  test('refuses when the database does not answer (advisory-25, security-94)', async () => {
     for (const failure of [new DatabaseUnavailable('down'), new Error('anything else')]) {
       world.breakDatabase(failure);
       const answer = await ask(dialect, { headers: cookies() });
@@ -241,7 +259,7 @@ describe.each(dialects)('the decision listener in the dialect %s', (dialect) => 
     }
   });
 
-  test('tells a WebSocket of another site from one of this host', async () => {
+  test('tells a WebSocket of another site from one of this host (security-93)', async () => {
     const socket = ['sec-websocket-key', 'dGhlIHNhbXBsZSBub25jZQ==', ...cookies()];
     const own = await ask(dialect, { headers: [...socket, 'origin', world.originOf(host)] });
     expect(own.status).toBe(200);

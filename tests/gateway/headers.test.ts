@@ -56,7 +56,7 @@ function spellings(name: string): string[] {
 }
 
 describe('an identity header that a client sends never arrives', () => {
-  test.each(ownNames)('%s, in every spelling, duplicated', async (name) => {
+  test.each(ownNames)('%s, in every spelling, duplicated (advisory-01, advisory-03)', async (name) => {
     const sent = spellings(name).flatMap((spelling) => [spelling, 'forged', spelling, 'forged again']);
     for (const at of [host, open]) {
       const answer = await world.ask(at, '/', { jar, headers: ['accept', 'text/html', ...sent] });
@@ -78,7 +78,7 @@ describe('an identity header that a client sends never arrives', () => {
     }
   });
 
-  test('and a visitor without a claim does not lend a client the place of it', async () => {
+  test('and a visitor without a claim does not lend a client the place of it (advisory-04)', async () => {
     const nobody = await world.signIn(host, undefined, {
       externalSub: 'x',
       externalIss: 'https://idp.example',
@@ -122,7 +122,7 @@ describe('an identity header that a client sends never arrives', () => {
   });
 });
 
-describe('our own headers always arrive', () => {
+describe('our own headers always arrive (advisory-05, advisory-06, advisory-07)', () => {
   const ours = [
     'x-vercel-oidc-passport-token',
     'x-vercel-oidc-token',
@@ -263,7 +263,7 @@ describe('the rest arrives as it was sent', () => {
     expect(seen(last(), 'cookie')).toEqual([theirs]);
   });
 
-  test('and the query, without our parameters in any spelling, in the path and the Referer', async () => {
+  test('and the query, without our parameters in any spelling, in the path and the Referer (advisory-extra: secrets)', async () => {
     const ours = [
       'x-vercel-protection-bypass=s3cret',
       'X-Vercel-Protection-Bypass=s3cret',
@@ -303,7 +303,7 @@ describe('what an upstream answers', () => {
     expect(answer.headers['x-hop']).toBeUndefined();
   });
 
-  test("is nobody else's to keep when a visitor's session let it through", async () => {
+  test("is nobody else's to keep when a visitor's session let it through (advisory-extra: caches)", async () => {
     const answer = await asVisitor('/cookies');
     expect(answer.headers['cache-control']).toBe('private, max-age=60');
     expect(answer.headers['cdn-cache-control']).toBeUndefined();

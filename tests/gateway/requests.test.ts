@@ -22,7 +22,7 @@ const raw = (target: string, { at = open, method = 'GET', headers = '' } = {}) =
   );
 
 describe('the host', () => {
-  test('is one however it is spelled', async () => {
+  test('is one however it is spelled (advisory-15)', async () => {
     const jar = await world.signIn(host);
     const { port } = world;
     for (const spelled of [
@@ -102,7 +102,7 @@ describe('the host', () => {
   });
 });
 
-describe('the path', () => {
+describe('the path (advisory-11, advisory-12)', () => {
   test.each([
     '/a/../b',
     '/..',
@@ -194,7 +194,7 @@ describe('the path', () => {
     expect(world.upstream.received).toEqual([]);
   });
 
-  test('is the only thing that names what is asked for', async () => {
+  test('is the only thing that names what is asked for (advisory-08, advisory-09)', async () => {
     const headers =
       'X-Forwarded-Uri: /public\r\nX-Original-URL: /public\r\nX-Rewrite-URL: /public\r\nX-Forwarded-Host: open.app.localhost\r\n' +
       'Forwarded: host=open.app.localhost\r\nX-Forwarded-Method: OPTIONS\r\nX-HTTP-Method-Override: OPTIONS\r\nUser-Agent: kube-probe/1.30\r\n';
@@ -207,7 +207,7 @@ describe('the path', () => {
   });
 });
 
-describe('requests that two servers would read differently', () => {
+describe('requests that two servers would read differently (advisory-24, advisory-25, security-92)', () => {
   const head = () => `POST / HTTP/1.1\r\nHost: ${world.hostHeader(open)}\r\n`;
   test.each([
     ['both lengths', 'Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET'],
@@ -295,7 +295,7 @@ describe('requests that two servers would read differently', () => {
 });
 
 describe('cookies that are not ours', () => {
-  test('thousands of malformed ones never reach the upstream of a protected deployment', async () => {
+  test('thousands of malformed ones never reach the upstream of a protected deployment (advisory-16)', async () => {
     const jar = await world.signIn(host);
     const good = new Map(jar.list(host).map(({ name, value }) => [name, value]));
     const session = good.get('_vercel_passport') ?? '';

@@ -259,7 +259,7 @@ describe('an upstream that fails', () => {
   );
 });
 
-describe('a WebSocket', () => {
+describe('a WebSocket (advisory-extra: websockets, security-93)', () => {
   const handshake = (at: string, path: string, headers = '') =>
     `GET ${path} HTTP/1.1\r\nHost: ${world.hostHeader(at)}\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${headers}\r\n`;
 

@@ -151,7 +151,7 @@ describe('a visitor of a protected deployment', () => {
     expect((await world.navigate(host, '/', jar)).status).toBe(303);
   });
 
-  test('is signed out by their own link, at once and for good', async () => {
+  test('is signed out by their own link, at once and for good (advisory-18, advisory-26)', async () => {
     const jar = await world.signIn(host);
     const copy = createCookieJar();
     for (const { name, value } of jar.list(host)) copy.set({ name, value, host });
@@ -189,7 +189,7 @@ describe('a visitor of a protected deployment', () => {
   });
 });
 
-describe('a captured cookie', () => {
+describe('a captured cookie (advisory-extra: session of another host)', () => {
   test.each(['b.app.localhost', 'other-project.app.localhost', 'other-team.app.localhost'])(
     'is nothing at %s',
     async (other) => {
@@ -309,7 +309,7 @@ function withoutSession(jar: CookieJar): CookieJar {
   return copy;
 }
 
-describe('a hand-off code', () => {
+describe('a hand-off code (advisory-extra: hand-off)', () => {
   const begin = async (jar: CookieJar, path = '/page') =>
     world.handOff((await world.navigate(host, path, jar)).headers.location);
 
@@ -420,7 +420,7 @@ describe('a hand-off code', () => {
     '/@evil.example',
     '/%2f%2fevil.example',
     '/?next=//evil',
-  ])('leads to an address on this host whatever the path was (%s)', async (path) => {
+  ])('leads to an address on this host whatever the path was (%s, advisory-19)', async (path) => {
     const jar = createCookieJar();
     const start = await world.navigate(host, path, jar);
     const code = await world.handOff(start.headers.location);
@@ -431,7 +431,7 @@ describe('a hand-off code', () => {
   });
 });
 
-describe('when the database does not answer', () => {
+describe('when the database does not answer (advisory-25, security-94)', () => {
   test('the gateway is closed, says so, and opens again', async () => {
     const jar = await world.signIn(host);
     await world.navigate(host, '/', jar);

@@ -13,12 +13,12 @@ describe('the access policy', () => {
     expect(allowed(domain, {})).toBe(false);
   });
 
-  it('lets nobody in by a policy without rules or in an unknown form', () => {
+  it('lets nobody in by a policy without rules or in an unknown form (advisory-21)', () => {
     expect(allowed({ anyOf: [] }, { email: 'ada@corp.example', emailVerified: true })).toBe(false);
     expect(allowed({} as AccessPolicy, { email: 'ada@corp.example', emailVerified: true })).toBe(false);
   });
 
-  it('counts verified e-mail addresses only, and never a claim that calls itself one', () => {
+  it('counts verified e-mail addresses only, and never a claim that calls itself one (advisory-20)', () => {
     expect(allowed(domain, { email: 'Ada@corp.example', emailVerified: true })).toBe(true);
     expect(allowed(domain, { email: 'ada@corp.example', emailVerified: false })).toBe(false);
     expect(allowed(domain, { email: 'ada@corp.example' })).toBe(false);
