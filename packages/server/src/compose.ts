@@ -5,6 +5,7 @@ import { createAppLogos, createAppRegistrations, createApps, createCommandLine, 
 import { createAttemptPurge, createAttempts } from '#attempts';
 import { createAudit } from '#audit';
 import { createClients } from '#clients';
+import { createChanges } from '#changes';
 import type { Clock } from '#clock';
 import { createCodePurge, createCodes } from '#codes';
 import type { Config } from '#config';
@@ -99,6 +100,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   // Services
   const codes = createCodes({ database });
   const audit = createAudit({ database, clock });
+  const changes = createChanges({ database, clock });
   const signing = { database, sealing, clock, logger, policy: config.keys };
   const keys = createKeys({ ...signing, globalIssuer: urls.oidc });
   await keys.start();
@@ -120,7 +122,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   });
   const teams = createTeams({ database, clock, audit, holdConnector: connectors.hold });
   const { clientIdDocuments } = config;
-  const apps = createApps({ database, clock, audit, sealing, wire, clientIdDocuments });
+  const apps = createApps({ database, clock, audit, changes, sealing, wire, clientIdDocuments });
   if (config.cliClientId !== undefined) {
     await createCommandLine({ database, clock, audit }).seed(config.cliClientId);
   }
@@ -128,6 +130,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     database,
     clock,
     audit,
+    changes,
     wire,
     prepareSecret: apps.prepareSecret,
   });

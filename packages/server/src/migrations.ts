@@ -2,6 +2,7 @@ import { apiTokenMigrations } from '#api-tokens';
 import { appMigrations } from '#apps';
 import { attemptMigrations } from '#attempts';
 import { auditMigrations } from '#audit';
+import { changeMigrations } from '#changes';
 import { clientMigrations } from '#clients';
 import { codeMigrations } from '#codes';
 import { connectorKeyMigrations, connectorMigrations } from '#connectors';
@@ -28,6 +29,7 @@ export const migrations = [
   codeMigrations,
   auditMigrations,
   limitMigrations,
+  changeMigrations,
   jobMigrations,
   keyMigrations,
   userMigrations,

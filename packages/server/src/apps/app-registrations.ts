@@ -6,6 +6,7 @@ import {
   type WireNames,
 } from '@tessera/protocol';
 import type { Audit } from '#audit';
+import type { Changes } from '#changes';
 import type { Clock } from '#clock';
 import type { Bound, Database, Expected } from '#database';
 import { publicError } from '#errors';
@@ -27,6 +28,7 @@ export type AppRegistrationsNeeds = {
   database: Database;
   clock: Clock;
   audit: Pick<Audit, 'record'>;
+  changes: Pick<Changes, 'note'>;
   wire: WireNames;
   prepareSecret: PrepareSecret;
 };
@@ -54,7 +56,7 @@ const isSealed = (app: Pick<App, 'tokenEndpointAuthMethods'>): boolean =>
  * from. They belong to no team, are unverified, and end.
  */
 export function createAppRegistrations(needs: AppRegistrationsNeeds) {
-  const { database, clock, audit, wire, prepareSecret } = needs;
+  const { database, clock, audit, changes, wire, prepareSecret } = needs;
   const store = createAppRegistrationStore(database);
   const appStore = createAppStore(database, true);
 
@@ -145,6 +147,7 @@ export function createAppRegistrations(needs: AppRegistrationsNeeds) {
         ...(keepsSecret ? [store.extendSecrets(app.id, expiresAt)] : [store.deleteSecrets(app.id)]),
         ...(prepared?.statements ?? []),
         recorded('app.update', changed, terms.reference, app),
+        changes.note('apps'),
       ]);
       if (!outcome.committed) throw publicError('app_changed');
       return { app: changed, clientSecret: prepared?.clientSecret };
@@ -157,6 +160,7 @@ export function createAppRegistrations(needs: AppRegistrationsNeeds) {
         store.deleteToken(app.id),
         ...also,
         audit.record({ actor: app.id, action: 'app.delete', object: app.id, before: app, reference }),
+        changes.note('apps'),
       ]);
     },
 
@@ -171,7 +175,11 @@ export function createAppRegistrations(needs: AppRegistrationsNeeds) {
         ...appOf(registration, { id: clientId, registration: 'metadata-document', expiresAt }),
         documentFreshUntil: terms.freshUntil,
       };
-      await database.write([store.put(app), recorded('app.register', app, terms.reference)]);
+      await database.write([
+        store.put(app),
+        recorded('app.register', app, terms.reference),
+        changes.note('apps'),
+      ]);
       return app;
     },
 

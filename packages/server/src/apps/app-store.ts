@@ -25,6 +25,9 @@ export type LiveSecret = {
   lastUsedAt: number | undefined;
 };
 
+/** An app with the secrets that may be presented now. */
+export type AppWithSecrets = { app: App; secrets: LiveSecret[] };
+
 export type AppStore = ReturnType<typeof createAppStore>;
 
 /** `clientIdDocuments`: whether the address of a metadata document is an id of an app. */
@@ -241,7 +244,7 @@ export function createAppStore(database: Database, clientIdDocuments: boolean) {
         lastUsedAt: row.lastUsedAt ?? undefined,
       }));
     },
-    async findWithSecrets(id: string): Promise<{ app: App; secrets: LiveSecret[] } | undefined> {
+    async findWithSecrets(id: string): Promise<AppWithSecrets | undefined> {
       if (!isClientId(id)) return undefined;
       const rows = await database.list(findWithSecrets({ id }));
       const [first] = rows;

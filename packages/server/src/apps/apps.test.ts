@@ -1,6 +1,7 @@
 import { hasValidChecksum, wireNames } from '@tessera/protocol';
 import { expect, test } from 'vitest';
 import { auditMigrations, createAudit } from '#audit';
+import { changeMigrations, createChanges } from '#changes';
 import { createShiftedClock } from '#clock';
 import { createSealing, hashSecret } from '#sealing';
 import { describeOnBothDatabases } from '../../../../tests/harness/both-databases.ts';
@@ -18,7 +19,7 @@ const actor = { id: 'usr_a' };
 describeOnBothDatabases('apps', (openDatabase) => {
   const open = async () => {
     const clock = createShiftedClock();
-    const database = await openDatabase([...appMigrations, ...auditMigrations], clock);
+    const database = await openDatabase([...appMigrations, ...auditMigrations, ...changeMigrations], clock);
     const audit = createAudit({ database, clock });
     const sealing = createSealing(new Uint8Array(32));
     return {
@@ -28,6 +29,7 @@ describeOnBothDatabases('apps', (openDatabase) => {
         database,
         clock,
         audit,
+        changes: createChanges({ database, clock }),
         sealing,
         wire: wireNames('vercel'),
         clientIdDocuments: false,

@@ -1,5 +1,6 @@
 import { createId, isId, randomBase62, type WireNames } from '@tessera/protocol';
 import type { Audit } from '#audit';
+import type { Changes } from '#changes';
 import type { Clock } from '#clock';
 import type { Bound, Database } from '#database';
 import { publicError } from '#errors';
@@ -16,15 +17,17 @@ import {
 } from './app.ts';
 import { invalidApp, validateApp } from './app-rules.ts';
 import { createPrepareSecret, mostSecrets, sealingPurpose, type PrepareSecret } from './app-secrets.ts';
-import { createAppStore, type LiveSecret } from './app-store.ts';
+import { createAppStore, type AppWithSecrets, type LiveSecret } from './app-store.ts';
 import { createResourceOriginStore, resourceOriginsOf } from './resource-origin-store.ts';
 
 const useNotedEveryMilliseconds = 60_000;
+const mostRemembered = 1_000;
 
 export type AppsNeeds = {
   database: Database;
   clock: Clock;
   audit: Audit;
+  changes: Changes;
   sealing: Pick<Sealing, 'seal' | 'open'>;
   wire: WireNames;
   /** Whether the address of a metadata document is an id of an app. */
@@ -42,7 +45,7 @@ export type Apps = {
    * Changes only the given fields. The first-party mark ends with a change of what it was given for. Throws
    * `invalid_app`, `app_name_taken`, `resource_taken`, or `app_changed` when it changed meanwhile.
    */
-  update(app: App, changes: Partial<AppFields & Pick<App, 'firstParty'>>, actor: AppActor): Promise<App>;
+  update(app: App, fields: Partial<AppFields & Pick<App, 'firstParty'>>, actor: AppActor): Promise<App>;
   /** Deletes the app with its secrets; `also` goes into the same unit (the end of its tokens). */
   delete(app: App, also: readonly Bound<unknown>[], actor: AppActor): Promise<void>;
   /** A new secret, in the clear for this once. Throws `too_many_secrets` when two are active. */
@@ -56,17 +59,22 @@ export type Apps = {
   /** Throws `not_found`. */
   deleteSecret(app: App, secretId: string, actor: AppActor): Promise<void>;
   listSecrets(appId: string): Promise<AppSecret[]>;
-  /** An app with the secrets that may be presented now, as hashes. */
-  findWithSecrets(id: string): Promise<{ app: App; secrets: LiveSecret[] } | undefined>;
+  /** An app with the secrets that may be presented now, as hashes. Remembered: for those who only look. */
+  findWithSecrets(id: string): Promise<AppWithSecrets | undefined>;
+  /** An app as it is remembered, for those who only look. */
+  findRemembered(id: string): Promise<App | undefined>;
   /** The secret itself, for `client_secret_jwt`; undefined for one that was made while the app did not use that. */
   openSecret(secret: LiveSecret): Promise<string | undefined>;
   /** Notes that a secret was used, at most once a minute: an authentication is not to be a write. */
   noteSecretUse(secret: LiveSecret): Promise<void>;
 };
 
-export function createApps({ database, clock, audit, sealing, wire, clientIdDocuments }: AppsNeeds): Apps {
+export function createApps(needs: AppsNeeds): Apps {
+  const { database, clock, audit, changes, sealing, wire, clientIdDocuments } = needs;
   const store = createAppStore(database, clientIdDocuments);
   const resourceOrigins = createResourceOriginStore(database);
+  // Every request of a client asks for it: remembering takes 0.7 µs for each instead of 7 to 13.
+  const findWithSecrets = changes.remember('apps', mostRemembered, store.findWithSecrets);
   const prepareSecret = createPrepareSecret({ store, clock, sealing, wire });
 
   /** A unit that lost a race about a name gets the same answer as one that came late. */
@@ -112,7 +120,8 @@ export function createApps({ database, clock, audit, sealing, wire, clientIdDocu
   return {
     find: store.find,
     listSecrets: store.listSecrets,
-    findWithSecrets: store.findWithSecrets,
+    findWithSecrets,
+    findRemembered: async (id) => (await findWithSecrets(id))?.app,
     prepareSecret,
 
     async create(teamId, fields, actor) {
@@ -156,9 +165,9 @@ export function createApps({ database, clock, audit, sealing, wire, clientIdDocu
       return app;
     },
 
-    async update(app, changes, actor) {
+    async update(app, fields, actor) {
       // `updatedAt` is the version that the statement asks for: it must never be the same twice.
-      const changed: App = { ...app, ...changes, updatedAt: Math.max(clock.now(), app.updatedAt + 1) };
+      const changed: App = { ...app, ...fields, updatedAt: Math.max(clock.now(), app.updatedAt + 1) };
       const unseen = changesUnderMark(app, changed);
       if (unseen.length > 0) changed.firstParty = false;
       validateApp(changed);
@@ -178,6 +187,7 @@ export function createApps({ database, clock, audit, sealing, wire, clientIdDocu
           reference: actor.reference,
         }),
         ...(unseen.length === 0 ? [] : [recordUnmark(app, unseen, actor)]),
+        changes.note('apps'),
       ]);
       if (!outcome.committed) {
         refuseClaimed(outcome.refusedAt, origins);
@@ -201,6 +211,7 @@ export function createApps({ database, clock, audit, sealing, wire, clientIdDocu
           before: app,
           reference: actor.reference,
         }),
+        changes.note('apps'),
       ]);
       if (!outcome.committed) throw publicError('not_found', { description: `There is no app ${app.id}.` });
     },
@@ -225,6 +236,7 @@ export function createApps({ database, clock, audit, sealing, wire, clientIdDocu
           after: secret,
           reference: actor.reference,
         }),
+        changes.note('apps'),
       ]);
       if (outcome.committed) return { secret, clientSecret };
       if (outcome.refusedAt === 0)
@@ -247,6 +259,7 @@ export function createApps({ database, clock, audit, sealing, wire, clientIdDocu
           before: { id: secretId },
           reference: actor.reference,
         }),
+        changes.note('apps'),
       ]);
       if (!outcome.committed) throw unknown();
     },
@@ -257,6 +270,8 @@ export function createApps({ database, clock, audit, sealing, wire, clientIdDocu
     async noteSecretUse(secret) {
       const now = clock.now();
       if (now - (secret.lastUsedAt ?? 0) < useNotedEveryMilliseconds) return;
+      // The remembered one too: until it is read again, others would note the same.
+      secret.lastUsedAt = now;
       await database.write([store.noteUse(secret.id, now)]);
     },
   };

@@ -29,7 +29,7 @@ export type AssertionNeeds = {
   issuer: string;
   tokenEndpoint: string;
   oidc: string;
-  apps: Pick<Apps, 'find' | 'findWithSecrets' | 'openSecret' | 'noteSecretUse'>;
+  apps: Pick<Apps, 'findRemembered' | 'findWithSecrets' | 'openSecret' | 'noteSecretUse'>;
   remoteKeys: Pick<RemoteKeys, 'at'>;
   keys: Pick<Keys, 'verify'>;
 };
@@ -137,7 +137,7 @@ export function createAssertions(needs: AssertionNeeds) {
         : algorithm.startsWith('HS')
           ? 'client_secret_jwt'
           : 'private_key_jwt';
-      const app = await apps.find(named);
+      const app = await apps.findRemembered(named);
       if (app === undefined) return undefined;
       const { id } = validateClaims(claims, {
         audience: needs.issuer,

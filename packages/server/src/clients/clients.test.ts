@@ -34,7 +34,7 @@ function clientsWith(methods: TokenEndpointAuthMethod[]) {
   const { authenticate } = createClients({
     ...noAssertions,
     apps: {
-      find: async (id) => (id === 'cl_a' ? app : undefined),
+      findRemembered: async (id) => (id === 'cl_a' ? app : undefined),
       openSecret: async () => undefined,
       findWithSecrets: async (id) => (id === 'cl_a' ? { app, secrets: live } : undefined),
       noteSecretUse: async ({ id }) => void used.push(id),

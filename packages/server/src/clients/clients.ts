@@ -91,7 +91,7 @@ export function createClients(needs: ClientsNeeds): { authenticate: Authenticate
         return authenticateByAssertion(credentials, clientAddress);
       }
       if (credentials.method !== 'none') return authenticateBySecret(credentials, clientAddress);
-      const app = await apps.find(credentials.clientId);
+      const app = await apps.findRemembered(credentials.clientId);
       if (app === undefined) throw failedAuthentication('The client is unknown', false);
       validateMethod(app, 'none');
       return app;

@@ -82,6 +82,7 @@ export async function listen(needs: ListenNeeds): Promise<Listener> {
     const facts = begin(request);
     response.setHeader(requestIdHeader, facts.reference);
     response.once('close', () => {
+      if (response.statusCode < 500 && !logger.isDebug) return;
       const path = (request.url ?? '').split('?', 1)[0];
       const fields = {
         reference: facts.reference,

@@ -4,6 +4,8 @@ export type LogFields = Record<string, unknown>;
 
 /** One event a line: a short stable name first, facts as fields. */
 export type Logger = {
+  /** Whether lines of `debug` go anywhere, for who would have to put their facts together first. */
+  readonly isDebug: boolean;
   debug(event: string, fields?: LogFields): void;
   info(event: string, fields?: LogFields): void;
   warn(event: string, fields?: LogFields): void;
@@ -49,6 +51,7 @@ export function createSilentLogger(): Logger {
 
 function wrap(target: Pino): Logger {
   return {
+    isDebug: target.isLevelEnabled('debug'),
     debug: (event, fields) => target.debug(fields ?? {}, event),
     info: (event, fields) => target.info(fields ?? {}, event),
     warn: (event, fields) => target.warn(fields ?? {}, event),

@@ -27,12 +27,12 @@ export type FindApiAccess = (accessToken: string) => Promise<ApiAccess | undefin
  */
 export function createApiAccess(needs: {
   tokens: Pick<Tokens, 'findAccessToken'>;
-  apps: Pick<Apps, 'find'>;
+  apps: Pick<Apps, 'findRemembered'>;
 }): FindApiAccess {
   return async (accessToken) => {
     const token = await needs.tokens.findAccessToken(accessToken);
     if (token?.userId === undefined || !token.isForUs) return undefined;
-    const app = await needs.apps.find(token.clientId);
+    const app = await needs.apps.findRemembered(token.clientId);
     if (app === undefined) return undefined;
     return {
       clientId: token.clientId,

@@ -10,7 +10,10 @@ export type Endpoint = {
   mount(door: Door): void;
 };
 
-const exposed = 'WWW-Authenticate, DPoP-Nonce';
+function setForAnyOrigin(set: (name: string, value: string) => void): void {
+  set('access-control-allow-origin', '*');
+  set('access-control-expose-headers', 'WWW-Authenticate, DPoP-Nonce');
+}
 
 /**
  * Lets scripts of any site read the answers of a path, errors included: nothing there rests on a cookie, so a
@@ -23,16 +26,18 @@ export function mountForAnyOrigin(
 ): void {
   for (const [method, answer] of Object.entries(methods)) {
     door.on(method, path, async (context) => {
-      // Before the answer is made, so that it is made once.
-      context.header('access-control-allow-origin', '*');
-      context.header('access-control-expose-headers', exposed);
+      // Before the answer is made, so that it is made once, and on Node's own: set here on the web answer, they would
+      // make it build a web `Headers`, which takes 5 µs.
+      setForAnyOrigin((name, value) => {
+        if (context.env.outgoing === undefined) context.header(name, value);
+        else context.env.outgoing.setHeader(name, value);
+      });
       try {
         return await answer(context);
       } catch (error) {
         context.set('failure', error);
         const refused = oauthAnswer(error, context);
-        refused.headers.set('access-control-allow-origin', '*');
-        refused.headers.set('access-control-expose-headers', exposed);
+        setForAnyOrigin((name, value) => refused.headers.set(name, value));
         return refused;
       }
     });

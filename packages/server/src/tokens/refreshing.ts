@@ -1,5 +1,5 @@
-import { createHmac, randomBytes } from 'node:crypto';
-import { formatOpaqueToken, type WireNames } from '@tessera/protocol';
+import { createHmac } from 'node:crypto';
+import { formatOpaqueToken, randomBase62, type WireNames } from '@tessera/protocol';
 import type { Database } from '#database';
 import { oauthError } from '#errors';
 import { hashSecret } from '#sealing';
@@ -29,7 +29,7 @@ export function createRefresh({ database, store, prepareAccess, endFamily, wire 
     reach: TokenReach,
     context: IssueContext,
   ) {
-    const salt = randomBytes(16).toString('base64url');
+    const salt = randomBase62(22);
     const refreshToken = deriveSuccessor(presented, salt);
     const successorHash = hashSecret(refreshToken);
     const { family } = token;

@@ -14,7 +14,7 @@ export type IntrospectionNeeds = {
   issuer: string;
   authenticate: AuthenticateClient;
   tokens: Pick<Tokens, 'findAccessToken' | 'findRefreshToken'>;
-  apps: Pick<Apps, 'find'>;
+  apps: Pick<Apps, 'findRemembered'>;
   findLiveWorkload: FindLiveWorkload;
   database: Pick<Database, 'tryWrite'>;
   limits: Pick<Limits, 'count' | 'deleteEnded'>;
@@ -39,7 +39,7 @@ export function createIntrospection(needs: IntrospectionNeeds): Endpoint {
   /** An app of the same team that is one of the servers which the token is for. */
   async function isResourceServer(asking: App, access: AccessToken): Promise<boolean> {
     if (!asking.protectedResources.some((resource) => access.resources.includes(resource))) return false;
-    return (await apps.find(access.clientId))?.teamId === asking.teamId;
+    return (await apps.findRemembered(access.clientId))?.teamId === asking.teamId;
   }
 
   /** Undefined for `asking`: somebody who has the token, and said no more. */

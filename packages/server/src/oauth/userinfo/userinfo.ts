@@ -39,7 +39,7 @@ export function createUserinfo(needs: {
   api: string;
   origin: string;
   tokens: Pick<Tokens, 'findAccessToken'>;
-  apps: Pick<Apps, 'find'>;
+  apps: Pick<Apps, 'findRemembered'>;
   dpop: Pick<Dpop, 'verifySender' | 'currentNonce'>;
   keys: Pick<Keys, 'sign'>;
   findUser: FindUser;
@@ -53,7 +53,7 @@ export function createUserinfo(needs: {
     // RFC 9068, 4: a token for somebody else's server, which it could pass on, is none for us.
     if (!token.isForUs) throw invalidToken('The access token is for another resource server');
     const [client, user] = await Promise.all([
-      needs.apps.find(token.clientId),
+      needs.apps.findRemembered(token.clientId),
       token.userId === undefined ? undefined : needs.findUser(token.userId),
     ]);
     if (client === undefined) throw invalidToken('The app of the access token is gone');

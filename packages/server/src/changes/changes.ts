@@ -1,0 +1,85 @@
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '#clock';
+import type { Bound, Database } from '#database';
+import { createChangeStore } from './change-store.ts';
+
+/**
+ * What is remembered is asked for again after so long, whatever the counters say: time ends things too (a secret
+ * expires), and a unit that forgot to tell does no lasting harm.
+ */
+const rememberedMilliseconds = 1_000;
+/** How old the counters may be that another process's changes are seen by, where asking for them is a journey. */
+const heldMilliseconds = 1_000;
+/** A unit of ours is committed by then, or has failed. */
+const unitMilliseconds = 10_000;
+
+export type Changes = {
+  /** For the unit that changes or deletes a record of this kind. A new record needs none: its absence is not remembered. */
+  note(kind: string): Bound<unknown>;
+  /**
+   * `load`, whose finds are remembered. A change that a process of ours has made and answered is seen by whoever asks
+   * after it: at once in that process and, on SQLite, in all; within a second in others on PostgreSQL. Nobody gets a
+   * copy, so nobody may change what they get. Throws what `load` throws, and `DatabaseUnavailable` when the counters
+   * cannot be read: nothing is remembered beyond the database.
+   */
+  remember<Value extends object>(
+    kind: string,
+    most: number,
+    load: (key: string) => Promise<Value | undefined>,
+  ): (key: string) => Promise<Value | undefined>;
+};
+
+export function createChanges({ database, clock }: { database: Database; clock: Clock }): Changes {
+  const store = createChangeStore(database);
+  let counts: Promise<ReadonlyMap<string, number>> | undefined;
+  let ownUnitUntil = 0;
+
+  /**
+   * The counters, asked for once for all that ask in the same turn of the event loop. On PostgreSQL they are held
+   * longer, unless a unit of this process may be about to change them.
+   */
+  function readCounts(): Promise<ReadonlyMap<string, number>> {
+    if (counts !== undefined) return counts;
+    const reading = store.list();
+    const forget = (): void => {
+      if (counts === reading) counts = undefined;
+    };
+    counts = reading;
+    reading.catch(forget);
+    const isHeld = database.dialect === 'postgres' && performance.now() > ownUnitUntil;
+    if (isHeld) setTimeout(forget, heldMilliseconds).unref();
+    else setImmediate(forget);
+    return reading;
+  }
+
+  return {
+    note(kind) {
+      ownUnitUntil = performance.now() + unitMilliseconds;
+      counts = undefined;
+      return store.count(kind);
+    },
+
+    remember<Value extends object>(
+      kind: string,
+      most: number,
+      load: (key: string) => Promise<Value | undefined>,
+    ) {
+      type Remembered = { value: Value; count: number; at: number };
+      // Counted, not reserved: `max` would set aside all places at start.
+      const remembered = new LRUCache<string, Remembered>({ maxSize: most, sizeCalculation: () => 1 });
+
+      return async (key) => {
+        // Asked for before the record is: what is loaded then is as new as the count, or newer.
+        const count = (await readCounts()).get(kind) ?? 0;
+        const known = remembered.get(key);
+        const age = clock.now() - (known?.at ?? 0);
+        if (known?.count === count && age >= 0 && age < rememberedMilliseconds) return known.value;
+        const at = clock.now();
+        const value = await load(key);
+        if (value === undefined) remembered.delete(key);
+        else remembered.set(key, { value, count, at });
+        return value;
+      };
+    },
+  };
+}
