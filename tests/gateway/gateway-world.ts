@@ -19,6 +19,7 @@ import { createClientAddress, listen } from '../../packages/server/src/http/inde
 import { createKeys, keyMigrations } from '../../packages/server/src/keys/index.ts';
 import { createLimits, limitMigrations } from '../../packages/server/src/limits/index.ts';
 import { createSilentLogger } from '../../packages/server/src/logger/index.ts';
+import { createPasswords } from '../../packages/server/src/passwords/index.ts';
 import { bypassMigrations, createBypasses } from '../../packages/server/src/protection/index.ts';
 import { createSealing } from '../../packages/server/src/sealing/index.ts';
 import { createVisitors, visitorMigrations } from '../../packages/server/src/visitors/index.ts';
@@ -62,13 +63,14 @@ export async function startGatewayWorld(options: { https?: boolean; trustProxy?:
   const breakable = breakableDatabase(database, () => down);
   const logger = createSilentLogger();
   const sealing = createSealing(randomBytes(32));
+  const limits = createLimits({ database: breakable, sealing });
+  const passwords = createPasswords({ parameters: { memory: 64, passes: 1, parallelism: 1 } });
   const keys = createKeys({ database: breakable, sealing, clock, logger });
   await keys.start();
   const codes = createCodes({ database: breakable });
   const audit = createAudit({ database: breakable, clock });
   const attempts = createAttempts({ database: breakable, clock });
   const visitors = createVisitors({ database: breakable, clock });
-  const limits = createLimits({ database: breakable, sealing });
   const bypasses = createBypasses({ database: breakable, clock, audit, sealing, limits });
   const port = await findFreePort();
   const base = `http://localhost:${port}`;
@@ -95,6 +97,12 @@ export async function startGatewayWorld(options: { https?: boolean; trustProxy?:
     scheduleRefresh: () => [],
     workloads,
     bypasses,
+    limits,
+    sealing,
+    visitPasswords: {
+      findHash: async () => undefined,
+      verify: passwords.verify,
+    },
     deployments: {
       async findByHost(host) {
         if (down !== undefined) throw down;

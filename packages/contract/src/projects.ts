@@ -5,8 +5,12 @@ import {
   deploymentTypeAnswerSchema,
   deploymentTypeSchema,
   optionsAllowlistSchema,
+  passwordProtectionAnswerSchema,
+  passwordProtectionSchema,
   protectionExceptionsAnswerSchema,
   protectionExceptionsSchema,
+  ssoProtectionAnswerSchema,
+  ssoProtectionSchema,
   trustedIpsAnswerSchema,
   trustedIpsSchema,
 } from './protection.ts';
@@ -108,6 +112,8 @@ export const projectSchema = z.strictObject({
   passport: z
     .strictObject({ ...passportSettingFields, deploymentType: deploymentTypeAnswerSchema })
     .nullable(),
+  ssoProtection: ssoProtectionAnswerSchema.nullable(),
+  passwordProtection: passwordProtectionAnswerSchema.nullable(),
   trustedIps: trustedIpsAnswerSchema.nullable(),
   optionsAllowlist: optionsAllowlistSchema.nullable(),
   protectionExceptions: protectionExceptionsAnswerSchema,
@@ -126,6 +132,8 @@ export const updateProjectBody = z.strictObject({
     .meta({ description: 'All environments; production, preview and development always stay' })
     .optional(),
   passport: passportSettingSchema.nullable().optional(),
+  ssoProtection: ssoProtectionSchema.nullable().optional(),
+  passwordProtection: passwordProtectionSchema.nullable().optional(),
   trustedIps: trustedIpsSchema.nullable().optional(),
   optionsAllowlist: optionsAllowlistSchema.nullable().optional(),
   protectionExceptions: protectionExceptionsSchema

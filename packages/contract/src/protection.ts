@@ -21,7 +21,42 @@ export const trustedIpsDeploymentTypeAnswerSchema = z.enum([
 export type TrustedIpsDeploymentType = z.infer<typeof trustedIpsDeploymentTypeAnswerSchema>;
 
 /** Platform accounts: members of the team pass by their own sign-in. */
-export type SsoProtection = { readonly deploymentType: DeploymentType };
+export const ssoProtectionSchema = z.strictObject({ deploymentType: deploymentTypeSchema });
+export type SsoProtection = z.output<typeof ssoProtectionSchema>;
+export const ssoProtectionAnswerSchema = z.strictObject({ deploymentType: deploymentTypeAnswerSchema });
+
+const mostPasswordCharacters = 72;
+
+/** Counted as people count: a character is a code point. Compared exactly as it was given. */
+export const deploymentPasswordSchema = z
+  .string()
+  .superRefine((value, context) => {
+    const problem = passwordProblem(value);
+    if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+  })
+  .meta({ minLength: 1, maxLength: mostPasswordCharacters, format: 'password', writeOnly: true });
+
+function passwordProblem(value: string): string | undefined {
+  const characters = Array.from(value).length;
+  if (characters === 0 || characters > mostPasswordCharacters) {
+    return `expected 1 to ${mostPasswordCharacters} characters, received ${characters}`;
+  }
+  return /\p{Cc}/u.test(value)
+    ? 'control characters such as line breaks cannot be typed into a password field'
+    : undefined;
+}
+
+/** One password for everybody who visits. */
+export const passwordProtectionSchema = z.strictObject({
+  deploymentType: deploymentTypeSchema,
+  password: deploymentPasswordSchema
+    .optional()
+    .meta({ description: 'May be left out where there is one: it stays' }),
+});
+export const passwordProtectionAnswerSchema = z.strictObject({
+  deploymentType: deploymentTypeAnswerSchema,
+  changedAt: timeSchema.meta({ description: 'When the password was set; who gave an older one is out' }),
+});
 
 const noteSchema = z.string().trim().max(100);
 

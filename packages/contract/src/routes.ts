@@ -189,6 +189,8 @@ export const routes = listOf(
         name: 'project:write',
         environments: 'project:write',
         passport: 'passport:write',
+        ssoProtection: 'protection:write',
+        passwordProtection: 'protection:write',
         trustedIps: 'protection:write',
         optionsAllowlist: 'protection:write',
         protectionExceptions: 'protection:write',

@@ -29,6 +29,13 @@ export type IdPrefix =
   | 'pbs'
   | 'shl';
 
+/**
+ * The connectors that are built in. A visitor of the first signs in with their account at the platform itself; one of
+ * the second has told a password and is nobody in particular. Both stand where a connector's id stands; no team has them.
+ */
+export const platformConnectorId = 'scl_platform';
+export const passwordConnectorId = 'scl_password';
+
 /** A new id: `prj_` and 24 base62 characters (142 bit). Ids are public; they are never the only thing asked for. */
 export function createId(prefix: IdPrefix): string {
   return `${prefix}_${randomBase62(ID_LENGTH)}`;

@@ -1,6 +1,14 @@
 // The RFCs' words: types, constants and pure functions. It does no I/O and depends on jose alone.
-export { createId, createReference, isId, isReference, type IdPrefix } from './ids.ts';
 export { formatIpRange, ipRangeProblem, isInIpRange, parseIpRange, type IpRange } from './ip-ranges.ts';
+export {
+  createId,
+  createReference,
+  isId,
+  isReference,
+  passwordConnectorId,
+  platformConnectorId,
+  type IdPrefix,
+} from './ids.ts';
 export { randomBase62 } from './base62.ts';
 export {
   createBypassSecret,

@@ -39,6 +39,7 @@ export function wireNames(prefix: string) {
     registrationTokenPrefix: `${initial}cg_`,
     workloadSecretPrefix: `${initial}cw_`,
     finishPath: `/.well-known/${prefix}/passport/finish`,
+    passwordPath: `/.well-known/${prefix}/passport/password`,
     signOutPath: `/.well-known/${prefix}/passport/sign-out`,
     oidcTokenEnvironment: `${environment}_OIDC_TOKEN`,
     oidcTokenFileEnvironment: `${environment}_OIDC_TOKEN_FILE`,

@@ -49,9 +49,9 @@ import {
 import { createProtectedResource, createRestDoor } from '#rest';
 import { createSealing } from '#sealing';
 import { createSessionPurge, createSessions } from '#sessions';
-import { createTeams, teamConnectorUse, teamJoin } from '#teams';
+import { createTeams, isMember, teamConnectorUse, teamJoin } from '#teams';
 import { createPersonTokens, createSessionTokens, createTokenPurges, createTokens } from '#tokens';
-import { createUsers } from '#users';
+import { createUsers, isEnabled } from '#users';
 import { createVisitors, createVisitorSessionPurge } from '#visitors';
 import {
   createExchange,
@@ -93,6 +93,8 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   await migrate(database, migrations);
   const sealing = createSealing(needs.masterKey);
   const passwords = createPasswords();
+  // A queue of their own: nobody who knocks at a deployment keeps people from logging in.
+  const deploymentPasswords = createPasswords({ places: 1, waiting: 16 });
   const pages = createPages({ origin: urls.origin });
   const fetch = createGuardedFetch({ allowPrivateHosts: config.allowPrivateHosts });
   const remoteKeys = createRemoteKeys({ fetch, clock });
@@ -140,7 +142,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   const pushedRequests = createPushedRequests({ database, clock });
   const deviceRequests = createDeviceRequests({ database, sealing });
   const attempts = createAttempts({ database, clock });
-  const visitors = createVisitors({ database, clock });
+  const visitors = createVisitors({ database, clock, platformAccounts: [isMember, isEnabled] });
   const keyRotation = createKeyRotation({
     ...signing,
     refresh: keys.refresh,
@@ -168,6 +170,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     audit,
     holdConnector: connectors.hold,
     endOf: [deployments.endOfProject, visitors.endOfProject],
+    endOfPassword: visitors.endOfPassword,
   });
   const apiTokens = createApiTokens({
     database,
@@ -246,7 +249,9 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   const address = config.deployments ?? { protocol: 'https:', port: '' };
   const account = createAccount({
     ...urls,
+    deployments: address,
     clock,
+    codes,
     database,
     audit,
     sealing,
@@ -309,7 +314,10 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     keptTokens,
     sealing,
     logger,
-    findPassport,
+    findSetting: projects.findSetting,
+    findUser: users.find,
+    findMembership: teams.findMembership,
+    originUrl: urls.origin,
     connectUrl: urls.connect,
     deployments: address,
     finishPath: wire.finishPath,
@@ -325,6 +333,9 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     attempts,
     visitors,
     scheduleRefresh: sessionRefresh.schedule,
+    limits,
+    sealing,
+    visitPasswords: { findHash: projects.findPasswordHash, verify: deploymentPasswords.verify },
     workloads,
     deployments,
     bypasses,
@@ -358,6 +369,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
       connectors,
       connectorCheck,
       speaking,
+      hashPassword: deploymentPasswords.hash,
       apps,
       logos,
       authorizedApps,

@@ -35,6 +35,7 @@ export type RestRooms = {
   connectors: Connectors;
   connectorCheck: { discover: Parameters<typeof createConnectorRest>[0]['discover'] };
   speaking: Parameters<typeof createProviderRest>[0];
+  hashPassword: (password: string) => Promise<string>;
   apps: Apps;
   logos: Parameters<typeof createAppLogoRest>[0]['logos'];
   authorizedApps: Parameters<typeof createAuthorizedAppRest>[0]['authorizedApps'];
@@ -63,6 +64,7 @@ export function createRestDoors(rooms: RestRooms): readonly RestDoor[] {
       findTeam: teams.find,
       findConnector,
       findHostOwner: deployments.findHostOwner,
+      hashPassword: rooms.hashPassword,
       ownUrls: Object.values(config.urls),
     }),
     createDeploymentRest({ deployments, findProject: projects.find, address }),

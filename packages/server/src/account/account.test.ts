@@ -92,7 +92,8 @@ describeOnBothDatabases('the account pages', (openDatabase) => {
     const passwords = createPasswords({ parameters: weak });
     const limits = createLimits({ database, sealing });
     const credentials = createCredentials({ database, clock, limits, passwords, users });
-    const setupLinks = createSetupLinks({ codes: createCodes({ database }), origin });
+    const codes = createCodes({ database });
+    const setupLinks = createSetupLinks({ codes, origin });
     const teams = createTeams({ database, clock, audit });
     const projects = createProjects({ database, clock, audit });
     const apiTokens = createApiTokens({
@@ -106,7 +107,10 @@ describeOnBothDatabases('the account pages', (openDatabase) => {
     const account = createAccount({
       origin,
       api: `${origin}/api`,
+      connect: `${origin}/connect`,
+      deployments: { protocol: 'https:', port: '' },
       clock,
+      codes,
       database,
       audit,
       sealing,

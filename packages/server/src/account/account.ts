@@ -1,6 +1,7 @@
 import type { Role } from '@tessera/contract';
 import type { Audit } from '#audit';
 import type { Clock } from '#clock';
+import type { Codes } from '#codes';
 import type { Credentials, SetupLinks } from '#credentials';
 import type { Bound, Database, Expected } from '#database';
 import { newDoor, type Door, type DoorContext } from '#http';
@@ -26,13 +27,18 @@ import { createLogoutDoor, type EndSessionRequests } from './entrance/logout.ts'
 import { createPeopleDoor } from './self/people.ts';
 import { createProfileDoor } from './self/profile.ts';
 import { createSetupDoor } from './entrance/setup.ts';
+import { createVisitorDoor, createVisits } from './entrance/visitor.ts';
 import { createTeamsDoor, type AccountTeams } from './self/teams.ts';
 
 export type AccountNeeds = {
   /** Base URLs without a trailing slash. */
   origin: string;
   api: string;
+  connect: string;
+  /** How browsers reach deployments. */
+  deployments: { protocol: string; port: string };
   clock: Clock;
+  codes: Codes;
   database: Database;
   audit: Audit;
   sealing: Sealing;
@@ -66,10 +72,11 @@ export type Account = {
 export function createAccount(needs: AccountNeeds): Account {
   const { origin, api, clock, database, audit, sealing, pages, users, sessions, credentials, setupLinks } =
     needs;
-  const { teams, projects, apiTokens, authorizedApps, endSession } = needs;
+  const { teams, projects, apiTokens, authorizedApps, endSession, codes, connect, deployments } = needs;
   const browsers = createBrowsers({ origin, sealing, sessions, users, endSession });
   const desk = createDesk({ origin, pages, browsers });
   const freshness = createFreshness({ clock });
+  const visits = createVisits({ codes, connect, deployments });
 
   return {
     browser: browsers.read,
@@ -77,7 +84,8 @@ export function createAccount(needs: AccountNeeds): Account {
     doors: ({ signIn, endSessionRequests, deviceSignIn }) => [
       createAssetDoor(pages),
       createLogoDoor({ pages, findLogo: needs.findLogo }),
-      createLoginDoor({ desk, database, audit, credentials, signIn }),
+      createLoginDoor({ desk, database, audit, credentials, signIn, visits }),
+      createVisitorDoor({ desk, database, codes, connect, deployments }),
       createSetupDoor({ desk, database, audit, users, credentials, setupLinks, teams }),
       createConsentDoor({ desk, signIn }),
       createLogoutDoor({ desk, endSessionRequests }),

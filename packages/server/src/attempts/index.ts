@@ -7,12 +7,16 @@ export { createAttempts } from './attempt-store.ts';
 export type { Attempts } from './attempt-store.ts';
 export type { Attempt, AttemptStart, AttemptStep } from './attempt.ts';
 export {
+  connectAttemptPurpose,
   passportEndSessionLifetimeMilliseconds,
   passportEndSessionPurpose,
   passportHandOffLifetimeMilliseconds,
   passportHandOffPurpose,
   passportStartLifetimeMilliseconds,
   passportStartPurpose,
+  platformSignInLifetimeMilliseconds,
+  platformSignInPath,
+  platformSignInPurpose,
   visitorClaimsOf,
 } from './passport-way.ts';
 export type {
@@ -20,6 +24,7 @@ export type {
   PassportEndSession,
   PassportHandOff,
   PassportStart,
+  PlatformSignIn,
   Principal,
 } from './passport-way.ts';
 export { createAttemptPurge } from './attempt-purge-store.ts';

@@ -68,6 +68,23 @@ export type PassportHandOff = {
   reference: string;
 };
 
+/** A code of this purpose is the `state` of a visitor's way to an identity provider, or to our own sign-in. */
+export const connectAttemptPurpose = 'connect-attempt';
+
+/**
+ * What our own sign-in hands to `{connect}/callback`: the payload of a code of purpose `platform-sign-in`. It says who
+ * is logged in at the origin in this browser, to the one attempt that asked; what they may is not its business.
+ */
+export type PlatformSignIn = {
+  /** Hash of the attempt's state: no other attempt can use the code. */
+  stateHash: string;
+  userId: string;
+};
+export const platformSignInPurpose = 'platform-sign-in';
+export const platformSignInLifetimeMilliseconds = 60_000;
+/** At the origin: leads a visitor through the login, where needed, and back to `{connect}/callback`. */
+export const platformSignInPath = '/login/visitor';
+
 export const passportStartPurpose = 'passport-start';
 export const passportStartLifetimeMilliseconds = 60_000;
 export const passportHandOffPurpose = 'passport-hand-off';

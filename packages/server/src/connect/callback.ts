@@ -1,4 +1,6 @@
+import { platformConnectorId } from '@tessera/protocol';
 import {
+  connectAttemptPurpose,
   passportHandOffLifetimeMilliseconds,
   passportHandOffPurpose,
   type PassportHandOff,
@@ -7,8 +9,9 @@ import {
 import { ProviderFailure, type Connector } from '#connectors';
 import type { Bound } from '#database';
 import { evaluateAccessPolicy } from '#protection';
-import { SignInStop, stopOf } from './stop.ts';
-import { attemptPurpose, pageOf, secretsOf, type ConnectAttempt, type Way } from './way.ts';
+import { findPlatformPrincipal } from './platform.ts';
+import { SignInStop, stopOf, type SignInStep } from './stop.ts';
+import { pageOf, secretsOf, type ConnectAttempt, type Way } from './way.ts';
 
 /**
  * Takes the provider's answer: whose attempt it is, who the visitor is, whether the policy lets them in; then hands
@@ -29,22 +32,14 @@ export async function finishAttempt(
     void steps.push(way.attempts.step(attempt.reference, { step, outcome: 'ok', detail }));
 
   try {
-    const connector = await findConnector(way, attempt, at);
-    const secrets = secretsOf(way.sealing, state ?? '');
-    const { principal, tokens } = await way.providers.finish(connector, {
-      parameters,
-      secrets,
-      passed(step, detail) {
-        passed(step, detail);
-        if (step === 'code_exchange') steps.push(way.connectors.markUsed(connector.id));
-      },
-    });
+    const answer = { parameters, state: state ?? '', passed, steps, at };
+    const { principal, providerTokens } = await findPrincipal(way, attempt, answer);
     passed('policy', await authorize(way, attempt, principal, at));
     const { secret, statement } = way.codes.issue<PassportHandOff>(
       passportHandOffPurpose,
       {
         ...handOffOf(attempt, principal),
-        providerTokens: await way.keptTokens.seal(connector, principal, tokens),
+        providerTokens,
       },
       passportHandOffLifetimeMilliseconds,
     );
@@ -81,7 +76,8 @@ async function redeemAttempt(
   state: string | null,
   cookieHeader: string | undefined,
 ): Promise<ConnectAttempt> {
-  const found = state === null ? undefined : await way.codes.find<ConnectAttempt>(attemptPurpose, state);
+  const found =
+    state === null ? undefined : await way.codes.find<ConnectAttempt>(connectAttemptPurpose, state);
   if (state === null || found === undefined) {
     throw new SignInStop('state', 'sign_in_unknown', {
       description: `Received ${state === null ? 'an answer without state' : 'a state that was not made here'}. Expected the state of a sign-in that began here.`,
@@ -109,7 +105,7 @@ async function redeemAttempt(
     });
   if (found.state !== 'live') throw gone(found.state);
   const outcome = await way.database.tryWrite([
-    way.codes.redeem(attemptPurpose, state),
+    way.codes.redeem(connectAttemptPurpose, state),
     way.attempts.step(attempt.reference, {
       step: 'callback',
       outcome: 'ok',
@@ -121,6 +117,36 @@ async function redeemAttempt(
 }
 
 type At = { reference: string; beginAnew: string };
+
+/** Who the visitor is, as their identity provider says, or our own accounts. */
+async function findPrincipal(
+  way: Way,
+  attempt: ConnectAttempt,
+  answer: {
+    parameters: URLSearchParams;
+    state: string;
+    passed: (step: SignInStep, detail: string) => void;
+    /** To be written with all that the way makes. */
+    steps: Bound<unknown>[];
+    at: At;
+  },
+): Promise<Pick<PassportHandOff, 'principal' | 'providerTokens'>> {
+  const { parameters, state, passed, at } = answer;
+  if (attempt.connectorId === platformConnectorId) {
+    return { principal: await findPlatformPrincipal(way, attempt, answer) };
+  }
+  const connector = await findConnector(way, attempt, at);
+  const secrets = secretsOf(way.sealing, state);
+  const { principal, tokens } = await way.providers.finish(connector, {
+    parameters,
+    secrets,
+    passed(step, detail) {
+      passed(step, detail);
+      if (step === 'code_exchange') answer.steps.push(way.connectors.markUsed(connector.id));
+    },
+  });
+  return { principal, providerTokens: await way.keptTokens.seal(connector, principal, tokens) };
+}
 
 async function findConnector(way: Way, attempt: ConnectAttempt, at: At): Promise<Connector> {
   const connector = await way.connectors.find(attempt.connectorId);
@@ -134,8 +160,8 @@ async function findConnector(way: Way, attempt: ConnectAttempt, at: At): Promise
 
 /** Whether the setting of now lets this visitor in; what it said. */
 async function authorize(way: Way, attempt: ConnectAttempt, principal: Principal, at: At): Promise<string> {
-  const setting = await way.findPassport(attempt.teamId, attempt.projectId);
-  if (setting?.connectorId !== attempt.connectorId) {
+  const setting = await way.findSetting(attempt.teamId, attempt.projectId, attempt.connectorId);
+  if (setting === undefined) {
     throw new SignInStop('policy', 'sign_in_failed', {
       ...at,
       description: 'The protection of this deployment was changed during the sign-in.',

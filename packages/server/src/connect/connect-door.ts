@@ -16,6 +16,7 @@ import { endProviderSession } from './backchannel-logout.ts';
 import { createBrowserBinding } from './browser.ts';
 import { finishAttempt } from './callback.ts';
 import { leaveProvider } from './end-session.ts';
+import type { PlatformUser } from './platform.ts';
 import { startAttempt } from './start.ts';
 import { SignInStop } from './stop.ts';
 
@@ -31,11 +32,17 @@ export type ConnectNeeds = {
   keptTokens: KeptTokens;
   sealing: Pick<Sealing, 'mac'>;
   logger: Logger;
-  /** The project's Passport setting as it is now; undefined when Passport is off or the project is gone. */
-  findPassport: (
+  /** Who may enter by this connector, by the project's setting of now; undefined when nobody may any more. */
+  findSetting: (
     teamId: string,
     projectId: string,
-  ) => Promise<{ connectorId: string; policy: AccessPolicy } | undefined>;
+    connectorId: string,
+  ) => Promise<{ policy: AccessPolicy } | undefined>;
+  findUser: (userId: string) => Promise<PlatformUser | undefined>;
+  /** Undefined for somebody who is not of the team now. */
+  findMembership: (teamId: string, userId: string) => Promise<object | undefined>;
+  /** `{origin}`: where people log in to the platform itself. */
+  originUrl: string;
   /** `{connect}`. */
   connectUrl: string;
   /** How browsers reach deployments: `http:` or `https:`, and the port, `''` for the protocol's own. */

@@ -1,13 +1,8 @@
-import { passportStartPurpose, type PassportStart } from '#attempts';
+import { platformConnectorId } from '@tessera/protocol';
+import { connectAttemptPurpose, passportStartPurpose, type PassportStart } from '#attempts';
 import { SignInStop } from './stop.ts';
-import {
-  attemptLifetimeMilliseconds,
-  attemptPurpose,
-  pageOf,
-  secretsOf,
-  type ConnectAttempt,
-  type Way,
-} from './way.ts';
+import { platformLocation } from './platform.ts';
+import { attemptLifetimeMilliseconds, pageOf, secretsOf, type ConnectAttempt, type Way } from './way.ts';
 
 /**
  * Redeems a start link and sends the browser to the identity provider.
@@ -32,6 +27,30 @@ export async function startAttempt(
   const at = { reference: start.reference, beginAnew: pageOf(way, start) };
   if (found.state !== 'live') throw spent(found.state, at);
 
+  const browser = way.browser.bind(cookieHeader);
+  const { secret: state, statement: attempt } = way.codes.issue<ConnectAttempt>(
+    connectAttemptPurpose,
+    { ...start, browserHash: browser.browserHash },
+    attemptLifetimeMilliseconds,
+  );
+  const { location, detail } = await findEntrance(way, start, state, at);
+  const step = way.attempts.step(start.reference, { step: 'redirect', outcome: 'ok', detail });
+  const outcome = await way.database.tryWrite([way.codes.redeem(passportStartPurpose, code), attempt, step]);
+  // Somebody was quicker with the same link.
+  if (!outcome.committed) throw spent('used', at);
+  return { location, cookies: browser.cookiesFor(state) };
+}
+
+/** Where the visitor signs in: at the connector's identity provider, or at our own login page. */
+async function findEntrance(
+  way: Way,
+  start: PassportStart,
+  state: string,
+  at: { reference: string; beginAnew: string },
+): Promise<{ location: string; detail: string }> {
+  if (start.connectorId === platformConnectorId) {
+    return { location: platformLocation(way, state), detail: 'To the login of the platform itself.' };
+  }
   const connector = await way.connectors.find(start.connectorId);
   if (connector === undefined || connector.teamId !== start.teamId) {
     throw new SignInStop('connector', 'sign_in_failed', {
@@ -40,23 +59,10 @@ export async function startAttempt(
       mend: 'Somebody of the team has to choose another one in the Passport setting of the project.',
     });
   }
-
-  const browser = way.browser.bind(cookieHeader);
-  const { secret: state, statement: attempt } = way.codes.issue<ConnectAttempt>(
-    attemptPurpose,
-    { ...start, browserHash: browser.browserHash },
-    attemptLifetimeMilliseconds,
-  );
-  const location = await way.providers.start(connector, secretsOf(way.sealing, state));
-  const step = way.attempts.step(start.reference, {
-    step: 'redirect',
-    outcome: 'ok',
+  return {
+    location: await way.providers.start(connector, secretsOf(way.sealing, state)),
     detail: `To "${connector.name}" at ${new URL(connector.authorizationEndpoint).host}.`,
-  });
-  const outcome = await way.database.tryWrite([way.codes.redeem(passportStartPurpose, code), attempt, step]);
-  // Somebody was quicker with the same link.
-  if (!outcome.committed) throw spent('used', at);
-  return { location, cookies: browser.cookiesFor(state) };
+  };
 }
 
 function spent(state: 'used' | 'expired', at: { reference: string; beginAnew: string }): SignInStop {

@@ -11,13 +11,12 @@ export type Way = ConnectNeeds & {
   originOf: (host: string) => string;
 };
 
-/** The payload of a code of purpose `connect-attempt`, whose secret is the `state` that goes to the provider. */
+/** The payload of a code of `connectAttemptPurpose`, whose secret is the `state` that goes to the provider. */
 export type ConnectAttempt = PassportStart & {
   /** base64url SHA-256 of the cookie of the browser that began. */
   browserHash: string;
 };
 
-export const attemptPurpose = 'connect-attempt';
 export const attemptLifetimeMilliseconds = 10 * 60_000;
 
 /** Where a visitor was going, on the deployment's host. `//evil` after an origin is a path like any other. */

@@ -1,7 +1,7 @@
 import { isInIpRange, parseIpRange } from '@tessera/protocol';
 import type { ParsedRequest } from './admission.ts';
 import { gatherBypassFacts, type BypassFacts } from './bypass-facts.ts';
-import { isBelow, type OptionsFact, type ProtectionFacts } from '#protection';
+import { findEntrance, isBelow, type OptionsFact, type ProtectionFacts } from '#protection';
 import type { VisitorSession } from '#visitors';
 import type { GatewayNeeds, Site } from './needs.ts';
 import { findSession } from './passport/session.ts';
@@ -36,11 +36,11 @@ export async function gatherFacts(
   { clientAddress, wantsSession, isExplanation }: Asking,
 ): Promise<GatheredFacts> {
   const { passport, protection } = site.project;
-  const { ssoProtection, trustedIps, protectionExceptions = [] } = protection;
+  const { ssoProtection, passwordProtection, trustedIps, protectionExceptions = [] } = protection;
   const mayGuess = () =>
     isExplanation === true || !needs.bypasses.guesses.isBlocked(site.project.id, clientAddress);
   const [{ fact, session }, bypasses] = await Promise.all([
-    passport !== undefined || ssoProtection !== undefined || wantsSession
+    [passport, ssoProtection, passwordProtection].some((way) => way !== undefined) || wantsSession
       ? findSession(needs, parsed.cookies, parsed.host, site)
       : { fact: { state: 'none' } as const, session: undefined },
     gatherBypassFacts(needs, parsed, site, mayGuess),
@@ -66,10 +66,20 @@ export async function gatherFacts(
       },
       passport,
       ssoProtection,
-      password: undefined,
+      password: passwordProtection,
       session: fact,
     },
   };
+}
+
+/** How a visitor gets in at this host; undefined where nobody has to sign in. */
+export function findEntranceOf({ host, hostKind, deployment, project }: Site) {
+  return findEntrance({
+    deployment: { host, environment: deployment.environment, hostKind },
+    passport: project.passport,
+    ssoProtection: project.protection.ssoProtection,
+    password: project.protection.passwordProtection,
+  });
 }
 
 function isOneOf(range: string, address: string): boolean {

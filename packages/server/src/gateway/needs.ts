@@ -6,9 +6,12 @@ import type { Clock } from '#clock';
 import type { Codes } from '#codes';
 import type { Bound, Database } from '#database';
 import type { Keys } from '#keys';
+import type { Limits } from '#limits';
 import type { Logger } from '#logger';
+import type { Passwords } from '#passwords';
 import type { ProtectionSettings } from '#projects';
 import type { Bypasses } from '#protection';
+import type { Sealing } from '#sealing';
 import type { Visitors, VisitorSession } from '#visitors';
 import type { Workloads } from '#workloads';
 import type { PublicAddress } from './request/host.ts';
@@ -51,6 +54,13 @@ export type GatewayNeeds = {
   readonly visitors: Pick<Visitors, 'create' | 'findLive' | 'end'>;
   /** Has the provider asked again while the session lasts, where it can be. */
   scheduleRefresh(session: VisitorSession): readonly Bound<unknown>[];
+  readonly limits: Pick<Limits, 'count' | 'giveBack'>;
+  readonly sealing: Pick<Sealing, 'mac'>;
+  /** What visitors' passwords are held against. Not the queue of the logins: strangers knock here. */
+  readonly visitPasswords: {
+    findHash(teamId: string, projectId: string): Promise<string | undefined>;
+    verify: Passwords['verify'];
+  };
   readonly workloads: Pick<Workloads, 'forDeployment'>;
   readonly bypasses: Pick<Bypasses, 'cookies' | 'guesses'> & {
     readonly automation: Pick<Bypasses['automation'], 'verify' | 'findLive' | 'markUsed'>;

@@ -1,3 +1,4 @@
+import { passwordConnectorId } from '@tessera/protocol';
 import { publicError } from '#errors';
 import type { RequestFacts } from '#http';
 import { admit, deploymentNotFound, parseRequest, type Admission, type ParsedRequest } from './admission.ts';
@@ -6,6 +7,7 @@ import { isNavigation, type Answers, type OwnAnswer } from './answers.ts';
 import type { GatewayNeeds } from './needs.ts';
 import { finishSignIn } from './passport/finish.ts';
 import type { OwnCookies } from './passport/own-cookies.ts';
+import { answerPassword, startPassword } from './passport/password.ts';
 import { signOut } from './passport/sign-out.ts';
 import { signInRequired, startSignIn } from './passport/start.ts';
 import type { PassportTokens } from './passport/tokens.ts';
@@ -33,14 +35,22 @@ export function createVisit(needs: VisitNeeds) {
   /** Below our own folder only exactly spelled paths exist, and none ever reaches an upstream. */
   async function answerOwnPath(
     request: SentRequest,
-    { reference }: RequestFacts,
-    { host, site, cookies, session, target }: Admission,
+    { reference, clientAddress }: RequestFacts,
+    { host, site, cookies, session, target, verdict }: Admission,
   ): Promise<OwnAnswer> {
     switch (target.path) {
       case wire.finishPath: {
         const { query } = target;
         const finished = await finishSignIn(needs, request, { host, site, cookies, query, reference });
         return answers.redirect(finished.location, finished.cookies);
+      }
+      case wire.passwordPath: {
+        const passes = verdict.outcome.is === 'pass';
+        const at = { host, site, cookies, query: target.query, clientAddress, reference, passes };
+        const answer = await answerPassword(needs, request, at);
+        return 'page' in answer
+          ? answers.page(answer.page)
+          : answers.redirect(answer.location, answer.cookies);
       }
       case wire.signOutPath: {
         const { signOutPath } = wire;
@@ -86,8 +96,11 @@ export function createVisit(needs: VisitNeeds) {
           const start = await startSignIn(needs, request, at);
           return { is: 'answer', answer: answers.redirect(start.location, start.cookies) };
         }
-        case 'password':
-          throw publicError('visit_refused', { description: because });
+        case 'password': {
+          const { host, cookies, target } = admission;
+          const start = startPassword(needs, request, { host, cookies, path: target.forwarded, because });
+          return { is: 'answer', answer: answers.redirect(start.location, start.cookies) };
+        }
         case 'refuse': {
           if (outcome.code !== undefined) {
             throw publicError(outcome.code, {
@@ -114,7 +127,10 @@ export function createVisit(needs: VisitNeeds) {
       const visitor =
         verdict.outcome.is === 'pass' && verdict.outcome.sessionId !== undefined ? session : undefined;
       const [visitorToken, workloadToken] = await Promise.all([
-        visitor === undefined ? undefined : needs.tokens.visitorToken(visitor, site),
+        // Who gave a password is nobody in particular.
+        visitor === undefined || visitor.connectorId === passwordConnectorId
+          ? undefined
+          : needs.tokens.visitorToken(visitor, site),
         needs.workloads.forDeployment(site),
       ]);
       return { visitorToken, workloadToken };

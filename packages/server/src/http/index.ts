@@ -10,7 +10,7 @@ export { createHostTable } from './host-table.ts';
 export type { Mount } from './host-table.ts';
 export { newDoor } from './new-door.ts';
 export { publicDocument } from './public-document.ts';
-export { isStorable, readForm, readJson, readQuery, readUpload } from './reading.ts';
+export { isStorable, readBytes, readForm, readJson, readQuery, readUpload } from './reading.ts';
 export { createOperationsDoor } from './operations-door.ts';
 export { restDoor } from './rest-door.ts';
 export type { CalledTeam, Caller, RestCall, RestDoor, Upload } from './rest-door.ts';

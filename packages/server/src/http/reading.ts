@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 import type { ZodType } from 'zod';
 import { oauthError, publicError } from '#errors';
 import type { DoorContext } from './door.ts';
@@ -126,8 +126,11 @@ async function readBody(context: DoorContext, limit: number): Promise<Buffer> {
   return incoming === undefined ? Buffer.from(await context.req.arrayBuffer()) : readBytes(incoming, limit);
 }
 
-/** From Node's own stream: a web stream around it costs more than all the rest of reading a form. */
-function readBytes(incoming: IncomingMessage, limit: number): Promise<Buffer> {
+/**
+ * The whole body, from Node's own stream: a web stream around it costs more than all the rest of reading a form. Throws
+ * PublicError `payload_too_large`, `body_too_slow` or `bad_request`.
+ */
+export function readBytes(incoming: Readable, limit: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;

@@ -29,9 +29,16 @@ export type Passwords = {
   verify(password: string, storedHash: string | undefined): Promise<VerifiedPassword>;
 };
 
-export function createPasswords(options: { parameters?: Argon2Parameters } = {}): Passwords {
+export function createPasswords(
+  options: {
+    parameters?: Argon2Parameters;
+    /** How many are hashed at a time, and how many may wait. */
+    places?: number;
+    waiting?: number;
+  } = {},
+): Passwords {
   const parameters = options.parameters ?? currentParameters;
-  const queue = createBoundedQueue(placesAtOnce, waitingAtMost);
+  const queue = createBoundedQueue(options.places ?? placesAtOnce, options.waiting ?? waitingAtMost);
   const standIn = { ...parameters, salt: randomBytes(16), tag: randomBytes(32) };
 
   return {

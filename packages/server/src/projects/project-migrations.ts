@@ -50,6 +50,13 @@ export const projectMigrations: readonly Migration[] = [
     },
   },
   {
+    name: '0420-projects-password-hash',
+    async up(schema) {
+      // Apart from the settings, which go to many places where a hash has no business.
+      await schema.schema.alterTable('projects').addColumn('passwordHash', 'text').execute();
+    },
+  },
+  {
     name: '0440-passport-usage-create',
     async up(schema) {
       await schema.schema

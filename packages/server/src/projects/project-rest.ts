@@ -1,8 +1,9 @@
-import { getRoute, pageOf, type ProjectDocument } from '@tessera/contract';
+import { getRoute, pageOf, type DeploymentType, type ProjectDocument } from '@tessera/contract';
 import { publicError } from '#errors';
 import { restDoor, type RestDoor } from '#http';
+import { QueueFull } from '#passwords';
 import type { Project } from './project.ts';
-import type { OwningTeam, Projects } from './projects.ts';
+import type { OwningTeam, ProjectChange, Projects } from './projects.ts';
 import { readableProtection } from './protection-settings.ts';
 
 export type ProjectRestNeeds = {
@@ -10,6 +11,8 @@ export type ProjectRestNeeds = {
   findTeam: (teamId: string) => Promise<OwningTeam | undefined>;
   /** The connector, if it is the team's. */
   findConnector: (teamId: string, connectorId: string) => Promise<{ id: string } | undefined>;
+  /** Throws `QueueFull` when too many wait. */
+  hashPassword: (password: string) => Promise<string>;
   /** Whose a host is, or was. */
   findHostOwner: (host: string) => Promise<{ projectId: string } | undefined>;
   /** Base URLs of this service: tokens for them could be played back to us. */
@@ -22,6 +25,7 @@ export function createProjectRest({
   findTeam,
   findConnector,
   findHostOwner,
+  hashPassword,
   ownUrls,
 }: ProjectRestNeeds): readonly RestDoor[] {
   return [
@@ -62,8 +66,13 @@ export function createProjectRest({
         });
       }
       await validateExceptions(team.id, params.idOrName, body.protectionExceptions ?? []);
+      const { passwordProtection, ...others } = body;
+      const change =
+        passwordProtection === undefined
+          ? others
+          : { ...others, passwordProtection: await withHash(passwordProtection) };
       return documentOf(
-        await projects.update(team.id, params.idOrName, body, { actor: caller.id, reference }),
+        await projects.update(team.id, params.idOrName, change, { actor: caller.id, reference }),
       );
     }),
 
@@ -91,6 +100,26 @@ export function createProjectRest({
       await projects.delete(team.id, params.idOrName, { actor: caller.id, reference });
     }),
   ];
+
+  async function hashOf(password: string): Promise<string> {
+    try {
+      return await hashPassword(password);
+    } catch (error) {
+      if (!(error instanceof QueueFull)) throw error;
+      throw publicError('password_queue_full', { headers: { 'retry-after': '2' }, cause: error });
+    }
+  }
+
+  async function withHash(
+    setting: { deploymentType: DeploymentType; password?: string | undefined } | null,
+  ): Promise<ProjectChange['passwordProtection']> {
+    if (setting === null) return null;
+    const { deploymentType, password } = setting;
+    return {
+      deploymentType,
+      ...(password === undefined ? {} : { passwordHash: await hashOf(password) }),
+    };
+  }
 
   /** A host is opened to everyone only by somebody who types it twice, and by its own project alone. */
   async function validateExceptions(

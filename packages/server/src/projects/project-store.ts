@@ -15,7 +15,7 @@ type ProjectRow = {
   updatedAt: number;
 };
 type ProjectTables = {
-  projects: ProjectRow;
+  projects: ProjectRow & { passwordHash: string | null };
   projectNames: { teamId: string; name: string; projectId: string; createdAt: number };
   projectEnvironments: { projectId: string; name: string; createdAt: number };
 };
@@ -118,6 +118,21 @@ export function createProjectStore(database: Database) {
   const deleteProject = database.statement<{ teamId: string; id: string }>()((value) =>
     query.deleteFrom('projects').where('id', '=', value('id')).where('teamId', '=', value('teamId')),
   );
+  const updatePasswordHash = database.statement<{ teamId: string; id: string; hash: string | null }>()(
+    (value) =>
+      query
+        .updateTable('projects')
+        .set({ passwordHash: value('hash') })
+        .where('id', '=', value('id'))
+        .where('teamId', '=', value('teamId')),
+  );
+  const selectPasswordHash = database.statement<{ teamId: string; id: string }>()((value) =>
+    query
+      .selectFrom('projects')
+      .select('passwordHash')
+      .where('id', '=', value('id'))
+      .where('teamId', '=', value('teamId')),
+  );
   const insertName = database.statement<ProjectTables['projectNames']>()((value) =>
     query
       .insertInto('projectNames')
@@ -163,6 +178,12 @@ export function createProjectStore(database: Database) {
     update: ({ revision, ...project }: StoredProject): Expected =>
       exactly(1, updateProject({ ...rowOf(project), revision })),
     delete: (teamId: string, id: string): Expected => exactly(1, deleteProject({ teamId, id })),
+    /** Undefined takes the hash away. */
+    setPasswordHash: ({ id, teamId }: Pick<Project, 'id' | 'teamId'>, hash: string | undefined): Expected =>
+      exactly(1, updatePasswordHash({ id, teamId, hash: hash ?? null })),
+    async findPasswordHash(teamId: string, id: string): Promise<string | undefined> {
+      return (await database.find(selectPasswordHash({ teamId, id })))?.passwordHash ?? undefined;
+    },
     /** One row unless another project of the team has, or had, the name. */
     claimName: (project: Pick<Project, 'id' | 'teamId' | 'name'>, createdAt: number): Expected =>
       exactly(

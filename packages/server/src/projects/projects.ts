@@ -1,5 +1,5 @@
 import type { OidcTokenConfig, PassportSetting } from '@tessera/contract';
-import { createId, isId } from '@tessera/protocol';
+import { createId, isId, platformConnectorId } from '@tessera/protocol';
 import type { Audit } from '#audit';
 import type { Clock } from '#clock';
 import type { Bound, Database, Expected } from '#database';
@@ -42,6 +42,8 @@ export type ProjectsNeeds = {
   audit: Audit;
   /** Matches one row while the team's connector is there: no setting comes to name one that is being deleted. */
   holdConnector?: (teamId: string, connectorId: string) => Expected;
+  /** Ends the sessions of visitors that a password let in. */
+  endOfPassword?: (project: { id: string; teamId: string }) => readonly Bound<unknown>[];
   /** What other rooms end together with a project: deployments, visitors' sessions. */
   endOf?: readonly ((project: { id: string; teamId: string }) => readonly (Bound<unknown> | Expected)[])[];
 };
@@ -53,7 +55,14 @@ const everyProject = 1_000_000;
 const usageEveryMilliseconds = 60 * 60_000;
 const inheritedSessionLifetimeSeconds = 12 * 3_600;
 
-export function createProjects({ database, clock, audit, holdConnector, endOf = [] }: ProjectsNeeds) {
+export function createProjects({
+  database,
+  clock,
+  audit,
+  holdConnector,
+  endOf = [],
+  endOfPassword = () => [],
+}: ProjectsNeeds) {
   const store = createProjectStore(database);
   const usage = createPassportUsage(database);
 
@@ -66,7 +75,28 @@ export function createProjects({ database, clock, audit, holdConnector, endOf = 
     passport: { connectorId: string } | null | undefined,
   ): readonly Expected[] => (passport && holdConnector ? [holdConnector(teamId, passport.connectorId)] : []);
 
+  /** Stores another password or none, and ends the sessions of whoever gave the former. */
+  function passwordStatements(before: Project, after: Project, change: ProjectChange) {
+    if (before.protection.passwordProtection?.version === after.protection.passwordProtection?.version)
+      return [];
+    return [store.setPasswordHash(after, change.passwordProtection?.passwordHash), ...endOfPassword(after)];
+  }
+
   return {
+    /** The hash that a visitor's password is held against. It leaves this room for nothing else. */
+    findPasswordHash: store.findPasswordHash,
+
+    /** Who may enter by a connector, by the setting of now; undefined when nobody may. */
+    async findSetting(
+      teamId: string,
+      projectId: string,
+      connectorId: string,
+    ): Promise<Pick<PassportSetting, 'policy'> | undefined> {
+      const { passport, protection } = (await find(teamId, projectId)) ?? {};
+      if (connectorId === platformConnectorId) return protection?.ssoProtection && { policy: 'everyone' };
+      return passport?.connectorId === connectorId ? passport : undefined;
+    },
+
     /** The projects that had Passport on at any time of the month (`2026-11`, UTC); the current one by default. */
     async passportUsage(teamId: string, month = monthOf(clock.now())) {
       return { month, projects: await usage.list(teamId, month) };
@@ -130,7 +160,8 @@ export function createProjects({ database, clock, audit, holdConnector, endOf = 
       for (let attempt = 0; attempt < attempts; attempt++) {
         const before = await find(teamId, idOrName);
         if (before === undefined) throw publicError('not_found');
-        const after = { ...before, ...changed(before, change), updatedAt: clock.now() };
+        const now = clock.now();
+        const after = { ...before, ...changed(before, change, now), updatedAt: now };
         const added = after.environments.filter((name) => !before.environments.includes(name));
         const isRenamed = after.name !== before.name;
         const outcome = await database.tryWrite([
@@ -139,6 +170,7 @@ export function createProjects({ database, clock, audit, holdConnector, endOf = 
           ...added.map((name) => store.claimEnvironment(after.id, name, after.updatedAt)),
           ...heldFor(teamId, change.passport),
           ...(after.passport === undefined ? [] : [usage.record(after, after.updatedAt)]),
+          ...passwordStatements(before, after, change),
           audit.record({
             actor: by.actor,
             action: 'project.update',
@@ -242,7 +274,7 @@ function unknownProjects(ids: readonly string[]) {
   });
 }
 
-function changed(before: Project, change: ProjectChange): Partial<Project> {
+function changed(before: Project, change: ProjectChange, now: number): Partial<Project> {
   const { name, environments, passport, oidcTokenConfig } = change;
   return {
     ...(name === undefined ? {} : { name }),
@@ -250,7 +282,7 @@ function changed(before: Project, change: ProjectChange): Partial<Project> {
       ? {}
       : { environments: [...standardEnvironments, ...ownEnvironments(environments)] }),
     ...(passport === undefined ? {} : { passport: passport ?? undefined }),
-    protection: changedProtection(before.protection, change),
+    protection: changedProtection(before.protection, change, now),
     ...(oidcTokenConfig === undefined
       ? {}
       : { oidcTokenConfig: mergedTokenConfig(before.oidcTokenConfig, oidcTokenConfig) }),

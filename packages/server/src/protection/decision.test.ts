@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from 'vitest';
 import { decide, isBelow, ruleNames, type ProtectionFacts, type SecretFact } from '#protection';
 
-const valid = { state: 'valid', sessionId: 'psid_1' } as const;
+const valid = { state: 'valid', sessionId: 'psid_1', of: 'person' } as const;
 const absent: SecretFact = { state: 'absent' };
 const accepted: SecretFact = { state: 'accepted', because: 'It is good.' };
 const refused: SecretFact = { state: 'refused', because: 'It is not.' };

@@ -1,3 +1,4 @@
+import { platformConnectorId } from '@tessera/protocol';
 import type { ErrorCode } from '#errors';
 import { coverageOf, type Coverage } from './coverage.ts';
 import type { ProtectionFacts, SecretFact, SessionFact } from './facts.ts';
@@ -56,17 +57,9 @@ const rules: Readonly<Record<RuleName, (facts: ProtectionFacts) => RuleAnswer>> 
   'trusted-ips': askTrustedIps,
   scope: askScope,
   passport: (facts) => askSignIn(facts, facts.passport, 'Passport'),
-  'platform-accounts': (facts) =>
-    askSignIn(
-      facts,
-      facts.ssoProtection && { ...facts.ssoProtection, connectorId: platformConnectorId },
-      'Signing in with a platform account',
-    ),
+  'platform-accounts': (facts) => askSignIn(facts, platformOf(facts), platformAccountsName),
   password: askPassword,
 };
-
-/** The built-in connector: our own sign-in, for members of the team. */
-export const platformConnectorId = 'scl_platform';
 
 /**
  * May this request pass? Pure: what it rests on is read and verified before. The first rule that does not continue
@@ -167,6 +160,26 @@ function askScope(facts: ProtectionFacts): RuleAnswer {
   return { says: 'pass', because: ways.find(({ reason }) => reason === 'host')?.because ?? '' };
 }
 
+const platformAccountsName = 'Signing in with a platform account';
+
+function platformOf({ ssoProtection }: Pick<ProtectionFacts, 'ssoProtection'>) {
+  return ssoProtection && { ...ssoProtection, connectorId: platformConnectorId };
+}
+
+/**
+ * How a visitor gets in at this host, by the same order in which the rules are asked: at a connector, or by the
+ * password; undefined where nobody has to.
+ */
+export function findEntrance(
+  facts: Pick<ProtectionFacts, 'deployment' | 'passport' | 'ssoProtection' | 'password'>,
+): { readonly by: 'connector'; readonly connectorId: string } | { readonly by: 'password' } | undefined {
+  const covers = (setting: Parameters<typeof coverageOf>[0]) =>
+    coverageOf(setting, facts.deployment, '').is === 'covered';
+  const connector = [facts.passport, platformOf(facts)].find(covers);
+  if (connector !== undefined) return { by: 'connector', connectorId: connector.connectorId };
+  return covers(facts.password) ? { by: 'password' } : undefined;
+}
+
 function askSignIn(
   { deployment, session }: ProtectionFacts,
   setting: ({ connectorId: string } & Parameters<typeof coverageOf>[0]) | undefined,
@@ -176,7 +189,12 @@ function askSignIn(
   if (setting === undefined || covered.is !== 'covered')
     return { says: 'continue', because: covered.because };
   const { connectorId } = setting;
-  return askSession(session, (because) => ({ says: 'sign-in', because, connectorId }));
+  const ask = (because: string): RuleAnswer => ({ says: 'sign-in', because, connectorId });
+  // A session goes on when the way to one changes, but knowing a password was never being somebody.
+  if (session.state === 'valid' && session.of === 'password') {
+    return ask('The visitor gave a password, and now has to sign in.');
+  }
+  return askSession(session, ask);
 }
 
 function askPassword({ deployment, password, session }: ProtectionFacts): RuleAnswer {

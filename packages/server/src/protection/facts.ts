@@ -37,7 +37,12 @@ export type DeploymentFacts = {
 
 export type SessionFact =
   | { readonly state: 'none' }
-  | { readonly state: 'valid'; readonly sessionId: string }
+  | {
+      readonly state: 'valid';
+      readonly sessionId: string;
+      /** What the visitor showed: who they are, or that they know the password. */
+      readonly of: 'person' | 'password';
+    }
   /** Sent, but not one that counts here: `because` is for people, never a secret. */
   | { readonly state: 'refused'; readonly because: string }
   /** Two were sent and one may be a sibling host's. A new sign-in would not mend that: it would only add a third. */

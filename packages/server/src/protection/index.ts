@@ -2,7 +2,7 @@
 // explains it. Its rules are pure: they read no cookie, no table and no clock; who asks brings the facts. Owns the
 // tables `automationBypasses` and `shareLinks`: the ways past a protection.
 export type { DeploymentType } from './coverage.ts';
-export { decide, ruleNames } from './decision.ts';
+export { decide, findEntrance, ruleNames } from './decision.ts';
 export type { Outcome, RuleAnswer, RuleName, Verdict } from './decision.ts';
 export type { OptionsFact, ProtectionFacts, SecretFact, SessionFact } from './facts.ts';
 export { evaluateAccessPolicy } from './access-policy.ts';

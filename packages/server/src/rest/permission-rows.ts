@@ -54,6 +54,18 @@ export const rows: readonly Row[] = [
   { route: 'projects.update', body: { trustedIps: null }, roles: '● ● – ● –', token: 'protection:write' },
   {
     route: 'projects.update',
+    body: { ssoProtection: { deploymentType: 'all' } },
+    roles: '● ● – ● –',
+    token: 'protection:write',
+  },
+  {
+    route: 'projects.update',
+    body: { passwordProtection: null },
+    roles: '● ● – ● –',
+    token: 'protection:write',
+  },
+  {
+    route: 'projects.update',
     body: { optionsAllowlist: null },
     roles: '● ● – ● –',
     token: 'protection:write',

@@ -3,5 +3,5 @@
 export type { Membership, Team } from './team.ts';
 export { teamMigrations } from './team-migrations.ts';
 export { createTeamRest, type TeamRestNeeds } from './team-rest.ts';
-export { teamConnectorUse, teamJoin } from './team-store.ts';
+export { isMember, teamConnectorUse, teamJoin } from './team-store.ts';
 export { createTeams, type NewTeam, type TeamChange, type Teams } from './teams.ts';

@@ -1,5 +1,5 @@
 import type { Role } from '@tessera/contract';
-import type { RawBuilder } from 'kysely';
+import { sql, type RawBuilder } from 'kysely';
 import type { Bound, Database, Expected } from '#database';
 import { exactly } from '#database';
 import type { Membership, Team } from './team.ts';
@@ -246,6 +246,17 @@ export const teamJoin = {
   columns,
   read: (row: Record<string, unknown>): Team => teamOf(row as TeamRow),
 };
+
+/** Whether a person is a member of a team, as a condition over columns of another room's statement. */
+export function isMember({
+  teamId,
+  userId,
+}: {
+  teamId: RawBuilder<string>;
+  userId: RawBuilder<string>;
+}): RawBuilder<boolean> {
+  return sql`exists (select 1 from "members" where "members"."teamId" = ${teamId} and "members"."userId" = ${userId})`;
+}
 
 function rowOf(team: Team): Omit<TeamRow, 'revision'> {
   return {

@@ -1,3 +1,4 @@
+import { sql, type RawBuilder } from 'kysely';
 import type { Bound, Database, Expected } from '#database';
 import { exactly } from '#database';
 import { emailKey, type User } from './user.ts';
@@ -19,6 +20,11 @@ type UserTables = {
   };
 };
 type Row = UserTables['users'];
+
+/** Whether a person may use their account, as a condition over a column of another room's statement. */
+export function isEnabled({ userId }: { userId: RawBuilder<string> }): RawBuilder<boolean> {
+  return sql`exists (select 1 from "users" where "users"."id" = ${userId} and "users"."disabledAt" is null)`;
+}
 
 export type UserStore = ReturnType<typeof createUserStore>;
 

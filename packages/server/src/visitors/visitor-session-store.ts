@@ -1,5 +1,5 @@
-import { createId } from '@tessera/protocol';
-import type { ExpressionBuilder } from 'kysely';
+import { createId, passwordConnectorId, platformConnectorId } from '@tessera/protocol';
+import { sql, type ExpressionBuilder, type RawBuilder } from 'kysely';
 import type { Clock } from '#clock';
 import type { Bound, Database } from '#database';
 import type {
@@ -40,9 +40,39 @@ type PassportTables = { passportSessions: PassportSessionRow };
 
 export type Visitors = ReturnType<typeof createVisitors>;
 
-/** Sessions of visitors. What is over (ended, or past its time by the database's clock) is never found as live. */
-export function createVisitors({ database, clock }: { database: Database; clock: Clock }) {
+/** What must hold of a person in a team, over two columns of a statement here; the tables it asks are others' own. */
+export type PersonCondition = (person: {
+  teamId: RawBuilder<string>;
+  userId: RawBuilder<string>;
+}) => RawBuilder<boolean>;
+
+/**
+ * Sessions of visitors. What is over (ended, or past its time by the database's clock) is never found as live; nor is
+ * one of a platform account whose person is not of the team any more, or may not use the account: that is asked in the
+ * same statement, so nothing that ends a membership has to know of sessions.
+ */
+export function createVisitors({
+  database,
+  clock,
+  platformAccounts = [],
+}: {
+  database: Database;
+  clock: Clock;
+  /** When a person with an account here may visit their team's deployments. Without any, no such session counts. */
+  platformAccounts?: readonly PersonCondition[];
+}) {
   const query = database.queries<PassportTables>();
+  const person = {
+    teamId: sql<string>`"passportSessions"."teamId"`,
+    userId: sql<string>`"passportSessions"."externalSub"`,
+  };
+  const mayVisit =
+    platformAccounts.length === 0
+      ? sql<boolean>`1 = 0`
+      : sql<boolean>`${sql.join(
+          platformAccounts.map((condition) => condition(person)),
+          sql` and `,
+        )}`;
 
   const insert = database.statement<PassportSessionRow>()((value) =>
     query.insertInto('passportSessions').values({
@@ -72,7 +102,8 @@ export function createVisitors({ database, clock }: { database: Database; clock:
       .selectAll()
       .where('id', '=', value('id'))
       .where('endedAt', 'is', null)
-      .where('expiresAt', '>', database.now),
+      .where('expiresAt', '>', database.now)
+      .where((row) => row.or([row('connectorId', '!=', platformConnectorId), mayVisit])),
   );
 
   const findOfTeam = database.statement<{ id: string; teamId: string }>()((value) =>
@@ -243,6 +274,11 @@ export function createVisitors({ database, clock }: { database: Database; clock:
         });
       return database.statement<object>()(() => update)({});
     },
+
+    /** For the unit that gives the project another password, or none. */
+    endOfPassword: ({ teamId, id }: { teamId: string; id: string }): readonly Bound<unknown>[] => [
+      endAll(teamId, { projectId: id, connectorId: passwordConnectorId }, 'password-changed'),
+    ],
 
     /** Ends every live session of the team that the filter matches. */
     endOfTeam: endAll,

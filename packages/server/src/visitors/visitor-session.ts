@@ -48,6 +48,7 @@ export type SessionEnd =
   | 'ended-by-team'
   | 'ended-by-provider'
   | 'project-deleted'
+  | 'password-changed'
   | 'key-revoked';
 
 /** What was true when the visitor came back from the identity provider. */

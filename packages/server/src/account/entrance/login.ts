@@ -10,6 +10,7 @@ import type { RequestView, SignIn } from './consent.ts';
 import { pageErrors, type Desk } from '../desk.ts';
 import { formActionFor, parseReturnPath } from './destinations.ts';
 import { keepOpenerOf } from './opener.ts';
+import type { Visits } from './visitor.ts';
 import { words } from '../words.ts';
 
 type Aim = {
@@ -17,6 +18,8 @@ type Aim = {
   requestId: string | undefined;
   request: RequestView | undefined;
   returnPath: string | undefined;
+  /** The deployment that the return path leads a visitor to. */
+  visit: { host: string; formAction: string[] } | undefined;
   /** Somebody logged in proves again who they are. */
   confirm: boolean;
 };
@@ -34,8 +37,9 @@ export function createLoginDoor(needs: {
   audit: Audit;
   credentials: Credentials;
   signIn: SignIn;
+  visits: Visits;
 }): Door {
-  const { desk, database, audit, credentials, signIn } = needs;
+  const { desk, database, audit, credentials, signIn, visits } = needs;
   const door = newDoor(pageErrors(desk.pages));
 
   async function aimOf(context: DoorContext, browser: Browser): Promise<Aim> {
@@ -43,10 +47,12 @@ export function createLoginDoor(needs: {
     const requestId = parameters.get('request');
     const request = requestId === undefined ? undefined : await signIn.describe(requestId, browser);
     if (request?.keepsOpener) context.set('keepsOpener', true);
+    const returnPath = parseReturnPath(parameters.get('return'));
     return {
       requestId,
       request,
-      returnPath: parseReturnPath(parameters.get('return')),
+      returnPath,
+      visit: await visits.describe(returnPath),
       confirm: parameters.has('confirm') && browser.user !== undefined,
     };
   }
@@ -58,10 +64,11 @@ export function createLoginDoor(needs: {
       title,
       status: attempt.status ?? 200,
       ...(attempt.headers && { headers: attempt.headers }),
-      formAction: aim.request ? formActionFor(aim.request.redirectUri) : [],
+      formAction: aim.request ? formActionFor(aim.request.redirectUri) : (aim.visit?.formAction ?? []),
       body: html`<div class="card">
           <h1>${title}</h1>
           ${aim.request ? html`<p class="quiet">${words.login.toContinue} <strong>${aim.request.app.name}</strong></p>` : ''}
+          ${aim.visit ? html`<p class="quiet">${words.login.toContinue} <code>${aim.visit.host}</code></p>` : ''}
           ${aim.confirm ? html`<p class="quiet">${words.login.confirmAbout}</p>` : ''}
           ${attempt.problem ?? ''}
           <form id="login" method="post" action="${desk.at(pathOf(aim))}">

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import { platformConnectorId } from '@tessera/protocol';
 import { passportHandOffPurpose, visitorClaimsOf, type PassportHandOff } from '#attempts';
 import { exactly } from '#database';
 import { publicError, type ErrorCode } from '#errors';
 import { hashSecret } from '#sealing';
 import { GatewayError, isNavigation } from '../answers.ts';
+import { findEntranceOf } from '../facts.ts';
 import type { GatewayNeeds, Site } from '../needs.ts';
 import type { RequestCookies } from '../request/cookies.ts';
 import type { RequestHost } from '../request/host.ts';
@@ -18,6 +20,9 @@ export type FinishNeeds = Pick<
   tokens: PassportTokens;
   ownCookies: OwnCookies;
 };
+
+/** Of a visitor with a platform account; whether they are still of the team is asked at every request. */
+const platformSessionSeconds = 12 * 60 * 60;
 
 type At = { host: RequestHost; site: Site; cookies: RequestCookies; query: string; reference: string };
 
@@ -53,7 +58,7 @@ export async function finishSignIn(
   }
 
   const companion = randomBytes(32).toString('base64url');
-  const lifetimeSeconds = at.site.project.passport?.sessionLifetimeSeconds ?? 0;
+  const lifetimeSeconds = lifetimeOf(at.site, handOff.connectorId);
   const { session, statement } = needs.visitors.create({
     teamId: at.site.team.id,
     projectId: at.site.project.id,
@@ -147,14 +152,21 @@ function findFault(
         : 'The browser sent the cookie of another sign-in: it began in another browser.',
     );
   }
-  const { passport } = site.project;
   if (handOff.teamId !== site.team.id || handOff.projectId !== site.project.id) {
     return refuse('The host was given to another project while you signed in.');
   }
-  if (passport?.connectorId !== handOff.connectorId) {
+  const entrance = findEntranceOf(site);
+  if (entrance?.by !== 'connector' || entrance.connectorId !== handOff.connectorId) {
     return refuse('The protection of this deployment was changed while you signed in.');
   }
   return undefined;
+}
+
+/** The connector that the hand-off is from is in force, or `findFault` would have said so. */
+function lifetimeOf({ project }: Site, connectorId: string): number {
+  return connectorId === platformConnectorId
+    ? platformSessionSeconds
+    : (project.passport?.sessionLifetimeSeconds ?? 0);
 }
 
 /** One `code` of the form that we make. */

@@ -1,3 +1,4 @@
+import { passwordConnectorId } from '@tessera/protocol';
 import { equalInConstantTime, hashSecret } from '#sealing';
 import type { SessionFact } from '#protection';
 import type { VisitorSession } from '#visitors';
@@ -47,5 +48,14 @@ export async function findSession(
     session.environment === site.deployment.environment &&
     session.companionHash === claims.companionHash;
   if (!counts) return refused('The session belongs to another deployment.');
-  return { fact: { state: 'valid', sessionId: session.id }, session };
+  const { passwordProtection } = site.project.protection;
+  const ofPassword = session.connectorId === passwordConnectorId;
+  // Ended with the password in one unit; but one that was being made meanwhile was not there yet to be ended.
+  if (ofPassword && session.claims['password_version'] !== passwordProtection?.version) {
+    return refused('The password has changed.');
+  }
+  return {
+    fact: { state: 'valid', sessionId: session.id, of: ofPassword ? 'password' : 'person' },
+    session,
+  };
 }
