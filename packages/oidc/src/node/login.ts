@@ -7,6 +7,7 @@ import { findDataFolder, readPrivateFile, withLock, writePrivateFile } from './p
 // The public client that instances seed for their command line, unless TESSERA_CLI_CLIENT_ID says another.
 const seededClientId = 'cl_HYyOPBNtFMfHhaUn9L4QPfTZz6TP47bp';
 const timeoutMs = 10_000;
+const renewBeforeMs = 30_000;
 
 /** What `tessera login` keeps in `com.{prefix}.cli/auth.json`; `expiresAt` in Unix seconds. */
 type Login = {
@@ -41,22 +42,18 @@ export async function readInstance(prefix: string): Promise<BaseUrls> {
 }
 
 /**
- * The access token of the login, renewed when less than `bufferMs` of it is left.
+ * The access token of the login, renewed shortly before it expires.
  *
  * @throws {OidcTokenError} `not_logged_in`, `refresh_failed`
  */
-export async function getAccessToken(
-  prefix: string,
-  origin: string | undefined,
-  bufferMs: number,
-): Promise<string> {
+export async function getAccessToken(prefix: string, origin: string | undefined): Promise<string> {
   const path = join(folderOf(prefix), 'auth.json');
   const login = await readLogin(path);
-  if (isFresh(login, bufferMs)) return login.token;
+  if (isFresh(login)) return login.token;
   // A refresh token is good once: two processes that use the same one would end the login.
   return withLock(path, async () => {
     const current = await readLogin(path);
-    if (isFresh(current, bufferMs)) return current.token;
+    if (isFresh(current)) return current.token;
     if (current.refreshToken === undefined) throw ended('its access token has expired');
     if (origin === undefined) throw notConfigured('TESSERA_ORIGIN_URL');
     const renewed = await renew(origin, current.refreshToken);
@@ -88,9 +85,9 @@ async function readLogin(path: string): Promise<Login> {
   return { ...said, ...login };
 }
 
-function isFresh(login: Login, bufferMs: number): login is Login & { token: string } {
+function isFresh(login: Login): login is Login & { token: string } {
   if (login.token === undefined) return false;
-  return login.expiresAt === undefined || login.expiresAt * 1000 > Date.now() + bufferMs;
+  return login.expiresAt === undefined || login.expiresAt * 1000 > Date.now() + renewBeforeMs;
 }
 
 async function renew(

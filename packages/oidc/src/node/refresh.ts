@@ -34,7 +34,7 @@ export async function refreshToken({ names, options, bufferMs, of }: RefreshAske
   const known = set.origin === undefined || set.api === undefined ? await readInstance(names.prefix) : set;
   const api = set.api ?? known.api;
   if (api === undefined) throw notConfigured('TESSERA_API_URL');
-  const accessToken = await getAccessToken(names.prefix, set.origin ?? known.origin, bufferMs);
+  const accessToken = await getAccessToken(names.prefix, set.origin ?? known.origin);
   // By login too: after somebody else has logged in, nobody is handed the token of the one before.
   const key = await digest(api, link.projectId, link.teamId, accessToken);
   return inFlight(`${key} ${bufferMs}`, async () => {
