@@ -49,17 +49,16 @@ export function registerRequestContext(options: RequestContextOptions = {}): voi
   });
 }
 
-/** For `http.createServer(withRequestContext(listener))`. */
-export function withRequestContext<
-  Request extends { headers: HeadersSource },
-  Rest extends unknown[],
-  Result,
->(
-  listener: (request: Request, ...rest: Rest) => Result,
+/**
+ * For `http.createServer(withRequestContext(listener))`. What the listener awaits knows the request; a listener of an
+ * event (`request.on('end', …)`) runs outside, as everywhere with `AsyncLocalStorage`.
+ */
+export function withRequestContext<Request extends { headers: HeadersSource }, Response>(
+  listener: (request: Request, response: Response) => unknown,
   options?: RequestContextOptions,
-): (request: Request, ...rest: Rest) => Result {
+): (request: Request, response: Response) => void {
   const context = createRequestContext(options);
-  return (request, ...rest) => context.run(request.headers, () => listener(request, ...rest));
+  return (request, response) => void context.run(request.headers, () => listener(request, response));
 }
 
 /** For Express: `app.use(expressRequestContext())`, before what reads it. */
