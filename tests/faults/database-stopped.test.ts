@@ -60,7 +60,7 @@ describe.each(stoppable)('$title', ({ create }) => {
   let world: PassportWorld;
   let app: ConfidentialApp;
   let visitor: Visitor;
-  let published: string[];
+  let published: Answer[];
 
   const keySets = (): string[] => [
     `${tessera.urls.origin}/.well-known/jwks`,
@@ -72,6 +72,7 @@ describe.each(stoppable)('$title', ({ create }) => {
     `${tessera.urls.origin}/.well-known/openid-configuration`,
     `${tessera.urls.oidc}/.well-known/openid-configuration`,
     `${tessera.urls.oidc}/acme/.well-known/openid-configuration`,
+    `${tessera.urls.passport}/acme/.well-known/openid-configuration`,
   ];
 
   beforeAll(async () => {
@@ -81,8 +82,12 @@ describe.each(stoppable)('$title', ({ create }) => {
     app = await createApp(world.call, world.team.id);
     visitor = createVisitor();
     await passPassport(visitor, `${world.deployment.url}/`);
-    published = await Promise.all(keySets().map(async (address) => (await send(address)).text));
-    await Promise.all(documents().map((address) => send(address)));
+    // With keys of its own, the team's key set is another than that of all others.
+    await world.call('team-keys.give', {
+      params: { id: world.team.id, purpose: 'workload' },
+      body: { inGlobalKeySet: false },
+    });
+    published = await Promise.all([...keySets(), ...documents()].map((address) => send(address)));
     await place.stop();
   });
   afterAll(async () => {
@@ -97,11 +102,29 @@ describe.each(stoppable)('$title', ({ create }) => {
   });
   const token = (): string => `${tessera.urls.api}/login/oauth/token`;
 
-  test('key sets and discovery are answered as before', async () => {
-    const now = await Promise.all(keySets().map((address) => send(address)));
-    expect(now.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
-    expect(now.map(({ text }) => text)).toEqual(published);
-    for (const address of documents()) expect((await send(address)).status, address).toBe(200);
+  test('key sets and discovery are answered as before, byte for byte', async () => {
+    expect((published[2]?.json() as { keys: unknown[] }).keys).toHaveLength(4);
+    for (const before of published) {
+      const now = await send(before.url);
+      expect(now.status, before.url.href).toBe(200);
+      expect(now.text).toBe(before.text);
+      for (const name of ['etag', 'cache-control', 'content-type', 'access-control-allow-origin']) {
+        expect([name, now.headers[name]]).toEqual([name, before.headers[name]]);
+      }
+      const again = await send(before.url, { headers: { 'if-none-match': String(before.headers['etag']) } });
+      expect([again.status, again.text]).toEqual([304, '']);
+    }
+  });
+
+  test('an issuer that this process never saw is unavailable, not unknown; what is no slug is unknown', async () => {
+    for (const base of [tessera.urls.oidc, tessera.urls.passport]) {
+      for (const document of ['jwks', 'openid-configuration']) {
+        const answer = await send(`${base}/somebody-else/.well-known/${document}`);
+        expectUnavailable(answer);
+        expect(answer.headers['cache-control']).toBe('no-store');
+        expect((await send(`${base}/Not_A-Slug-/.well-known/${document}`)).status).toBe(404);
+      }
+    }
   });
 
   test('the token endpoint answers 503 with Retry-After, in the words of OAuth', async () => {

@@ -10,6 +10,7 @@ import {
 } from 'jose';
 import { expect, test } from 'vitest';
 import { createShiftedClock } from '#clock';
+import type { Database } from '#database';
 import { createSilentLogger } from '#logger';
 import { createSealing } from '#sealing';
 import { describeOnBothDatabases } from '../../../../tests/harness/both-databases.ts';
@@ -151,5 +152,52 @@ describeOnBothDatabases('verification', (openDatabase) => {
       ),
     );
     expect(outcomes).toEqual(forged.map(([, reason]) => reason));
+  });
+
+  test('ten thousand tokens of unknown keys ask the database at most once a second (federation-11)', async () => {
+    const clock = createShiftedClock();
+    const real = await openDatabase(keyMigrations, clock);
+    let questions = 0;
+    const count = <Answer>(answer: Answer): Answer => {
+      questions++;
+      return answer;
+    };
+    const database: Database = {
+      ...real,
+      find: (bound) => count(real.find(bound)),
+      list: (bound) => count(real.list(bound)),
+    };
+    const sealing = createSealing(randomBytes(32));
+    const keys = createKeys({ database, sealing, clock, logger: createSilentLogger() });
+    await keys.start();
+    await keys.published(allPurposes);
+    const good = await keys.sign({
+      purpose: 'workload',
+      algorithm: 'RS256',
+      type: 'JWT',
+      claims: claims(clock.now()),
+    });
+    const [, payload = '', signature = ''] = good.split('.');
+    const header = () =>
+      Buffer.from(
+        JSON.stringify({ alg: 'RS256', kid: randomBytes(32).toString('base64url'), typ: 'JWT' }),
+      ).toString('base64url');
+    questions = 0;
+    const began = performance.now();
+    const reasons = new Set<string>();
+    for (let round = 0; round < 100; round++) {
+      const outcomes = await Promise.allSettled(
+        Array.from({ length: 100 }, () => keys.verify(`${header()}.${payload}.${signature}`, expected)),
+      );
+      for (const outcome of outcomes) {
+        reasons.add(outcome.status === 'rejected' ? (outcome.reason as TokenRefused).reason : 'accepted');
+      }
+    }
+    // The flood's own, and the look for changes that goes on anyway.
+    const seconds = Math.ceil((performance.now() - began) / 1000);
+    expect([...reasons]).toEqual(['key']);
+    expect(questions).toBeLessThanOrEqual(2 * seconds + 1);
+    await expect(keys.verify(good, expected)).resolves.toBeDefined();
+    await keys.stop();
   });
 });
