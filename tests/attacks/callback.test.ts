@@ -49,7 +49,7 @@ const faults: [string, Fault, RegExp][] = [
   ],
 ];
 
-describe('the callback of a visitor', () => {
+describe('the callback of a visitor (security-95, 96)', () => {
   let provider: FaultyProvider;
   let tessera: RunningTessera;
   let world: PassportWorld;

@@ -119,7 +119,7 @@ describe('what somebody captured of a visitor (advisory-extra: token of another 
     }
   });
 
-  test('both tokens name the one deployment, and live for minutes', () => {
+  test('both tokens name the one deployment, and live for minutes (security-88)', () => {
     const claims = decodeJwt(echo.headers['x-vercel-oidc-passport-token'] ?? '');
     expect(claims).toMatchObject({
       iss: `${tessera.urls.passport}/acme`,

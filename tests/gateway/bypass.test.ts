@@ -222,7 +222,7 @@ describe('the cookie of a bypass secret', () => {
     expect([posted.status, world.upstream.received.at(-1)?.body]).toEqual([200, 'kept']);
   });
 
-  test('is refused at another host, in another project, changed, twice, or as another kind', async () => {
+  test('is refused at another host, in another project, changed, twice, or as another kind (advisory-extra: bypass of another host)', async () => {
     const { secret } = await generate();
     const jar = createCookieJar();
     await world.ask(host, '/', { jar, headers: { [header]: secret, [setCookie]: 'true' } });
@@ -290,7 +290,7 @@ describe('a share link', () => {
     expect([posted.status, world.upstream.received.at(-1)?.body]).toEqual([200, 'kept']);
   });
 
-  test('passes at its host alone, and its cookie as well', async () => {
+  test('passes at its host alone, and its cookie as well (advisory-extra: bypass of another host)', async () => {
     const { secret } = await link();
     const jar = createCookieJar();
     await world.navigate(host, `/?${share}=${secret}`, jar);

@@ -55,7 +55,7 @@ function spellings(name: string): string[] {
   return separators.flatMap((separator) => cases.map((change) => change(name.replaceAll('-', separator))));
 }
 
-describe('an identity header that a client sends never arrives', () => {
+describe('an identity header that a client sends never arrives (security-86)', () => {
   test.each(ownNames)('%s, in every spelling, duplicated (advisory-01, advisory-03)', async (name) => {
     const sent = spellings(name).flatMap((spelling) => [spelling, 'forged', spelling, 'forged again']);
     for (const at of [host, open]) {
@@ -243,7 +243,7 @@ describe('the rest arrives as it was sent', () => {
     expect(seen(last(), 'te')).toEqual(['trailers']);
   });
 
-  test('cookies, byte for byte, without ours in any spelling', async () => {
+  test('cookies, byte for byte, without ours in any spelling (security-90)', async () => {
     const session = jar.header(new URL(world.originOf(host))) ?? '';
     const theirs = 'a=1; b="x y"; c; d=%20=; \u00e9=\u00ff';
     const ours = [
@@ -295,7 +295,7 @@ describe('what an upstream answers', () => {
       headers: { accept: 'text/html', cookie: jar.header(new URL(world.originOf(host))) ?? '' },
     });
 
-  test("sets no cookie of ours and none for a parent domain, and speaks in nobody's name", async () => {
+  test("sets no cookie of ours and none for a parent domain, and speaks in nobody's name (security-90)", async () => {
     const answer = await asVisitor('/cookies');
     expect(answer.headers['set-cookie']).toEqual(['own=1; Path=/', 'same=1; Domain=a.app.localhost']);
     expect(answer.headers['x-vercel-error']).toBeUndefined();

@@ -102,7 +102,7 @@ describe('the host', () => {
   });
 });
 
-describe('the path (advisory-11, advisory-12)', () => {
+describe('the path (advisory-11, advisory-12, security-87)', () => {
   test.each([
     '/a/../b',
     '/..',

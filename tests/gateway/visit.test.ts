@@ -71,6 +71,19 @@ describe('a visitor of a protected deployment', () => {
     );
   });
 
+  test('is who the identity provider names, not whoever has their address (security-97)', async () => {
+    const subjects = [];
+    for (const externalSub of ['ada|1', 'somebody-else', 'ADA|1']) {
+      const jar = await world.signIn(host, createCookieJar(), { ...ada, externalSub });
+      await world.navigate(host, '/', jar);
+      const token = header(world.upstream.received.at(-1), 'x-vercel-oidc-passport-token')?.[0];
+      const { sub, external_sub: external, email } = decodeJwt(token ?? '');
+      expect([external, email]).toEqual([externalSub, 'ada@example.com']);
+      subjects.push(sub);
+    }
+    expect(new Set(subjects).size).toBe(3);
+  });
+
   test('is told apart from a program, which gets 401 and the address to sign in at', async () => {
     const attempts: Record<string, string>[] = [
       { accept: 'application/json' },
@@ -309,7 +322,7 @@ function withoutSession(jar: CookieJar): CookieJar {
   return copy;
 }
 
-describe('a hand-off code (advisory-extra: hand-off)', () => {
+describe('a hand-off code (advisory-extra: hand-off, security-89)', () => {
   const begin = async (jar: CookieJar, path = '/page') =>
     world.handOff((await world.navigate(host, path, jar)).headers.location);
 
