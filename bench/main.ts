@@ -3,6 +3,7 @@ import type { Figure } from './figure.ts';
 import { clientCredentials, clientCredentialsOfMany } from './figures/client-credentials.ts';
 import { codeExchange } from './figures/code-exchange.ts';
 import { introspection } from './figures/introspection.ts';
+import { mint } from './figures/mint.ts';
 import { refresh } from './figures/refresh.ts';
 import { start } from './figures/start.ts';
 import { userinfo } from './figures/userinfo.ts';
@@ -16,6 +17,7 @@ const figures: Readonly<Record<string, Figure>> = {
   userinfo,
   refresh,
   'code-exchange': codeExchange,
+  mint,
 };
 
 const { values, positionals } = parseArgs({ options: { json: { type: 'boolean' } }, allowPositionals: true });

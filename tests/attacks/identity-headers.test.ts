@@ -55,7 +55,7 @@ describe('a header that only the gateway may set', () => {
     ];
   }
 
-  test.each(spellings)('never arrives when the client sends it %s', async (_title, spell) => {
+  test.each(spellings)('never arrives when the client sends it %s (federation-16)', async (_title, spell) => {
     for (const { url, cookie } of targets()) {
       const headers = ownNames.flatMap((name) => [spell(name), forged]);
       expectNothingForged(await send(url, { headers: [...cookie, ...headers] }));

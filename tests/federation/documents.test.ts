@@ -80,7 +80,7 @@ describe.each(databaseKinds)('the documents of the issuers on %s', (kind) => {
     }
   });
 
-  test('a forged Host or X-Forwarded-* changes no byte of them', async () => {
+  test('a forged Host or X-Forwarded-* changes no byte of them (federation-12)', async () => {
     const forged = {
       'x-forwarded-host': 'evil.example',
       'x-forwarded-proto': 'https',

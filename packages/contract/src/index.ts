@@ -17,6 +17,7 @@ export * from './permissions.ts';
 export * from './problem.ts';
 export * from './projects.ts';
 export * from './protection.ts';
+export * from './renames.ts';
 export * from './route.ts';
 export * from './routes.ts';
 export * from './sign-in-attempts.ts';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { idOrNameSchema, nameSchema, teamQuery, timeSchema, triggerSchema } from './names.ts';
+import { dryRunQuery, renameSchema } from './renames.ts';
 import { pageQuery, paginationSchema } from './pagination.ts';
 import {
   deploymentTypeAnswerSchema,
@@ -144,6 +145,8 @@ export const updateProjectBody = z.strictObject({
 });
 export const projectParams = z.strictObject({ idOrName: idOrNameSchema });
 export const projectQuery = z.strictObject(teamQuery);
+export const updateProjectQuery = z.strictObject({ ...teamQuery, ...dryRunQuery });
+export const updateProjectAnswer = projectSchema.extend({ rename: renameSchema.optional() });
 export const listProjectsQuery = z.strictObject({
   ...teamQuery,
   ...pageQuery,

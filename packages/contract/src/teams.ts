@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { nameSchema, teamQuery, timeSchema, titleSchema } from './names.ts';
 import { pageQuery, paginationSchema } from './pagination.ts';
+import { dryRunQuery, renameSchema } from './renames.ts';
 import { roles } from './permissions.ts';
 import { deploymentTypeAnswerSchema, deploymentTypeSchema } from './protection.ts';
 
@@ -34,6 +35,8 @@ export const updateTeamBody = z.strictObject({
   workloadAlgorithm: z.enum(['RS256', 'ES256']).optional(),
   defaultPassport: defaultPassportSchema.nullable().optional(),
 });
+export const updateTeamQuery = z.strictObject({ ...teamQuery, ...dryRunQuery });
+export const updateTeamAnswer = teamSchema.extend({ rename: renameSchema.optional() });
 export const teamParams = z.strictObject({ id: z.string().min(1).max(100) });
 export const listTeamsQuery = z.strictObject({ ...teamQuery, ...pageQuery });
 export const listTeamsAnswer = z.strictObject({ teams: z.array(teamSchema), pagination: paginationSchema });

@@ -99,7 +99,32 @@ describe('subjects', () => {
       }),
     );
   });
-  test('parse(format(x)) = x for workloads in both forms, and for visitors', () => {
+  // oxlint-disable-next-line vitest/expect-expect -- the property itself is the assertion
+  test('what parses as a workload was formatted: no two are one subject (federation-04)', () => {
+    const words = [
+      'owner',
+      'owner_id',
+      'project',
+      'project_id',
+      'environment',
+      ':',
+      '%3A',
+      '%3a',
+      '%25',
+      'x',
+      'é',
+    ];
+    const pieces = fc.array(fc.constantFrom(...words), { maxLength: 14 });
+    fc.assert(
+      fc.property(pieces, (parts) => {
+        const candidate = parts.join('');
+        const parsed = parseWorkloadSubject(candidate);
+        return parsed === undefined || formatWorkloadSubject(parsed) === candidate;
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+  test('parse(format(x)) = x for workloads in both forms, and for visitors (federation-04)', () => {
     fc.assert(
       fc.property(text, text, text, (one, two, three) => {
         const byName = { form: 'names', teamSlug: one, projectName: two, environment: three } as const;

@@ -56,6 +56,7 @@ import { createVisitors, createVisitorSessionPurge } from '#visitors';
 import {
   createExchange,
   createFindLiveWorkload,
+  createRenames,
   createWorkloads,
   createWorkloadTokenPurge,
 } from '#workloads';
@@ -214,6 +215,12 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     findUser: users.find,
     isApiTokenRevoked: apiTokens.isRevoked,
   };
+  const renames = createRenames({
+    ...restingOn,
+    urls,
+    listProjects: projects.listAll,
+    listTrust: [apps.listTrust],
+  });
   const exchange = createExchange({ ...restingOn, database, clock, audit, keys, limits, urls });
   const speaking = { fetch, remoteKeys, connectors, clock, redirectUri: `${urls.connect}/callback` };
   const providers = createProviders(speaking);
@@ -375,6 +382,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
       authorizedApps,
       tokens,
       workloads,
+      renames,
       attempts,
       logout,
       visitors,

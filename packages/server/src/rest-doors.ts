@@ -19,7 +19,7 @@ import { createTeamRest, type Team, type Teams } from '#teams';
 import type { Tokens } from '#tokens';
 import type { Users } from '#users';
 import { createVisitorRest, type Visitors } from '#visitors';
-import { createWorkloadRest, type Workloads } from '#workloads';
+import { createWorkloadRest, type Renames, type Workloads } from '#workloads';
 
 /** The rooms that have doors in the REST API, and what these are told of each other. */
 export type RestRooms = {
@@ -41,6 +41,7 @@ export type RestRooms = {
   authorizedApps: Parameters<typeof createAuthorizedAppRest>[0]['authorizedApps'];
   tokens: Tokens;
   workloads: Workloads;
+  renames: Renames;
   attempts: Attempts;
   logout: Parameters<typeof createLogoutRest>[0]['logout'];
   visitors: Visitors;
@@ -53,18 +54,27 @@ export type RestRooms = {
 export function createRestDoors(rooms: RestRooms): readonly RestDoor[] {
   const { config, database, audit, address, users, teams, setupLinks, projects, deployments } = rooms;
   const { connectors, connectorCheck, speaking, apps, logos, authorizedApps, tokens, workloads } = rooms;
-  const { attempts, logout, visitors, keyRotation, bypasses, gatewayNeeds } = rooms;
+  const { attempts, logout, visitors, keyRotation, renames, bypasses, gatewayNeeds } = rooms;
   const { clock, wire } = gatewayNeeds;
   const findConnector = connectors.findOfTeam;
   return [
     createUserRest({ findUser: users.find }),
-    createTeamRest({ teams, database, audit, users, findConnector, invitation: setupLinks.invitation }),
+    createTeamRest({
+      teams,
+      database,
+      audit,
+      users,
+      findConnector,
+      describeRename: renames.ofTeam,
+      invitation: setupLinks.invitation,
+    }),
     createProjectRest({
       projects,
       findTeam: teams.find,
       findConnector,
       findHostOwner: deployments.findHostOwner,
       hashPassword: rooms.hashPassword,
+      describeRename: renames.ofProject,
       ownUrls: Object.values(config.urls),
     }),
     createDeploymentRest({ deployments, findProject: projects.find, address }),

@@ -150,6 +150,9 @@ export function createAppStore(database: Database, clientIdDocuments: boolean) {
   const deleteSecret = database.statement<{ id: string; appId: string }>()((value) =>
     query.deleteFrom('appSecrets').where('id', '=', value('id')).where('appId', '=', value('appId')),
   );
+  const listOfTeam = database.statement<{ teamId: string }>()((value) =>
+    query.selectFrom('apps').selectAll().where('teamId', '=', value('teamId')).orderBy('id').limit(10_000),
+  );
   const listSecrets = database.statement<{ appId: string }>()((value) =>
     query
       .selectFrom('appSecrets')
@@ -196,6 +199,8 @@ export function createAppStore(database: Database, clientIdDocuments: boolean) {
       const row = await database.find(findById({ id }));
       return row && readApp(row);
     },
+    listOfTeam: async (teamId: string): Promise<App[]> =>
+      (await database.list(listOfTeam({ teamId }))).map(readApp),
     /** Which of a name and a slug another app has. */
     async findTaken(app: App): Promise<'name' | 'slug' | undefined> {
       const nameKey = appNameKey(app);

@@ -1,3 +1,4 @@
+import type { NamedTrust } from '@tessera/contract';
 import { createId, isId, randomBase62, type WireNames } from '@tessera/protocol';
 import type { Audit } from '#audit';
 import type { Changes } from '#changes';
@@ -58,6 +59,8 @@ export type Apps = {
   prepareSecret: PrepareSecret;
   /** Throws `not_found`. */
   deleteSecret(app: App, secretId: string, actor: AppActor): Promise<void>;
+  /** The apps of a team that name one of the projects, and where. */
+  listTrust(teamId: string, projectIds: readonly string[]): Promise<NamedTrust[]>;
   listSecrets(appId: string): Promise<AppSecret[]>;
   /** An app with the secrets that may be presented now, as hashes. Remembered: for those who only look. */
   findWithSecrets(id: string): Promise<AppWithSecrets | undefined>;
@@ -122,6 +125,16 @@ export function createApps(needs: AppsNeeds): Apps {
     listSecrets: store.listSecrets,
     findWithSecrets,
     findRemembered: async (id) => (await findWithSecrets(id))?.app,
+
+    async listTrust(teamId, projectIds) {
+      const settings = ['redirectProjects', 'linkedProjects'] as const;
+      return (await store.listOfTeam(teamId)).flatMap(({ id, name, ...fields }) =>
+        settings
+          .filter((setting) => fields[setting].some(({ projectId }) => projectIds.includes(projectId)))
+          .map((setting) => ({ kind: 'app' as const, id, name, setting, breaks: false })),
+      );
+    },
+
     prepareSecret,
 
     async create(teamId, fields, actor) {

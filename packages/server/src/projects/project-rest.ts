@@ -1,4 +1,4 @@
-import { getRoute, pageOf, type DeploymentType, type ProjectDocument } from '@tessera/contract';
+import { getRoute, pageOf, type DeploymentType, type ProjectDocument, type Rename } from '@tessera/contract';
 import { publicError } from '#errors';
 import { restDoor, type RestDoor } from '#http';
 import { QueueFull } from '#passwords';
@@ -15,6 +15,8 @@ export type ProjectRestNeeds = {
   hashPassword: (password: string) => Promise<string>;
   /** Whose a host is, or was. */
   findHostOwner: (host: string) => Promise<{ projectId: string } | undefined>;
+  /** What a new name breaks; undefined when it is none. */
+  describeRename: (teamId: string, idOrName: string, name: string | undefined) => Promise<Rename | undefined>;
   /** Base URLs of this service: tokens for them could be played back to us. */
   ownUrls: readonly string[];
 };
@@ -26,6 +28,7 @@ export function createProjectRest({
   findConnector,
   findHostOwner,
   hashPassword,
+  describeRename,
   ownUrls,
 }: ProjectRestNeeds): readonly RestDoor[] {
   return [
@@ -53,7 +56,7 @@ export function createProjectRest({
       return documentOf(project);
     }),
 
-    restDoor(getRoute('projects.update'), async ({ team, params, body, caller, reference }) => {
+    restDoor(getRoute('projects.update'), async ({ team, params, query, body, caller, reference }) => {
       const connectorId = body.passport?.connectorId;
       if (connectorId !== undefined && (await findConnector(team.id, connectorId)) === undefined) {
         throw unknownConnector(connectorId);
@@ -71,9 +74,12 @@ export function createProjectRest({
         passwordProtection === undefined
           ? others
           : { ...others, passwordProtection: await withHash(passwordProtection) };
-      return documentOf(
-        await projects.update(team.id, params.idOrName, change, { actor: caller.id, reference }),
-      );
+      const rename = await describeRename(team.id, params.idOrName, body.name);
+      const by = { actor: caller.id, reference, rename };
+      const after = query.dryRun
+        ? await projects.preview(team.id, params.idOrName, change)
+        : await projects.update(team.id, params.idOrName, change, by);
+      return { ...documentOf(after), ...(rename === undefined ? {} : { rename }) };
     }),
 
     restDoor(getRoute('passport.assign'), async ({ team, body, caller, reference }) => {

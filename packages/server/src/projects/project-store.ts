@@ -157,6 +157,21 @@ export function createProjectStore(database: Database) {
       .onConflict((conflict) => conflict.doNothing()),
   );
 
+  const selectName = database.statement<{ teamId: string; name: string }>()((value) =>
+    query
+      .selectFrom('projectNames')
+      .select('projectId')
+      .where('teamId', '=', value('teamId'))
+      .where('name', '=', value('name')),
+  );
+  const selectEnvironment = database.statement<{ projectId: string; name: string }>()((value) =>
+    query
+      .selectFrom('projectEnvironments')
+      .select('name')
+      .where('projectId', '=', value('projectId'))
+      .where('name', '=', value('name')),
+  );
+
   return {
     async find(teamId: string, id: string): Promise<StoredProject | undefined> {
       const row = await database.find(selectById({ teamId, id }));
@@ -165,6 +180,14 @@ export function createProjectStore(database: Database) {
     async findByName(teamId: string, name: string): Promise<StoredProject | undefined> {
       const row = await database.find(selectByName({ teamId, name }));
       return row && projectOf(row);
+    },
+    /** The project that a name belongs to, or once belonged to. */
+    async findNameOwner(teamId: string, name: string): Promise<string | undefined> {
+      return (await database.find(selectName({ teamId, name })))?.projectId;
+    },
+    /** Whether the project has, or had, an environment of its own of this name. */
+    async hadEnvironment(projectId: string, name: string): Promise<boolean> {
+      return (await database.find(selectEnvironment({ projectId, name }))) !== undefined;
     },
     /** The oldest first. */
     async list(teamId: string, { passport, after, limit }: ProjectPage): Promise<StoredProject[]> {

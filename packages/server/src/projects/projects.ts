@@ -1,4 +1,4 @@
-import type { OidcTokenConfig, PassportSetting } from '@tessera/contract';
+import type { OidcTokenConfig, PassportSetting, Rename } from '@tessera/contract';
 import { createId, isId, platformConnectorId } from '@tessera/protocol';
 import type { Audit } from '#audit';
 import type { Clock } from '#clock';
@@ -34,7 +34,12 @@ export type ProjectChange = ProtectionChange & {
   oidcTokenConfig?: { [Field in keyof OidcTokenConfig]?: OidcTokenConfig[Field] | undefined } | undefined;
 };
 
-export type By = { actor: string; reference?: string | undefined };
+export type By = {
+  actor: string;
+  reference?: string | undefined;
+  /** What a new name breaks, for the record. */
+  rename?: Rename | undefined;
+};
 
 export type ProjectsNeeds = {
   database: Database;
@@ -112,6 +117,9 @@ export function createProjects({
     list: (teamId: string, page: ProjectPage = { limit: 100 }): Promise<Project[]> =>
       store.list(teamId, page),
 
+    /** Every project of a team, the oldest first. */
+    listAll: (teamId: string): Promise<Project[]> => store.list(teamId, { limit: everyProject }),
+
     /** The names of the projects whose Passport setting names the connector. */
     async listNamesWithConnector(teamId: string, connectorId: string): Promise<string[]> {
       const protectedOnes = await store.list(teamId, { passport: 'enabled', limit: everyProject });
@@ -152,9 +160,23 @@ export function createProjects({
       throw outcome.refusedAt === 2 ? publicError('unknown_connector') : nameTaken(name);
     },
 
+    /** What a project would be after a change. Throws what the change would, but `changed_meanwhile`. */
+    async preview(teamId: string, idOrName: string, change: ProjectChange): Promise<Project> {
+      const before = await find(teamId, idOrName);
+      if (before === undefined) throw publicError('not_found');
+      const after = { ...before, ...changed(before, change, clock.now()) };
+      validateMintPolicy(change, after);
+      const owner = await store.findNameOwner(teamId, after.name);
+      if (owner !== undefined && owner !== before.id) throw nameTaken(after.name);
+      for (const name of after.environments.filter((one) => !before.environments.includes(one))) {
+        if (await store.hadEnvironment(before.id, name)) throw environmentTaken(name);
+      }
+      return after;
+    },
+
     /**
      * Changes what is given and keeps the rest. Throws `not_found`, `name_taken` (also for an environment that was
-     * deleted) and `changed_meanwhile`.
+     * deleted), `unknown_environment` and `changed_meanwhile`.
      */
     async update(teamId: string, idOrName: string, change: ProjectChange, by: By): Promise<Project> {
       for (let attempt = 0; attempt < attempts; attempt++) {
@@ -162,11 +184,14 @@ export function createProjects({
         if (before === undefined) throw publicError('not_found');
         const now = clock.now();
         const after = { ...before, ...changed(before, change, now), updatedAt: now };
+        validateMintPolicy(change, after);
         const added = after.environments.filter((name) => !before.environments.includes(name));
         const isRenamed = after.name !== before.name;
+        // Claimed first: a name that another project has now is refused here, before it is an error of a constraint.
+        const claims = isRenamed ? [store.claimName(after, after.updatedAt)] : [];
         const outcome = await database.tryWrite([
+          ...claims,
           store.update(after),
-          ...(isRenamed ? [store.claimName(after, after.updatedAt)] : []),
           ...added.map((name) => store.claimEnvironment(after.id, name, after.updatedAt)),
           ...heldFor(teamId, change.passport),
           ...(after.passport === undefined ? [] : [usage.record(after, after.updatedAt)]),
@@ -177,14 +202,14 @@ export function createProjects({
             object: after.id,
             teamId,
             before: fieldsOf(before, change),
-            after: fieldsOf(after, change),
+            after: { ...fieldsOf(after, change), ...(by.rename === undefined ? {} : { breaks: by.rename }) },
             reference: by.reference,
           }),
         ]);
         if (outcome.committed) return after;
-        if (outcome.refusedAt === 0) continue;
-        if (isRenamed && outcome.refusedAt === 1) throw nameTaken(after.name);
-        const taken = added[outcome.refusedAt - (isRenamed ? 2 : 1)];
+        if (outcome.refusedAt < claims.length) throw nameTaken(after.name);
+        if (outcome.refusedAt === claims.length) continue;
+        const taken = added[outcome.refusedAt - claims.length - 1];
         throw taken === undefined ? publicError('unknown_connector') : environmentTaken(taken);
       }
       throw publicError('changed_meanwhile');
@@ -287,6 +312,17 @@ function changed(before: Project, change: ProjectChange, now: number): Partial<P
       ? {}
       : { oidcTokenConfig: mergedTokenConfig(before.oidcTokenConfig, oidcTokenConfig) }),
   };
+}
+
+/** A rule about an environment that there is not would never say anything, and look as if it did. */
+function validateMintPolicy(change: ProjectChange, after: Project): void {
+  for (const { name, environments } of change.oidcTokenConfig?.mintPolicy?.rules ?? []) {
+    const unknown = environments.find((environment) => !after.environments.includes(environment));
+    if (unknown === undefined) continue;
+    throw publicError('unknown_environment', {
+      description: `'oidcTokenConfig.mintPolicy': the rule "${name}" names the environment "${unknown}"; the project has ${after.environments.join(', ')}.`,
+    });
+  }
 }
 
 function mergedTokenConfig(

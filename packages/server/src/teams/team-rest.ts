@@ -1,4 +1,11 @@
-import { getRoute, pageOf, type MemberDocument, type Role, type TeamDocument } from '@tessera/contract';
+import {
+  getRoute,
+  pageOf,
+  type MemberDocument,
+  type Rename,
+  type Role,
+  type TeamDocument,
+} from '@tessera/contract';
 import type { Audit } from '#audit';
 import type { Bound, Database } from '#database';
 import { publicError } from '#errors';
@@ -18,6 +25,8 @@ export type TeamRestNeeds = {
   };
   /** The connector, if it is the team's. */
   findConnector: (teamId: string, connectorId: string) => Promise<{ id: string } | undefined>;
+  /** What a new slug breaks; undefined when it is none. */
+  describeRename: (teamId: string, slug: string | undefined) => Promise<Rename | undefined>;
   /** A link by which somebody without an account gets one, and becomes a member. */
   invitation: (invitation: { email: string; invitedBy: string; team: { id: string; role: Role } }) => {
     url: string;
@@ -67,7 +76,7 @@ export function createTeamRest(needs: TeamRestNeeds): readonly RestDoor[] {
 
     restDoor(getRoute('teams.get'), async ({ team }) => documentOf(await getTeam(team.id), team.role)),
 
-    restDoor(getRoute('teams.update'), async ({ team, body, caller, reference }) => {
+    restDoor(getRoute('teams.update'), async ({ team, query, body, caller, reference }) => {
       const { defaultPassport, slug, name, workloadAlgorithm } = body;
       if (defaultPassport != null && !(await findConnector(team.id, defaultPassport.connectorId))) {
         throw publicError('unknown_connector', {
@@ -80,7 +89,13 @@ export function createTeamRest(needs: TeamRestNeeds): readonly RestDoor[] {
         ...(workloadAlgorithm === undefined ? {} : { workloadAlgorithm }),
         ...(defaultPassport === undefined ? {} : { defaultPassport: defaultPassport ?? undefined }),
       };
-      return documentOf(await teams.update(team.id, change, { actor: caller.id, reference }), team.role);
+      const rename = await needs.describeRename(team.id, slug);
+      const answerOf = (after: Team) => ({
+        ...documentOf(after, team.role),
+        ...(rename === undefined ? {} : { rename }),
+      });
+      if (query.dryRun) return answerOf(await teams.preview(team.id, change));
+      return answerOf(await teams.update(team.id, change, { actor: caller.id, reference, rename }));
     }),
 
     restDoor(getRoute('members.list'), async ({ team, query }) => {

@@ -1,5 +1,5 @@
 import { createId } from '@tessera/protocol';
-import type { Role } from '@tessera/contract';
+import type { Rename, Role } from '@tessera/contract';
 import type { Audit } from '#audit';
 import type { Clock } from '#clock';
 import type { Database, Expected } from '#database';
@@ -19,7 +19,12 @@ export type NewTeam = {
 };
 
 export type TeamChange = Partial<Pick<Team, 'slug' | 'name' | 'workloadAlgorithm' | 'defaultPassport'>>;
-export type By = { actor: string; reference?: string | undefined };
+export type By = {
+  actor: string;
+  reference?: string | undefined;
+  /** What a new slug breaks, for the record. */
+  rename?: Rename | undefined;
+};
 
 export type Teams = ReturnType<typeof createTeams>;
 
@@ -95,9 +100,11 @@ export function createTeams({ database, clock, audit, holdConnector }: TeamsNeed
         if (before === undefined) throw publicError('not_found');
         const after = { ...before, ...change, updatedAt: clock.now() };
         const isRenamed = after.slug !== before.slug;
+        // Claimed first: a slug that another team has now is refused here, before it is an error of a constraint.
+        const claims = isRenamed ? [store.claimSlug(after.slug, id, after.updatedAt)] : [];
         const outcome = await database.tryWrite([
+          ...claims,
           store.update(after),
-          ...(isRenamed ? [store.claimSlug(after.slug, id, after.updatedAt)] : []),
           ...(change.defaultPassport && holdConnector
             ? [holdConnector(id, change.defaultPassport.connectorId)]
             : []),
@@ -107,15 +114,24 @@ export function createTeams({ database, clock, audit, holdConnector }: TeamsNeed
             object: id,
             teamId: id,
             before: changedOf(before, change),
-            after: changedOf(after, change),
+            after: { ...changedOf(after, change), ...(by.rename === undefined ? {} : { breaks: by.rename }) },
             reference: by.reference,
           }),
         ]);
         if (outcome.committed) return after;
-        if (isRenamed && outcome.refusedAt === 1) throw slugTaken(after.slug);
-        if (outcome.refusedAt > 0) throw publicError('unknown_connector');
+        if (outcome.refusedAt < claims.length) throw slugTaken(after.slug);
+        if (outcome.refusedAt > claims.length) throw publicError('unknown_connector');
       }
       throw publicError('changed_meanwhile');
+    },
+
+    /** What the team would be after a change. Throws `name_taken` and `not_found`, as the change would. */
+    async preview(id: string, change: TeamChange): Promise<Team> {
+      const before = await store.find(id);
+      if (before === undefined) throw publicError('not_found');
+      const owner = change.slug === undefined ? id : await store.findSlugOwner(change.slug);
+      if (owner !== undefined && owner !== id) throw slugTaken(change.slug ?? '');
+      return { ...before, ...change };
     },
 
     /** Makes somebody with an account a member. Throws `already_member`. */

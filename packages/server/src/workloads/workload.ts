@@ -64,7 +64,7 @@ export const lifetimeSeconds: Readonly<Record<Runtime, number>> = {
 export const assertionLifetimeSeconds = 300;
 
 /** `iss`: the team's own issuer or the one for all, as the project chose. */
-export function issuerOf(oidcUrl: string, workload: Workload): string {
+export function issuerOf(oidcUrl: string, workload: Pick<Workload, 'team' | 'project'>): string {
   return workload.project.oidcTokenConfig.issuerMode === 'team'
     ? `${oidcUrl}/${workload.team.slug}`
     : oidcUrl;
@@ -76,7 +76,11 @@ export function defaultAudience(originUrl: string, team: { slug: string }): stri
 }
 
 /** `sub`: by names, which people can read, or by ids, which no rename changes. */
-export function subjectOf({ team, project, environment }: Workload): string {
+export function subjectOf({
+  team,
+  project,
+  environment,
+}: Pick<Workload, 'team' | 'project' | 'environment'>): string {
   return project.oidcTokenConfig.subjectForm === 'names'
     ? formatWorkloadSubject({ form: 'names', teamSlug: team.slug, projectName: project.name, environment })
     : formatWorkloadSubject({ form: 'ids', teamId: team.id, projectId: project.id, environment });

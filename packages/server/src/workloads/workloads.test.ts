@@ -164,6 +164,26 @@ describeOnBothDatabases('workload tokens', (openDatabase) => {
     expect(new Set(tokens).size).toBe(changed.length);
   });
 
+  test('a running deployment of a fork gets none, which is on the record once, and one that the policy opens does (federation-14)', async () => {
+    const { workloads, audit } = await start();
+    const fork = { id: 'dpl_f', environment: 'preview', git: { ref: 'main', fork: true }, trigger: 'push' };
+    for (let request = 0; request < 3; request++) {
+      expect(await workloads.forDeployment({ team, project, deployment: fork })).toBeUndefined();
+    }
+    const records = await audit.listOfTeam('team_1', { limit: 10 });
+    expect(records).toHaveLength(1);
+    expect(records[0]).toMatchObject({
+      actor: 'dpl_f',
+      action: 'workload-token.refuse',
+      after: { deploymentId: 'dpl_f', fork: true, runtime: 'function', code: 'mint_policy_refused' },
+    });
+    const opened = withConfig({
+      mintPolicy: { mode: 'enforce', rules: [{ name: 'all', environments: ['preview'], forks: true }] },
+    });
+    const token = await workloads.forDeployment({ team, project: opened, deployment: fork });
+    expect(decodeJwt(token ?? '')).toMatchObject({ git_fork: true, trigger: 'push', runtime: 'function' });
+  });
+
   test('a project with tokens switched off gets none', async () => {
     const { workloads } = await start();
     const off = withConfig({ enabled: false });
