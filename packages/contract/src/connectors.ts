@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { teamQuery, timeSchema, titleSchema, webUrlSchema } from './names.ts';
+import { idOrNameSchema, teamQuery, timeSchema, titleSchema, webUrlSchema } from './names.ts';
 import { pageQuery, paginationSchema } from './pagination.ts';
 import { checkStepSchema } from './problem.ts';
 
@@ -143,7 +143,59 @@ export const discoverConnectorAnswer = z.strictObject({
 });
 
 export const testStepSchema = checkStepSchema.extend({ milliseconds: z.number().nonnegative() });
-export const testConnectorAnswer = z.strictObject({ ok: z.boolean(), steps: z.array(testStepSchema) });
+export const testConnectorBody = z.strictObject({
+  live: z.boolean().default(false).meta({ description: 'Also prepare a sign-in, to be done in a browser' }),
+  project: idOrNameSchema
+    .optional()
+    .meta({ description: 'For a live test: the project whose access policy is asked about you' }),
+});
+export const testConnectorAnswer = z.strictObject({
+  ok: z.boolean(),
+  steps: z.array(testStepSchema),
+  live: z
+    .strictObject({
+      id: z.string(),
+      url: z
+        .string()
+        .meta({ description: 'Open it where you are logged in; it works once, for ten minutes' }),
+      expiresAt: timeSchema,
+    })
+    .nullable(),
+});
+
+/** What a live test found. Tokens, and whatever looks like one, are left out of it. */
+export const connectorTestReportSchema = z.strictObject({
+  ok: z.boolean(),
+  steps: z.array(testStepSchema),
+  claims: z.strictObject({
+    idToken: z.record(z.string(), z.unknown()).nullable(),
+    userinfo: z.record(z.string(), z.unknown()).nullable(),
+  }),
+  forwarded: z.record(z.string(), z.unknown()).nullable().meta({
+    description: 'The claims about the person that a deployment would see',
+  }),
+  missing: z.array(z.string()).meta({ description: 'Forwarded claims that the provider did not give' }),
+  policy: z
+    .strictObject({ projectId: z.string(), allowed: z.boolean(), because: z.string() })
+    .nullable()
+    .meta({ description: 'What the access policy of the named project says' }),
+});
+export type ConnectorTestReport = z.output<typeof connectorTestReportSchema>;
+
+export const connectorTestSchema = z.strictObject({
+  id: z.string(),
+  connectorId: z.string(),
+  state: z.enum(['waiting', 'running', 'finished', 'expired']),
+  createdAt: timeSchema,
+  expiresAt: timeSchema,
+  finishedAt: timeSchema.nullable(),
+  reference: z.string().nullable().meta({ description: 'Of the sign-in attempt, once it has begun' }),
+  report: connectorTestReportSchema.nullable(),
+});
+export const connectorTestParams = z.strictObject({
+  id: z.string().min(1).max(64),
+  testId: z.string().min(1).max(64),
+});
 
 export const connectorKeyParams = z.strictObject({
   id: z.string().min(1).max(64),

@@ -11,7 +11,7 @@ export const attemptStepSchema = z.strictObject({
 /** One way to a session: the steps in order, and where it stopped. */
 export const signInAttemptSchema = z.strictObject({
   reference: z.string(),
-  kind: z.enum(['sign-in', 'passport']),
+  kind: z.enum(['sign-in', 'passport', 'connector-test']),
   teamId: z.string().nullable(),
   appId: z.string().nullable(),
   projectId: z.string().nullable(),

@@ -9,6 +9,7 @@ export type IdPrefix =
   | 'prj'
   | 'dpl'
   | 'scl'
+  | 'sclt'
   | 'cl'
   | 'sid'
   | 'psid'

@@ -2,12 +2,12 @@ import { wireNames } from '@tessera/protocol';
 import { createAccount, pageErrors } from '#account';
 import { createApiTokens } from '#api-tokens';
 import { createAppLogos, createAppRegistrations, createApps, createCommandLine, isVerifiedApp } from '#apps';
-import { createAttemptPurge, createAttempts } from '#attempts';
+import { createAttempts } from '#attempts';
 import { createAudit } from '#audit';
 import { createClients } from '#clients';
 import { createChanges } from '#changes';
 import type { Clock } from '#clock';
-import { createCodePurge, createCodes } from '#codes';
+import { createCodes } from '#codes';
 import type { Config } from '#config';
 import { createConnectDoor, createConnectorKeySetDoor } from '#connect';
 import { createConnectors } from '#connectors';
@@ -31,36 +31,31 @@ import { createJobs, createPurging } from '#jobs';
 import { createKeyRotation, createKeys } from '#keys';
 import { createLimits } from '#limits';
 import type { Logger } from '#logger';
-import { createDeliveryPurge, createLogout } from '#logout';
+import { createLogout } from '#logout';
 import { createOAuth } from '#oauth';
 import { createPages, errorPage } from '#pages';
 import { createPasswords } from '#passwords';
 import { createBypasses, evaluateAccessPolicy } from '#protection';
 import { createProjects, projectConnectorUse, projectJoin } from '#projects';
-import { createConnectorCheck, createKeptTokens, createSessionRefresh, createProviders } from '#providers';
-import { createRemoteKeys } from '#remote-keys';
 import {
-  createDeviceRequestPurge,
-  createDeviceRequests,
-  createPushedRequests,
-  createRequestPurge,
-  createRequests,
-} from '#requests';
+  createConnectorCheck,
+  createKeptTokens,
+  createLiveTests,
+  createProviders,
+  createSessionRefresh,
+} from '#providers';
+import { createRemoteKeys } from '#remote-keys';
+import { createDeviceRequests, createPushedRequests, createRequests } from '#requests';
 import { createProtectedResource, createRestDoor } from '#rest';
 import { createSealing } from '#sealing';
-import { createSessionPurge, createSessions } from '#sessions';
+import { createSessions } from '#sessions';
 import { createTeams, isMember, teamConnectorUse, teamJoin } from '#teams';
-import { createPersonTokens, createSessionTokens, createTokenPurges, createTokens } from '#tokens';
+import { createPersonTokens, createSessionTokens, createTokens } from '#tokens';
 import { createUsers, isEnabled } from '#users';
-import { createVisitors, createVisitorSessionPurge } from '#visitors';
-import {
-  createExchange,
-  createFindLiveWorkload,
-  createRenames,
-  createWorkloads,
-  createWorkloadTokenPurge,
-} from '#workloads';
+import { createVisitors } from '#visitors';
+import { createExchange, createFindLiveWorkload, createRenames, createWorkloads } from '#workloads';
 import { migrations } from './migrations.ts';
+import { createPurges } from './purges.ts';
 import { createRestDoors } from './rest-doors.ts';
 
 export type TesseraNeeds = {
@@ -225,6 +220,16 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   const speaking = { fetch, remoteKeys, connectors, clock, redirectUri: `${urls.connect}/callback` };
   const providers = createProviders(speaking);
   const keptTokens = createKeptTokens(sealing);
+  const liveTests = createLiveTests({
+    database,
+    clock,
+    audit,
+    codes,
+    attempts,
+    connectors,
+    findMembership: teams.findMembership,
+    urls,
+  });
   const findPassport = async (teamId: string, projectId: string) =>
     (await projects.find(teamId, projectId))?.passport;
   const sessionRefresh = createSessionRefresh({
@@ -272,6 +277,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     projects,
     apiTokens,
     authorizedApps,
+    liveTests,
     endSession: logout.endSession,
   });
   const oauth = createOAuth({
@@ -325,6 +331,8 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     findUser: users.find,
     findMembership: teams.findMembership,
     originUrl: urls.origin,
+    testPageOf: liveTests.pageOf,
+    finishTest: liveTests.finish,
     connectUrl: urls.connect,
     deployments: address,
     finishPath: wire.finishPath,
@@ -375,7 +383,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
       deployments,
       connectors,
       connectorCheck,
-      speaking,
+      speaking: { ...speaking, liveTests },
       hashPassword: deploymentPasswords.hash,
       apps,
       logos,
@@ -432,19 +440,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     logger,
   ).find(new URL(operationsUrl).host);
 
-  const purges = {
-    codes: createCodePurge({ database }),
-    requests: createRequestPurge({ database }),
-    deviceRequests: createDeviceRequestPurge({ database }),
-    logoutDeliveries: createDeliveryPurge({ database }),
-    ...createTokenPurges({ database }),
-    workloadTokens: createWorkloadTokenPurge({ database }),
-    sessions: createSessionPurge({ database }),
-    visitorSessions: createVisitorSessionPurge({ database }),
-    attempts: createAttemptPurge({ database }),
-    limits: () => [limits.deleteEnded()],
-    registrations: registrations.deleteExpired,
-  };
+  const purges = createPurges({ database, liveTests, limits, registrations });
   jobs.register('purge', createPurging({ database, logger, purges }));
   jobs.register('passport-usage', projects.recordPassportUsage);
   jobs.register('keys.keep', keyRotation.work);

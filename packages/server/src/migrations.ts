@@ -16,6 +16,7 @@ import { limitMigrations } from '#limits';
 import { logoutMigrations } from '#logout';
 import { projectMigrations } from '#projects';
 import { bypassMigrations } from '#protection';
+import { connectorTestMigrations } from '#providers';
 import { deviceRequestMigrations, requestMigrations } from '#requests';
 import { sessionMigrations } from '#sessions';
 import { teamMigrations } from '#teams';
@@ -46,6 +47,7 @@ export const migrations = [
   deviceRequestMigrations,
   connectorMigrations,
   connectorKeyMigrations,
+  connectorTestMigrations,
   visitorMigrations,
   attemptMigrations,
   tokenMigrations,

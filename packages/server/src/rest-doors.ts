@@ -34,7 +34,7 @@ export type RestRooms = {
   deployments: Deployments<Project, Team>;
   connectors: Connectors;
   connectorCheck: { discover: Parameters<typeof createConnectorRest>[0]['discover'] };
-  speaking: Parameters<typeof createProviderRest>[0];
+  speaking: Omit<Parameters<typeof createProviderRest>[0], 'findProject'>;
   hashPassword: (password: string) => Promise<string>;
   apps: Apps;
   logos: Parameters<typeof createAppLogoRest>[0]['logos'];
@@ -84,7 +84,7 @@ export function createRestDoors(rooms: RestRooms): readonly RestDoor[] {
       projectsWith: projects.listNamesWithConnector,
       discover: connectorCheck.discover,
     }),
-    createProviderRest(speaking),
+    createProviderRest({ ...speaking, findProject: projects.find }),
     createAppRest({
       apps,
       database,

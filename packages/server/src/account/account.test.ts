@@ -124,6 +124,10 @@ describeOnBothDatabases('the account pages', (openDatabase) => {
       projects,
       apiTokens,
       authorizedApps: { list: async () => [], revoke: async () => {} },
+      liveTests: {
+        get: () => Promise.reject(publicError('not_found')),
+        start: () => Promise.reject(publicError('not_found')),
+      },
       endSession: ({ id }) => [sessions.end(id)],
     });
     // A stand-in for the authorization server: one request, and what was decided about it.

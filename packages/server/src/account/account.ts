@@ -16,6 +16,7 @@ import {
   type TokenTeams,
 } from './self/api-tokens.ts';
 import { createAuthorizedAppsDoor, type AccountAuthorizedApps } from './self/authorized-apps.ts';
+import { createConnectorTestsDoor, type AccountLiveTests } from './self/connector-tests.ts';
 import { createBrowsers, type Browser, type EndSession } from './browsers.ts';
 import { createConsentDoor, type SignIn } from './entrance/consent.ts';
 import { createDesk, pageErrors } from './desk.ts';
@@ -53,6 +54,7 @@ export type AccountNeeds = {
   projects: TokenProjects;
   apiTokens: AccountApiTokens;
   authorizedApps: AccountAuthorizedApps;
+  liveTests: AccountLiveTests;
   endSession: EndSession;
 };
 
@@ -94,6 +96,7 @@ export function createAccount(needs: AccountNeeds): Account {
       createTeamsDoor({ desk, teams }),
       createApiTokensDoor({ desk, api, apiTokens, teams, projects, freshness }),
       createAuthorizedAppsDoor({ desk, authorizedApps }),
+      createConnectorTestsDoor({ desk, connect: needs.connect, liveTests: needs.liveTests }),
       createPeopleDoor({ desk, database, audit, users, setupLinks, freshness }),
     ],
   };

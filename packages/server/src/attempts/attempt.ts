@@ -1,5 +1,5 @@
-/** `sign-in`: at an app of ours. `passport`: of a visitor at a deployment. */
-export type AttemptKind = 'sign-in' | 'passport';
+/** `sign-in`: at an app of ours. `passport`: of a visitor at a deployment. `connector-test`: that only reports. */
+export type AttemptKind = 'sign-in' | 'passport' | 'connector-test';
 
 /** Who the attempt belongs to. Only members of `teamId` may read it; without a team nobody may. */
 export type AttemptStart = {
@@ -28,8 +28,8 @@ export type Attempt = AttemptStart & {
   steps: readonly AttemptStep[];
 };
 
-/** The step that ends a way well: a visitor's session at the gateway, or the tokens of an app. */
-export const completingSteps: ReadonlySet<string> = new Set(['session', 'tokens']);
+/** The step that ends a way well: a visitor's session at the gateway, the tokens of an app, the report of a test. */
+export const completingSteps: ReadonlySet<string> = new Set(['session', 'tokens', 'report']);
 
 /** Where an attempt stands: the last step decides, since a person may try a failed step again and get through. */
 export function outcomeOf(steps: readonly AttemptStep[]): 'open' | 'ok' | 'failed' {

@@ -10,6 +10,7 @@ import { ProviderFailure, type Connector } from '#connectors';
 import type { Bound } from '#database';
 import { evaluateAccessPolicy } from '#protection';
 import { findPlatformPrincipal } from './platform.ts';
+import { redeemAttempt } from './redeem.ts';
 import { SignInStop, stopOf, type SignInStep } from './stop.ts';
 import { pageOf, secretsOf, type ConnectAttempt, type Way } from './way.ts';
 
@@ -25,7 +26,11 @@ export async function finishAttempt(
   cookieHeader: string | undefined,
 ): Promise<{ location: string; cookies: readonly string[] }> {
   const state = parameters.get('state');
-  const attempt = await redeemAttempt(way, state, cookieHeader);
+  const attempt = await redeemAttempt<ConnectAttempt>(
+    way,
+    { purpose: connectAttemptPurpose, state, cookieHeader },
+    (of) => pageOf(way, of),
+  );
   const at = { reference: attempt.reference, beginAnew: pageOf(way, attempt) };
   const steps: Bound<unknown>[] = [];
   const passed = (step: string, detail: string) =>
@@ -68,52 +73,6 @@ export async function finishAttempt(
     });
     throw stop;
   }
-}
-
-/** Finds the attempt of this answer and browser and uses it up. */
-async function redeemAttempt(
-  way: Way,
-  state: string | null,
-  cookieHeader: string | undefined,
-): Promise<ConnectAttempt> {
-  const found =
-    state === null ? undefined : await way.codes.find<ConnectAttempt>(connectAttemptPurpose, state);
-  if (state === null || found === undefined) {
-    throw new SignInStop('state', 'sign_in_unknown', {
-      description: `Received ${state === null ? 'an answer without state' : 'a state that was not made here'}. Expected the state of a sign-in that began here.`,
-      mend: 'Open the page that you wanted to see and sign in again.',
-    });
-  }
-  const attempt = found.payload;
-  const at = { reference: attempt.reference, beginAnew: pageOf(way, attempt) };
-  // Before anything else, and without using the attempt up: an answer that was carried to another browser tells its
-  // bearer nothing and takes nothing from whoever began.
-  if (!way.browser.isBound(cookieHeader, state, attempt.browserHash)) {
-    throw new SignInStop('browser', 'sign_in_other_browser', {
-      ...at,
-      description:
-        'Received the answer to a sign-in that another browser began, or this one has lost its cookie.',
-    });
-  }
-  const gone = (state: 'used' | 'expired') =>
-    new SignInStop('state', state === 'used' ? 'sign_in_used' : 'sign_in_expired', {
-      ...at,
-      description:
-        state === 'used'
-          ? 'Received the answer to a sign-in that was finished before. Expected each answer once.'
-          : 'Received the answer to a sign-in that began more than ten minutes ago.',
-    });
-  if (found.state !== 'live') throw gone(found.state);
-  const outcome = await way.database.tryWrite([
-    way.codes.redeem(connectAttemptPurpose, state),
-    way.attempts.step(attempt.reference, {
-      step: 'callback',
-      outcome: 'ok',
-      detail: 'The answer came to the browser that began.',
-    }),
-  ]);
-  if (!outcome.committed) throw gone('used');
-  return attempt;
 }
 
 type At = { reference: string; beginAnew: string };

@@ -9,7 +9,7 @@ import { publicError } from '#errors';
 import { answerOf, newDoor, oauthAnswer, readForm, readQuery, type Door, type DoorContext } from '#http';
 import type { Logger } from '#logger';
 import { errorPage, inlinePage } from '#pages';
-import type { KeptTokens, Providers } from '#providers';
+import type { KeptTokens, LiveTests, Providers } from '#providers';
 import type { Sealing } from '#sealing';
 import type { Visitors } from '#visitors';
 import { endProviderSession } from './backchannel-logout.ts';
@@ -19,6 +19,7 @@ import { leaveProvider } from './end-session.ts';
 import type { PlatformUser } from './platform.ts';
 import { startAttempt } from './start.ts';
 import { SignInStop } from './stop.ts';
+import { finishTest, startTest } from './test-attempt.ts';
 
 export type ConnectNeeds = {
   database: Database;
@@ -43,6 +44,9 @@ export type ConnectNeeds = {
   findMembership: (teamId: string, userId: string) => Promise<object | undefined>;
   /** `{origin}`: where people log in to the platform itself. */
   originUrl: string;
+  /** The page where the test of a connector was begun, and its report is read. */
+  testPageOf: LiveTests['pageOf'];
+  finishTest: LiveTests['finish'];
   /** `{connect}`. */
   connectUrl: string;
   /** How browsers reach deployments: `http:` or `https:`, and the port, `''` for the protocol's own. */
@@ -68,12 +72,14 @@ export function createConnectDoor(needs: ConnectNeeds): Door {
   });
   door.get('/start', async (context) => {
     const query = readNavigation(context);
-    return leave(await startAttempt(way, query.get('code'), context.req.header('cookie')));
+    const [code, cookie] = [query.get('code'), context.req.header('cookie')];
+    return leave((await startTest(way, code, cookie)) ?? (await startAttempt(way, code, cookie)));
   });
 
   door.get('/callback', async (context) => {
     const query = readNavigation(context);
-    return leave(await finishAttempt(way, new URLSearchParams([...query]), context.req.header('cookie')));
+    const [answer, cookie] = [new URLSearchParams([...query]), context.req.header('cookie')];
+    return leave((await finishTest(way, answer, cookie)) ?? (await finishAttempt(way, answer, cookie)));
   });
 
   door.post('/end-session', async (context) => {

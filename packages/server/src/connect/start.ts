@@ -65,7 +65,7 @@ async function findEntrance(
   };
 }
 
-function spent(state: 'used' | 'expired', at: { reference: string; beginAnew: string }): SignInStop {
+export function spent(state: 'used' | 'expired', at: { reference: string; beginAnew: string }): SignInStop {
   return new SignInStop('start', state === 'used' ? 'sign_in_used' : 'sign_in_expired', {
     ...at,
     description:

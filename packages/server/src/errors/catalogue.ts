@@ -118,6 +118,11 @@ export const errorCatalogue = {
     title: 'The endpoints of this issuer cannot be discovered',
     mend: 'Check the issuer, or type the endpoints by hand.',
   },
+  connector_test_over: {
+    status: 409,
+    title: 'This test was begun already, or its ten minutes are over',
+    mend: 'Make a new one with POST /v1/connectors/{id}/test and {"live":true}.',
+  },
   // workloads
   oidc_tokens_disabled: {
     status: 403,

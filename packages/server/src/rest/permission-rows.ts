@@ -117,6 +117,7 @@ export const rows: readonly Row[] = [
   { route: 'connectors.update', body: { name: 'Okta' }, roles: '◐ – – ◐ –', token: 'never' },
   { route: 'connectors.delete', roles: '◐ – – ◐ –', token: 'never' },
   { route: 'connectors.test', roles: '◐ – – ◐ –', token: 'never' },
+  { route: 'connector-tests.get', roles: '◐ – – ◐ –', token: 'never' },
   { route: 'connector-keys.list', roles: '● ● – ● –', token: 'connector:read' },
   { route: 'connector-keys.create', roles: '◐ – – ◐ –', token: 'never' },
   { route: 'connector-keys.activate', roles: '◐ – – ◐ –', token: 'never' },

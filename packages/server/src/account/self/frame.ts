@@ -14,7 +14,14 @@ const paths: Record<Tab, string> = {
   people: '/account/people',
 };
 
-type Framed = { tab: Tab; title: string; body: Markup; status?: number; copies?: boolean };
+type Framed = {
+  tab: Tab;
+  title: string;
+  body: Markup;
+  status?: number;
+  copies?: boolean;
+  formAction?: readonly string[];
+};
 
 /** A page of the account: who is logged in, the way out, and the sections. */
 export function accountPage(desk: Desk, browser: LoggedIn, framed: Framed): Page {

@@ -1,0 +1,60 @@
+import { SignInStop } from './stop.ts';
+import type { Way } from './way.ts';
+
+/** An answer of a provider, as it came. */
+export type Presented = {
+  /** Of the code whose secret is the state: a visitor's attempt, or a test. */
+  purpose: string;
+  state: string | null;
+  cookieHeader: string | undefined;
+};
+
+/**
+ * Finds the attempt of this answer and browser and uses it up.
+ *
+ * @param beginAnew where the person can begin anew, by what the attempt says
+ * @throws SignInStop at step `state` or `browser`
+ */
+export async function redeemAttempt<Attempt extends { reference: string; browserHash: string }>(
+  way: Way,
+  { purpose, state, cookieHeader }: Presented,
+  beginAnew: (attempt: Attempt) => string,
+): Promise<Attempt> {
+  const found = state === null ? undefined : await way.codes.find<Attempt>(purpose, state);
+  if (state === null || found === undefined) {
+    throw new SignInStop('state', 'sign_in_unknown', {
+      description: `Received ${state === null ? 'an answer without state' : 'a state that was not made here'}. Expected the state of a sign-in that began here.`,
+      mend: 'Open the page that you wanted to see and sign in again.',
+    });
+  }
+  const attempt = found.payload;
+  const at = { reference: attempt.reference, beginAnew: beginAnew(attempt) };
+  // Before anything else, and without using the attempt up: an answer that was carried to another browser tells its
+  // bearer nothing and takes nothing from whoever began.
+  if (!way.browser.isBound(cookieHeader, state, attempt.browserHash)) {
+    throw new SignInStop('browser', 'sign_in_other_browser', {
+      ...at,
+      description:
+        'Received the answer to a sign-in that another browser began, or this one has lost its cookie.',
+    });
+  }
+  const gone = (state: 'used' | 'expired') =>
+    new SignInStop('state', state === 'used' ? 'sign_in_used' : 'sign_in_expired', {
+      ...at,
+      description:
+        state === 'used'
+          ? 'Received the answer to a sign-in that was finished before. Expected each answer once.'
+          : 'Received the answer to a sign-in that began more than ten minutes ago.',
+    });
+  if (found.state !== 'live') throw gone(found.state);
+  const outcome = await way.database.tryWrite([
+    way.codes.redeem(purpose, state),
+    way.attempts.step(attempt.reference, {
+      step: 'callback',
+      outcome: 'ok',
+      detail: 'The answer came to the browser that began.',
+    }),
+  ]);
+  if (!outcome.committed) throw gone('used');
+  return attempt;
+}

@@ -1,0 +1,163 @@
+import type { ConnectorTestReport } from '@tessera/contract';
+import type { Principal } from '#attempts';
+import { ProviderFailure, type Connector } from '#connectors';
+import type { Bound } from '#database';
+import { evaluateAccessPolicy } from '#protection';
+import { connectorTestStartPurpose, toReported, type ConnectorTestStart } from '#providers';
+import { redeemAttempt } from './redeem.ts';
+import { spent } from './start.ts';
+import { SignInStop, stopOf } from './stop.ts';
+import { attemptLifetimeMilliseconds, secretsOf, type Way } from './way.ts';
+
+/** The payload of a code of purpose `connect-test`, whose secret is the `state` that goes to the provider. */
+type TestAttempt = ConnectorTestStart & { browserHash: string };
+
+type Leaving = { location: string; cookies: readonly string[] };
+
+const testAttemptPurpose = 'connect-test';
+
+/**
+ * Redeems the start code of a connection test and sends the browser to the identity provider; undefined for any other
+ * code.
+ *
+ * @throws SignInStop at step `start` or `connector`
+ */
+export async function startTest(
+  way: Way,
+  code: string | undefined,
+  cookieHeader: string | undefined,
+): Promise<Leaving | undefined> {
+  const found =
+    code === undefined
+      ? undefined
+      : await way.codes.find<ConnectorTestStart>(connectorTestStartPurpose, code);
+  if (code === undefined || found === undefined) return undefined;
+  const start = found.payload;
+  const at = { reference: start.reference, beginAnew: way.testPageOf(start.testId) };
+  if (found.state !== 'live') throw spent(found.state, at);
+  const connector = await getConnector(way, start, at);
+
+  const browser = way.browser.bind(cookieHeader);
+  const { secret: state, statement: attempt } = way.codes.issue<TestAttempt>(
+    testAttemptPurpose,
+    { ...start, browserHash: browser.browserHash },
+    attemptLifetimeMilliseconds,
+  );
+  const location = await way.providers.start(connector, secretsOf(way.sealing, state));
+  const step = way.attempts.step(start.reference, {
+    step: 'redirect',
+    outcome: 'ok',
+    detail: `To "${connector.name}" at ${new URL(connector.authorizationEndpoint).host}.`,
+  });
+  const outcome = await way.database.tryWrite([
+    way.codes.redeem(connectorTestStartPurpose, code),
+    attempt,
+    step,
+  ]);
+  if (!outcome.committed) throw spent('used', at);
+  return { location, cookies: browser.cookiesFor(state) };
+}
+
+/**
+ * Takes the provider's answer to a test as far as it goes and keeps what was found; undefined for any other answer.
+ * Nobody is signed in by it: the tokens are dropped, and nothing is handed over.
+ *
+ * @throws SignInStop at step `state` or `browser`
+ */
+export async function finishTest(
+  way: Way,
+  parameters: URLSearchParams,
+  cookieHeader: string | undefined,
+): Promise<Leaving | undefined> {
+  const state = parameters.get('state');
+  if (state === null || (await way.codes.find(testAttemptPurpose, state)) === undefined) return undefined;
+  const presented = { purpose: testAttemptPurpose, state, cookieHeader };
+  const attempt = await redeemAttempt<TestAttempt>(way, presented, ({ testId }) => way.testPageOf(testId));
+  const page = way.testPageOf(attempt.testId);
+  const at = { reference: attempt.reference, beginAnew: page };
+
+  const statements: Bound<unknown>[] = [];
+  const report: ConnectorTestReport = {
+    ok: false,
+    steps: [],
+    claims: { idToken: null, userinfo: null },
+    forwarded: null,
+    missing: [],
+    policy: null,
+  };
+  let before = performance.now();
+  const add = (step: string, outcome: 'ok' | 'failed', detail: string, mend: string | null) => {
+    const now = performance.now();
+    report.steps.push({ step, outcome, milliseconds: Math.round(now - before), detail, mend });
+    before = now;
+    const told = mend === null ? detail : `${detail} ${mend}`;
+    statements.push(way.attempts.step(attempt.reference, { step, outcome, detail: told }));
+  };
+
+  try {
+    const connector = await getConnector(way, attempt, at);
+    const { principal } = await way.providers.finish(connector, {
+      parameters,
+      secrets: secretsOf(way.sealing, state),
+      passed: (step, detail) => add(step, 'ok', detail, null),
+      received(from, claims) {
+        report.claims[from === 'id_token' ? 'idToken' : 'userinfo'] = toReported(claims);
+      },
+    });
+    report.forwarded = forwardedOf(principal);
+    report.missing = connector.forwardedClaims.filter((name) => !Object.hasOwn(principal.claims, name));
+    report.policy = await askPolicy(way, attempt, principal);
+    report.ok = true;
+    statements.push(way.connectors.markUsed(connector.id));
+    add('report', 'ok', 'The test is over: nobody was signed in by it.', null);
+  } catch (error) {
+    const stop = error instanceof ProviderFailure ? stopOf(error, at) : error;
+    if (!(stop instanceof SignInStop)) throw stop;
+    add(stop.step, 'failed', stop.error.description, stop.error.mend);
+  }
+  await way.database.write([...statements, way.finishTest(attempt.testId, attempt.reference, report)]);
+  return { location: page, cookies: way.browser.release(cookieHeader, state) };
+}
+
+async function getConnector(
+  way: Way,
+  { connectorId, teamId }: ConnectorTestStart,
+  at: { reference: string; beginAnew: string },
+): Promise<Connector> {
+  const connector = await way.connectors.find(connectorId);
+  if (connector?.teamId === teamId) return connector;
+  throw new SignInStop('connector', 'sign_in_failed', {
+    ...at,
+    description: 'The identity provider application was deleted during the test.',
+    mend: 'Test another one.',
+  });
+}
+
+/** The claims about the person that a deployment would get in its token. */
+function forwardedOf(principal: Principal): Record<string, unknown> {
+  const { externalSub, externalIss, email, emailVerified, name, claims } = principal;
+  return toReported({
+    external_sub: externalSub,
+    external_iss: externalIss,
+    ...(email === undefined ? {} : { email, email_verified: emailVerified }),
+    ...(name === undefined ? {} : { name }),
+    ...claims,
+  });
+}
+
+async function askPolicy(
+  way: Way,
+  { teamId, connectorId, projectId }: TestAttempt,
+  principal: Principal,
+): Promise<ConnectorTestReport['policy']> {
+  if (projectId === undefined) return null;
+  const setting = await way.findSetting(teamId, projectId, connectorId);
+  if (setting === undefined) {
+    return {
+      projectId,
+      allowed: false,
+      because: 'The project lets nobody in by this identity provider application: no policy is asked.',
+    };
+  }
+  return { projectId, ...evaluateAccessPolicy(setting.policy, principal) };
+}
