@@ -14,7 +14,7 @@ import { auditMigrations, createAudit } from '../../packages/server/src/audit/in
 import { createShiftedClock } from '../../packages/server/src/clock/index.ts';
 import { codeMigrations, createCodes } from '../../packages/server/src/codes/index.ts';
 import { migrate, openDatabase, type Database } from '../../packages/server/src/database/index.ts';
-import { createGateway, type Site } from '../../packages/server/src/gateway/index.ts';
+import { createGateway, type GatewayNeeds, type Site } from '../../packages/server/src/gateway/index.ts';
 import { createClientAddress, listen } from '../../packages/server/src/http/index.ts';
 import { createKeys, keyMigrations } from '../../packages/server/src/keys/index.ts';
 import { createLimits, limitMigrations } from '../../packages/server/src/limits/index.ts';
@@ -45,7 +45,14 @@ export type GatewayWorld = Awaited<ReturnType<typeof startGatewayWorld>>;
  * The gateway with its real neighbours over a real database, an upstream that echoes, and deployments kept in memory.
  * The identity provider is left out: a sign-in goes from the start link straight to the hand-off.
  */
-export async function startGatewayWorld(options: { https?: boolean; trustProxy?: readonly string[] } = {}) {
+export async function startGatewayWorld(
+  options: {
+    https?: boolean;
+    trustProxy?: readonly string[];
+    upstreams?: Partial<GatewayNeeds['upstreams']>;
+    drainMilliseconds?: number;
+  } = {},
+) {
   const clock = createShiftedClock();
   const place = await createTestDatabase('sqlite');
   const database = openDatabase(addressOf(place), clock);
@@ -114,11 +121,21 @@ export async function startGatewayWorld(options: { https?: boolean; trustProxy?:
     address:
       options.https === true ? { protocol: 'https:', port: '' } : { protocol: 'http:', port: String(port) },
     upstreamAllow: { all: ['127.0.0.0/8', '::1'], byTeam: new Map() },
+    upstreams: {
+      connections: 512,
+      queue: 1_024,
+      connectSeconds: 5,
+      answerSeconds: 120,
+      idleSeconds: 0,
+      ...options.upstreams,
+    },
+    drainMilliseconds: options.drainMilliseconds ?? 1_000,
     ownPorts: () => [port],
   });
   const clientAddress = createClientAddress(options.trustProxy ?? []);
   const listening = {
     host: '127.0.0.1',
+    drainMilliseconds: options.drainMilliseconds ?? 1_000,
     findApplication: () => undefined,
     clientAddress,
     requestIdHeader: wire.requestIdHeader,
@@ -222,6 +239,10 @@ export async function startGatewayWorld(options: { https?: boolean; trustProxy?:
       const listener = await listen({ ...listening, port: 0, gateway: decisions });
       listeners.push(listener);
       return listener.port;
+    },
+    /** As the process ends: listeners and gateway together. */
+    async drain() {
+      await Promise.all([...listeners.map((listener) => listener.close()), gateway.close()]);
     },
     async close() {
       await gateway.close();

@@ -358,6 +358,8 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     urls,
     address,
     upstreamAllow: config.upstreamAllow,
+    upstreams: config.upstreams,
+    drainMilliseconds: config.drainSeconds * 1000,
     ownPorts: () => listeners.map(({ port }) => port),
   };
   const rest = createRestDoor({
@@ -451,6 +453,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     gateway,
     requestIdHeader: wire.requestIdHeader,
     logger,
+    drainMilliseconds: config.drainSeconds * 1000,
   };
   return {
     async listen() {

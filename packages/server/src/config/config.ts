@@ -1,21 +1,21 @@
 import { join } from 'node:path';
 import { isValidWirePrefix } from '@tessera/protocol';
+import { parseDecisions, parseUpstreams, type GatewayConfig } from './gateway-config.ts';
 import { configNames, nearestName, type ConfigName } from './names.ts';
 import {
   InvalidValue,
   isDevelopmentHost,
   parseBaseUrl,
   parseDomain,
-  parseFrontProxies,
   parseList,
   parseListen,
   parseNumber,
   parseRanges,
   parseWord,
-  type FrontProxy,
+  type Read,
 } from './values.ts';
 
-export type Config = {
+export type Config = GatewayConfig & {
   /** Base URLs of the roles, without a trailing slash. Nothing else decides an issuer or a link. */
   urls: { origin: string; api: string; oidc: string; passport: string; connect: string };
   /** Where deployments live; undefined only when this process is no gateway. `port` is '' when it is the default. */
@@ -24,8 +24,6 @@ export type Config = {
   development: boolean;
   listen: { host: string; port: number };
   operationsListen: { host: string; port: number };
-  /** Where front proxies ask, and who they are; undefined: nowhere. */
-  decisions: { listen: { host: string; port: number }; proxies: FrontProxy[] } | undefined;
   database: { dialect: 'sqlite'; path: string } | { dialect: 'postgres'; connectionString: string };
   dataFolder: string;
   masterKey:
@@ -167,6 +165,8 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     development,
     listen,
     decisions: parseDecisions(read, problems, roles),
+    upstreams: parseUpstreams(read),
+    drainSeconds: read('TESSERA_DRAIN_SECONDS', (given) => parseNumber(given, 0, 3_600), 10),
     operationsListen: read('TESSERA_OPERATIONS_LISTEN', parseListen, { host: '127.0.0.1', port: 4001 }),
     database,
     dataFolder,
@@ -202,8 +202,6 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
   };
   return problems.length > 0 ? { problems } : { config, warnings };
 }
-
-type Read = <Value>(name: ConfigName, parse: (text: string) => Value, fallback: Value) => Value;
 
 function parseRegistration(read: Read, problems: ConfigProblem[]): Config['registration'] {
   const initialAccessToken = read<string | undefined>(
@@ -247,24 +245,6 @@ function parseKeyPolicy(read: Read): Config['keys'] {
     ),
   };
 }
-
-function parseDecisions(read: Read, problems: ConfigProblem[], roles: Config['roles']): Config['decisions'] {
-  const listen = read<FrontProxyListen>('TESSERA_DECISION_LISTEN', parseListen, undefined);
-  const proxies = read('TESSERA_DECISION_PROXIES', parseFrontProxies, []);
-  if (listen === undefined && proxies.length === 0) return undefined;
-  const problem =
-    listen === undefined
-      ? 'is missing, but TESSERA_DECISION_PROXIES is set; give the host:port at which they ask'
-      : proxies.length === 0
-        ? 'is set, but no proxy may ask there; name them in TESSERA_DECISION_PROXIES'
-        : roles.includes('gateway')
-          ? undefined
-          : 'is set, but this process is no gateway (TESSERA_ROLES)';
-  if (problem !== undefined) problems.push({ name: 'TESSERA_DECISION_LISTEN', problem });
-  return listen === undefined ? undefined : { listen, proxies };
-}
-
-type FrontProxyListen = { host: string; port: number } | undefined;
 
 function parseInitialAccessToken(text: string): string {
   // Whoever has it fills our tables: it must not be guessed. The value is a secret, so it is not repeated.

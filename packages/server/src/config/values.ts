@@ -1,9 +1,13 @@
 import { isIP } from 'node:net';
+import type { ConfigName } from './names.ts';
 
 /** A value of the environment that cannot be used, in words for the list of problems. */
 export class InvalidValue extends Error {
   override readonly name = 'InvalidValue';
 }
+
+/** Reads one value by its name; a problem is noted, and the fallback lets the reading go on. */
+export type Read = <Value>(name: ConfigName, parse: (text: string) => Value, fallback: Value) => Value;
 
 /** An absolute http or https URL without credentials, query, fragment or trailing slash. */
 export function parseBaseUrl(text: string): string {

@@ -399,6 +399,11 @@ export const errorCatalogue = {
     title: 'This deployment points to an address that may not be reached',
     mend: 'The operator can allow it in TESSERA_UPSTREAM_ALLOW.',
   },
+  upstream_busy: {
+    status: 503,
+    title: 'The deployment has more requests than it can take',
+    mend: 'Try again in a moment.',
+  },
   upstream_unreachable: {
     status: 502,
     title: 'The deployment does not answer',

@@ -23,8 +23,6 @@ import { createResponseHeaderRules } from './upstream/response-headers.ts';
 import { forwardUpgrade } from './upstream/upgrade.ts';
 import { createVisit, validateUpgradeOrigin } from './visit.ts';
 
-const connectTimeoutMilliseconds = 5_000;
-
 export type Gateway = NodeDoor & {
   /**
    * Cuts the WebSockets, which a listener would wait for, and lets running requests end: call it while the listener
@@ -52,10 +50,10 @@ export function createGateway(needs: GatewayNeeds): Gateway {
   const responseHeaders = createResponseHeaderRules(names);
   const connector = createConnector({
     rules: createAddressRules(needs),
-    timeoutMilliseconds: connectTimeoutMilliseconds,
+    timeoutMilliseconds: needs.upstreams.connectSeconds * 1000,
     ...(needs.resolve === undefined ? {} : { resolve: needs.resolve }),
   });
-  const pools = createPools(connector);
+  const pools = createPools(connector, needs.upstreams);
   /** What an open connection rests on: a visitor's session, or a bypass. */
   const findLive = (id: string): Promise<object | undefined> =>
     isId('pbs', id)
@@ -149,7 +147,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
       const sessionId = outcome.is === 'pass' ? outcome.sessionId : undefined;
       const permit = sessionId ?? passingBypass(admission)?.id;
       await forwardUpgrade(
-        { connector, responseHeaders },
+        { connector, pools, responseHeaders },
         client,
         await forwardedOf(request, facts, admission),
         (connection) => open.add(connection, permit),
@@ -177,8 +175,8 @@ export function createGateway(needs: GatewayNeeds): Gateway {
       createDecisionDoor({ ...needs, names, answers, visit, frontProxies, clientAddress }),
 
     async close() {
-      open.close();
-      await pools.close();
+      await open.close();
+      await pools.close(needs.drainMilliseconds);
     },
   };
 }

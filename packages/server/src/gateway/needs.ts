@@ -17,6 +17,7 @@ import type { Workloads } from '#workloads';
 import type { PublicAddress } from './request/host.ts';
 import type { UpstreamAllow } from './upstream/addresses.ts';
 import type { Resolve } from './upstream/connector.ts';
+import type { UpstreamLimits } from './upstream/pools.ts';
 
 type Running = Parameters<Workloads['forDeployment']>[0];
 
@@ -73,6 +74,9 @@ export type GatewayNeeds = {
   /** How browsers reach deployments. */
   readonly address: PublicAddress;
   readonly upstreamAllow: UpstreamAllow;
+  readonly upstreams: UpstreamLimits;
+  /** How long running requests may go on when the process is to end. */
+  readonly drainMilliseconds: number;
   /** The ports that this process listens at: no deployment may be one of them. */
   ownPorts(): readonly number[];
   readonly resolve?: Resolve;

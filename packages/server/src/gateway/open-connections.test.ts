@@ -22,7 +22,7 @@ function openOne(findLive: FindLive) {
       listener();
     };
   };
-  open.add({ cut, onceClosed }, 'session');
+  open.add({ cut, goAway: cut, onceClosed }, 'session');
   return cut;
 }
 

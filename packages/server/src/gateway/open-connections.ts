@@ -1,8 +1,11 @@
-type Connection = { cut(): void; onceClosed(listener: () => void): void };
+import type { OpenSocket } from './upstream/upgrade.ts';
+
+type Connection = Pick<OpenSocket, 'cut' | 'goAway' | 'onceClosed'>;
 
 type Held = { connections: Set<Connection>; seenAt: number; isAsked: boolean };
 
 const tickMilliseconds = 1_000;
+const goodbyeMilliseconds = 1_000;
 /** How old what is known of a session may be before it is asked again. */
 const askMilliseconds = 2_000;
 /** Without an answer of the database for so long, a session is not trusted any further. */
@@ -66,9 +69,19 @@ export function createOpenConnections(permits: { findLive(id: string): Promise<o
       });
     },
 
-    close(): void {
+    /** Says goodbye to all; whoever does not go within a second is cut. */
+    async close(): Promise<void> {
       clearInterval(timer);
-      for (const connection of all) connection.cut();
+      if (all.size === 0) return;
+      const gone = Promise.all(
+        [...all].map((connection) => new Promise<void>((resolve) => connection.onceClosed(resolve))),
+      );
+      for (const connection of all) connection.goAway();
+      const cut = setTimeout(() => {
+        for (const connection of all) connection.cut();
+      }, goodbyeMilliseconds);
+      await gone;
+      clearTimeout(cut);
     },
   };
 }

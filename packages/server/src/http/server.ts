@@ -14,7 +14,6 @@ import { createReference } from './reference.ts';
 const headerLimitBytes = 64 * 1024;
 const addressLimitCharacters = 8 * 1024;
 const headersTimeoutMilliseconds = 10_000;
-const drainMilliseconds = 10_000;
 
 /** A door on `node:http` itself: the gateway's data path, where a byte is not touched twice. */
 export type NodeDoor = {
@@ -25,7 +24,7 @@ export type NodeDoor = {
 export type Listener = {
   readonly host: string;
   readonly port: number;
-  /** Takes no new connection, lets running requests end, and cuts what is left after 10 s. */
+  /** Takes no new connection, lets running requests end, and cuts what is left when the time for that is over. */
   close(): Promise<void>;
 };
 
@@ -39,11 +38,14 @@ export type ListenNeeds = {
   clientAddress(socketAddress: string | undefined, forwardedFor: string | undefined): string;
   requestIdHeader: string;
   logger: Logger;
+  /** How long running requests may go on after `close`; 10 s by default. */
+  drainMilliseconds?: number;
 };
 
 /** Listens. Each request gets its reference first; then its host decides between our own doors and the gateway. */
 export async function listen(needs: ListenNeeds): Promise<Listener> {
   const { logger, gateway, findApplication, requestIdHeader } = needs;
+  let isClosing = false;
   const factsOf = new WeakMap<IncomingMessage, RequestFacts>();
   const begin = (request: IncomingMessage): RequestFacts => {
     const forwarded = request.headers['x-forwarded-for'];
@@ -81,7 +83,10 @@ export async function listen(needs: ListenNeeds): Promise<Listener> {
     const started = performance.now();
     const facts = begin(request);
     response.setHeader(requestIdHeader, facts.reference);
+    if (isClosing) response.shouldKeepAlive = false;
     response.once('close', () => {
+      // It was begun before, when the connection was still to be kept.
+      if (isClosing) request.socket.end();
       if (response.statusCode < 500 && !logger.isDebug) return;
       const path = (request.url ?? '').split('?', 1)[0];
       const fields = {
@@ -139,11 +144,12 @@ export async function listen(needs: ListenNeeds): Promise<Listener> {
     host: needs.host,
     port: address.port,
     async close() {
+      isClosing = true;
       const closed = new Promise<void>((resolve) => {
         server.close(() => resolve());
       });
       server.closeIdleConnections();
-      const cut = setTimeout(() => server.closeAllConnections(), drainMilliseconds);
+      const cut = setTimeout(() => server.closeAllConnections(), needs.drainMilliseconds ?? 10_000);
       await closed;
       clearTimeout(cut);
     },

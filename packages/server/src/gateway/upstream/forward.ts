@@ -23,19 +23,20 @@ export type ForwardedRequest = {
  *
  * @throws {PublicError} `upstream_…`, only while nothing of the answer was sent
  */
-export function forward(
+export async function forward(
   needs: ForwardNeeds,
   request: IncomingMessage,
   response: ServerResponse,
   forwarded: ForwardedRequest,
 ): Promise<void> {
-  const pool = needs.pools.find(forwarded.upstream, forwarded.teamSlug);
+  const { pool, enter } = needs.pools.find(forwarded.upstream, forwarded.teamSlug);
+  const leave = enter();
   const { protocol, hostname } = new URL(forwarded.upstream);
   const body = forwarded.hasBody ? bodyOf(request) : null;
   // An upstream may close an idle connection in the moment that it is used again. What asks and sends nothing can be
   // asked again (RFC 9110 section 9.2.2).
   let mayAskAgain = body === null && (request.method === 'GET' || request.method === 'HEAD');
-  return new Promise((resolve, reject) => {
+  return new Promise<void>((resolve, reject) => {
     let controller: Dispatcher.DispatchController | undefined;
     let bodyBegun = false;
     const onClose = () => {
@@ -117,7 +118,7 @@ export function forward(
       }
     };
     dispatch();
-  });
+  }).finally(leave);
 }
 
 function isBrokenConnection(error: unknown): boolean {

@@ -1,25 +1,48 @@
 import { LRUCache } from 'lru-cache';
 import { Pool } from 'undici';
+import { publicError } from '#errors';
 import type { Connector } from './connector.ts';
 
+/** What one upstream may take of us, and how long it may take. */
+export type UpstreamLimits = {
+  /** At a time, for each team; as many WebSockets beside. */
+  readonly connections: number;
+  /** Requests that wait for one of them. */
+  readonly queue: number;
+  readonly connectSeconds: number;
+  readonly answerSeconds: number;
+  /** Between two pieces of an answer; 0: as long as it takes. */
+  readonly idleSeconds: number;
+};
+
+/** Connections to one upstream for one team, kept alive between requests. */
+export type Upstream = {
+  readonly pool: Pool;
+  /**
+   * A place for a request, to be given back once, when the upstream is done with it. Whoever waits for one that is
+   * slow must not take the places of all others.
+   *
+   * @throws {PublicError} `upstream_busy`
+   */
+  enter(): () => void;
+  /** The same for a WebSocket. */
+  enterSocket(): () => void;
+};
+
 export type Pools = {
-  /** Connections to one upstream for one team, kept alive between requests. */
-  find(origin: string, teamSlug: string): Pool;
-  /** Lets running requests end, and cuts what is left after 10 s. */
-  close(): Promise<void>;
+  find(origin: string, teamSlug: string): Upstream;
+  /** Lets running requests end, and cuts what is left when the time is over. */
+  close(drainMilliseconds: number): Promise<void>;
 };
 
 const mostUpstreams = 2_000;
-const connectionsPerUpstream = 512;
-const drainMilliseconds = 10_000;
-const answerTimeoutMilliseconds = 120_000;
 
 /** Per team, because teams may be allowed different addresses: a connection is never another team's. */
-export function createPools(connector: Connector): Pools {
+export function createPools(connector: Connector, limits: UpstreamLimits): Pools {
   const closing = new Set<Promise<void>>();
-  const pools = new LRUCache<string, Pool>({
+  const upstreams = new LRUCache<string, Upstream>({
     max: mostUpstreams,
-    dispose(pool) {
+    dispose({ pool }) {
       // Lets running requests end.
       const closed = pool.close().finally(() => closing.delete(closed));
       closing.add(closed);
@@ -28,30 +51,48 @@ export function createPools(connector: Connector): Pools {
   return {
     find(origin, teamSlug) {
       const key = `${teamSlug} ${origin}`;
-      let pool = pools.get(key);
-      if (pool === undefined) {
-        pool = new Pool(origin, {
-          connect: connector.forPool(teamSlug),
-          connections: connectionsPerUpstream,
-          pipelining: 1,
-          allowH2: false,
-          headersTimeout: answerTimeoutMilliseconds,
-          // Server-sent events and long downloads may be silent for long; the visitor leaving ends them.
-          bodyTimeout: 0,
-          keepAliveTimeout: 4_000,
-          maxHeaderSize: 64 * 1024,
-        });
-        pools.set(key, pool);
+      let upstream = upstreams.get(key);
+      if (upstream === undefined) {
+        upstream = {
+          pool: new Pool(origin, {
+            connect: connector.forPool(teamSlug),
+            connections: limits.connections,
+            pipelining: 1,
+            allowH2: false,
+            headersTimeout: limits.answerSeconds * 1000,
+            // Server-sent events and long downloads may be silent for long; the visitor leaving ends them.
+            bodyTimeout: limits.idleSeconds * 1000,
+            keepAliveTimeout: 4_000,
+            maxHeaderSize: 64 * 1024,
+          }),
+          enter: createPlaces(limits.connections + limits.queue),
+          enterSocket: createPlaces(limits.connections),
+        };
+        upstreams.set(key, upstream);
       }
-      return pool;
+      return upstream;
     },
-    async close() {
-      const open = [...pools.values()];
+    async close(drainMilliseconds) {
+      const open = [...upstreams.values()];
       const cut = setTimeout(() => {
-        for (const pool of open) void pool.destroy();
+        for (const { pool } of open) void pool.destroy();
       }, drainMilliseconds);
-      await Promise.all([...open.map((pool) => pool.close()), ...closing]);
+      await Promise.all([...open.map(({ pool }) => pool.close()), ...closing]);
       clearTimeout(cut);
     },
+  };
+}
+
+function createPlaces(most: number): () => () => void {
+  let taken = 0;
+  return () => {
+    if (taken >= most) throw publicError('upstream_busy', { headers: { 'retry-after': '1' } });
+    taken++;
+    let isGivenBack = false;
+    return () => {
+      if (isGivenBack) return;
+      isGivenBack = true;
+      taken--;
+    };
   };
 }

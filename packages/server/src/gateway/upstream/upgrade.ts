@@ -2,9 +2,19 @@ import { request as httpRequest, type IncomingMessage, type ServerResponse } fro
 import type { Duplex } from 'node:stream';
 import type { Connector } from './connector.ts';
 import { upstreamError, type ForwardedRequest } from './forward.ts';
+import { createFrameCounter, goingAway } from './frames.ts';
+import type { Pools } from './pools.ts';
 import type { ResponseHeaderRules } from './response-headers.ts';
 
-export type UpgradeNeeds = { connector: Connector; responseHeaders: ResponseHeaderRules };
+export type UpgradeNeeds = { connector: Connector; pools: Pools; responseHeaders: ResponseHeaderRules };
+
+/** A WebSocket that is open, for whoever has to end it. */
+export type OpenSocket = {
+  cut(): void;
+  /** Tells the browser that this end goes away, where the upstream is not in the middle of saying something. */
+  goAway(): void;
+  onceClosed(listener: () => void): void;
+};
 
 const answerTimeoutMilliseconds = 30_000;
 const halfOpenMilliseconds = 10_000;
@@ -20,9 +30,12 @@ export async function forwardUpgrade(
   needs: UpgradeNeeds,
   client: { request: IncomingMessage; socket: Duplex; head: Buffer; response: ServerResponse },
   forwarded: ForwardedRequest,
-  onOpen: (connection: { cut(): void; onceClosed(listener: () => void): void }) => void,
+  onOpen: (connection: OpenSocket) => void,
 ): Promise<void> {
   const upstream = new URL(forwarded.upstream);
+  const leave = needs.pools.find(forwarded.upstream, forwarded.teamSlug).enterSocket();
+  // Of every way that this may end.
+  client.socket.once('close', leave);
   let connected;
   try {
     connected = await needs.connector.connect(upstream, forwarded.teamSlug);
@@ -71,10 +84,18 @@ export async function forwardUpgrade(
       if (upstreamHead.length > 0) client.socket.write(upstreamHead);
       if (client.head.length > 0) upstreamSocket.write(client.head);
       splice(client.socket, upstreamSocket);
+      const frames = createFrameCounter();
+      frames.push(upstreamHead);
+      upstreamSocket.on('data', (chunk: Buffer) => frames.push(chunk));
       onOpen({
         cut: () => {
           client.socket.destroy();
           upstreamSocket.destroy();
+        },
+        goAway: () => {
+          upstreamSocket.unpipe(client.socket);
+          if (frames.isBetweenFrames()) client.socket.end(goingAway);
+          else client.socket.destroy();
         },
         onceClosed: (listener) => client.socket.once('close', listener),
       });

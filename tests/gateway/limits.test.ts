@@ -1,0 +1,226 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { createServer, request as requestHttp, type ServerResponse } from 'node:http';
+import { connect, type AddressInfo, type Socket } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startGatewayWorld, type GatewayWorld } from './gateway-world.ts';
+
+/** An upstream that answers when it is told to. */
+async function startSlowUpstream() {
+  const waiting: ServerResponse[] = [];
+  const sockets = new Set<Socket>();
+  const server = createServer((request, response) => {
+    if (request.url === '/pauses') {
+      response.writeHead(200);
+      response.write('first');
+    } else {
+      waiting.push(response);
+    }
+  });
+  server.on('upgrade', (request, socket: Socket) => {
+    sockets.add(socket);
+    const accept = createHash('sha1')
+      .update(`${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+      .digest('base64');
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+    );
+    // Half of a frame says that its end is still to come.
+    if (request.url === '/half') socket.write(Buffer.from([0x82, 0x05, 1, 2]));
+    else socket.write(Buffer.from([0x82, 0x01, 7]));
+    socket.on('end', () => socket.end());
+    socket.on('error', () => socket.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    waiting,
+    answerAll: () => {
+      for (const response of waiting.splice(0)) response.end('at last');
+    },
+    close: async () => {
+      for (const socket of sockets) socket.destroy();
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+const host = 'open.app.localhost';
+
+function get(world: GatewayWorld, path: string, accept = 'application/json') {
+  return new Promise<{ status: number; headers: Record<string, unknown>; text: string; cut: boolean }>(
+    (resolve, reject) => {
+      const asked = requestHttp(
+        {
+          port: world.port,
+          host: '127.0.0.1',
+          path,
+          headers: { host: world.hostHeader(host), accept },
+          agent: false,
+        },
+        (response) => {
+          let text = '';
+          response.on('data', (chunk: Buffer) => {
+            text += chunk.toString();
+          });
+          const done = (cut: boolean) =>
+            resolve({ status: response.statusCode ?? 0, headers: response.headers, text, cut });
+          response.once('end', () => done(false));
+          response.once('error', () => done(true));
+        },
+      );
+      asked.once('error', reject);
+      asked.end();
+    },
+  );
+}
+
+async function openSocket(world: GatewayWorld, path: string) {
+  const socket = connect(world.port, '127.0.0.1');
+  let received = Buffer.alloc(0);
+  socket.on('data', (chunk: Buffer) => {
+    received = Buffer.concat([received, chunk]);
+  });
+  socket.on('error', () => {});
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  socket.write(
+    `GET ${path} HTTP/1.1\r\nHost: ${world.hostHeader(host)}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+      `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n\r\n`,
+  );
+  await until(() => received.includes('\r\n\r\n'));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  return {
+    socket,
+    closed,
+    status: Number(/^HTTP\/1\.1 (\d{3})/.exec(received.toString('latin1'))?.[1] ?? 0),
+    frames: () => received.subarray(received.indexOf('\r\n\r\n') + 4),
+  };
+}
+
+async function until(isTrue: () => boolean): Promise<void> {
+  const limit = Date.now() + 5_000;
+  while (!isTrue()) {
+    if (Date.now() > limit) throw new Error('it did not come to that');
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+describe('what one upstream may take', () => {
+  let world: GatewayWorld;
+  let upstream: Awaited<ReturnType<typeof startSlowUpstream>>;
+  beforeAll(async () => {
+    upstream = await startSlowUpstream();
+    world = await startGatewayWorld({
+      upstreams: { connections: 2, queue: 1, answerSeconds: 1, idleSeconds: 1 },
+    });
+    world.site(host, { passport: null, upstream: upstream.origin });
+  });
+  afterAll(async () => {
+    await upstream.close();
+    await world.close();
+  });
+
+  test('is so many requests at a time; more are told to come again', async () => {
+    const running = [1, 2, 3].map(() => get(world, '/slow'));
+    await until(() => upstream.waiting.length === 2);
+    const busy = await get(world, '/slow');
+    expect(busy.status).toBe(503);
+    expect(busy.headers['retry-after']).toBe('1');
+    expect(busy.headers['x-vercel-error']).toBe('UPSTREAM_BUSY');
+    upstream.answerAll();
+    await until(() => upstream.waiting.length === 1);
+    upstream.answerAll();
+    expect((await Promise.all(running)).map(({ status }) => status)).toEqual([200, 200, 200]);
+    // The places were given back.
+    const again = get(world, '/slow');
+    await until(() => upstream.waiting.length === 1);
+    upstream.answerAll();
+    expect((await again).status).toBe(200);
+  });
+
+  test('is given back by visitors who leave', async () => {
+    for (let round = 0; round < 4; round++) {
+      const leaving = [1, 2, 3].map(() => {
+        const socket = connect(world.port, '127.0.0.1');
+        socket.write(`GET /slow HTTP/1.1\r\nHost: ${world.hostHeader(host)}\r\n\r\n`);
+        return socket;
+      });
+      await until(() => upstream.waiting.length >= 2);
+      for (const socket of leaving) socket.destroy();
+      upstream.waiting.length = 0;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    const asked = get(world, '/slow');
+    await until(() => upstream.waiting.length === 1);
+    upstream.answerAll();
+    expect((await asked).status).toBe(200);
+  });
+
+  test('is so much time for an answer, which ends with a page and its reference', async () => {
+    const late = await get(world, '/never', 'text/html');
+    expect(late.status).toBe(504);
+    expect(late.headers['x-vercel-error']).toBe('UPSTREAM_TIMEOUT');
+    expect(late.text).toContain(String(late.headers['x-vercel-id']));
+    upstream.waiting.length = 0;
+  });
+
+  test('is so much silence within an answer, which is cut then', async () => {
+    const paused = await get(world, '/pauses');
+    expect(paused).toMatchObject({ status: 200, text: 'first', cut: true });
+  });
+
+  test('is as many WebSockets as connections', async () => {
+    const open = [await openSocket(world, '/socket'), await openSocket(world, '/socket')];
+    expect(open.map(({ status }) => status)).toEqual([101, 101]);
+    expect((await openSocket(world, '/socket')).status).toBe(503);
+    open[0]?.socket.destroy();
+    await open[0]?.closed;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const next = await openSocket(world, '/socket');
+    expect(next.status).toBe(101);
+    for (const { socket } of [...open, next]) socket.destroy();
+  });
+});
+
+describe('when the process is to end', () => {
+  test('running requests end, WebSockets are told to go, and nothing new begins', async () => {
+    const upstream = await startSlowUpstream();
+    const world = await startGatewayWorld({ drainMilliseconds: 5_000 });
+    world.site(host, { passport: null, upstream: upstream.origin });
+    const running = get(world, '/slow');
+    await until(() => upstream.waiting.length === 1);
+    const whole = await openSocket(world, '/socket');
+    const half = await openSocket(world, '/half');
+    const resting = connect(world.port, '127.0.0.1');
+    const restingClosed = new Promise((resolve) => resting.once('close', resolve));
+    resting.on('error', () => {});
+
+    const drained = world.drain();
+    await Promise.all([whole.closed, half.closed]);
+    // A frame of our own only between two of theirs.
+    expect([...whole.frames()]).toEqual([0x82, 0x01, 7, 0x88, 0x02, 0x03, 0xe9]);
+    expect([...half.frames()]).toEqual([0x82, 0x05, 1, 2]);
+    await expect(get(world, '/slow')).rejects.toThrow('ECONNREFUSED');
+    upstream.answerAll();
+    expect(await running).toMatchObject({ status: 200, text: 'at last' });
+    await drained;
+    await restingClosed;
+    await upstream.close();
+    await world.upstream.close();
+  });
+
+  test('what does not end in time is cut', async () => {
+    const upstream = await startSlowUpstream();
+    const world = await startGatewayWorld({ drainMilliseconds: 300 });
+    world.site(host, { passport: null, upstream: upstream.origin });
+    const running = get(world, '/slow').catch((error: Error) => error.message);
+    await until(() => upstream.waiting.length === 1);
+    const started = performance.now();
+    await world.drain();
+    expect(performance.now() - started).toBeLessThan(3_000);
+    // Cut at either end: with an answer of ours where there was still time for one.
+    expect(await running).not.toMatchObject({ status: 200 });
+    await upstream.close();
+    await world.upstream.close();
+  });
+});
