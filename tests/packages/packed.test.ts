@@ -13,9 +13,10 @@ const names = ['oidc', 'passport'] as const;
 
 let issuer: SigningIssuer;
 let folder: string;
+let distOf: (name: string) => string;
 beforeAll(async () => {
   issuer = await startSigningIssuer();
-  ({ folder } = await installPacked(names));
+  ({ folder, distOf } = await installPacked(names));
 }, 240_000);
 afterAll(async () => {
   await issuer?.close();
@@ -64,7 +65,7 @@ async function input() {
 describe('what is published', () => {
   test.each(names)('@tessera/%s is what publint wants', async (name) => {
     const { messages, pkg } = await publint({
-      pkgDir: join(root, 'packages', name, 'dist'),
+      pkgDir: distOf(name),
       strict: true,
     });
     expect(messages.map((message) => formatMessage(message, pkg))).toEqual([]);

@@ -58,12 +58,11 @@ async function runNpm(folder: string, args: readonly string[]): Promise<string> 
   return stdout.trim();
 }
 
-/** Builds a package as it is published, and packs it. */
-export async function packPackage(name: string, into: string): Promise<string> {
-  const folder = join(root, 'packages', name);
-  const built = await run(folder, [join(root, 'tools', 'build-package', 'main.ts')]);
-  if (built.status !== 0) throw new Error(`the build of ${name} failed: ${built.stdout}${built.stderr}`);
-  return pack(join(folder, 'dist'), into);
+/** Builds a package as it is published, in a folder of its own: tests run side by side. */
+async function buildPackage(name: string, dist: string): Promise<void> {
+  const builder = join(root, 'tools', 'build-package', 'main.ts');
+  const { status, stdout, stderr } = await run(join(root, 'packages', name), [builder, dist]);
+  if (status !== 0) throw new Error(`the build of ${name} failed: ${stdout}${stderr}`);
 }
 
 async function pack(folder: string, into: string): Promise<string> {
@@ -78,15 +77,19 @@ async function pack(folder: string, into: string): Promise<string> {
 /** An empty project with the packed packages and the one thing that they need, and nothing of the house. */
 export async function installPacked(
   names: readonly string[],
-): Promise<{ folder: string; tarballs: string[] }> {
+): Promise<{ folder: string; distOf(name: string): string }> {
   const folder = mkdtempSync(join(tmpdir(), 'tessera-packed-'));
   writeFileSync(join(folder, 'package.json'), '{"name":"stranger","private":true,"type":"module"}\n');
-  const tarballs = [];
-  for (const name of names) tarballs.push(await packPackage(name, folder));
+  const distOf = (name: string): string => join(folder, '.built', name);
+  const tarballs: string[] = [];
+  for (const name of names) {
+    await buildPackage(name, distOf(name));
+    tarballs.push(await pack(distOf(name), folder));
+  }
   // jose is here already: no registry is asked.
   const jose = await pack(join(root, 'node_modules', 'jose'), folder);
   await runNpm(folder, ['install', '--offline', '--no-audit', '--no-fund', jose, ...tarballs]);
-  return { folder, tarballs };
+  return { folder, distOf };
 }
 
 export function readManifest(folder: string, name: string): { dependencies?: Record<string, string> } {

@@ -98,6 +98,8 @@ async function start(options: DemoOptions, programs: Programs): Promise<Demo> {
     identityProvider: { issuer: identityProvider.issuer, ...identityProviderClient },
   });
   await startExamples(programs, urls, world, { app, upstream, api });
+  const aroundTheGateway = `http://localhost:${upstream}`;
+  await requireClosed(aroundTheGateway);
 
   return {
     ...urls,
@@ -105,8 +107,19 @@ async function start(options: DemoOptions, programs: Programs): Promise<Demo> {
     appUrl: `http://localhost:${app}`,
     identityProvider,
     verifyingApiUrl,
+    aroundTheGateway,
     data: options.data,
   };
+}
+
+/** Whoever reaches the deployment around the gateway is nobody: it must not let them in, nor invent somebody. */
+async function requireClosed(upstream: string): Promise<void> {
+  const { status } = await fetch(upstream);
+  if (status >= 400) return;
+  throw new Error(
+    `the deployment answers ${status} to a request without a visitor's token (${upstream}); ` +
+      'with @vercel/passport set VERCEL_ENV or VERCEL_PASSPORT_DEV=0',
+  );
 }
 
 async function startExamples(
@@ -136,6 +149,9 @@ async function startExamples(
         PASSPORT_ISSUER: `${urls.passport}/${team.slug}`,
         PASSPORT_AUDIENCE: `${urls.origin}/${team.slug}/${project.name}/${deployment.environment}`,
         VERIFYING_API_URL: `http://localhost:${ports.api}`,
+        // An app with `@vercel/passport` would invent a visitor if nobody said where it runs.
+        VERCEL_ENV: deployment.environment,
+        VERCEL_PROJECT_ID: project.id,
       },
       until: listening,
     }),

@@ -7,6 +7,8 @@ export type Demo = BaseUrls & {
   appUrl: string;
   identityProvider: { issuer: string; username: string; password: string };
   verifyingApiUrl: string;
+  /** The deployment itself, past its protection: it has to refuse. */
+  aroundTheGateway: string;
   data: string;
 };
 
@@ -56,6 +58,7 @@ ${facts([
   ['open', world.deployment.url],
   ['username', demo.identityProvider.username],
   ['password', demo.identityProvider.password],
+  ['around it', `${demo.aroundTheGateway} refuses: no token, no visitor (docs/guides/who-is-visiting.md)`],
 ])}
 
 ${title('3. Trust a deployment')}: the page of 2 shows what the API said to the deployment's token

@@ -37,8 +37,14 @@ export const visitorOfAcme = {
   groups: ['staff'],
 };
 
-/** An instance at those hosts, with a team, a project behind Passport and a deployment of it with this upstream. */
-export async function createVercelWorld(upstream: string): Promise<VercelWorld> {
+/**
+ * An instance at those hosts, with a team, a project behind Passport and a deployment of it with this upstream. `more`
+ * are names below the deployment domain that can be connected to.
+ */
+export async function createVercelWorld(
+  upstream: string,
+  more: readonly string[] = [],
+): Promise<VercelWorld> {
   const tessera = await startTessera('sqlite', {
     variables: {
       TESSERA_ORIGIN_URL: urls.origin,
@@ -53,7 +59,10 @@ export async function createVercelWorld(upstream: string): Promise<VercelWorld> 
   });
   const deploymentHost = `site.${deploymentDomain}`;
   const roleHosts = Object.values(urls).map((url) => new URL(url).hostname);
-  const hosts = await startMappedHosts([...roleHosts, deploymentHost], tessera.environment.port);
+  const hosts = await startMappedHosts(
+    [...roleHosts, deploymentHost, ...more.map((name) => `${name}.${deploymentDomain}`)],
+    tessera.environment.port,
+  );
   const client = { clientId: 'tessera', clientSecret: 'a secret between the provider and Tessera' };
   const provider = await startIdentityProvider({
     port: 0,
