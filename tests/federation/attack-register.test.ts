@@ -15,8 +15,6 @@ const open: Readonly<Record<string, string>> = {
   '05': 'trust policies',
   '06': 'trust policies',
   '08': 'trust policies',
-  '10': 'the rotation drill',
-  '11': 'the rotation drill',
   '17': 'the token endpoint of running deployments',
   '19': 'trust policies',
   '22': 'the packages and the command line',

@@ -271,6 +271,7 @@ describe.each(databaseKinds)('exchange of workload tokens on %s', (kind) => {
     ['{"token":7,"aud":"x"}', 400],
     ['{"token":"x","aud":["x"]}', 400],
     ['{"token":"x","aud":"x","more":1}', 400],
+    ['{"token":"x","aud":"x","aud":"y"}', 400],
     ['{"token":"x","aud":"x\\u0000"}', 400],
     [`{"token":"x","aud":"${'y'.repeat(70_000)}"}`, 413],
   ])('a body that is wrong is an error that can be read: %.40s', async (body, status) => {

@@ -126,6 +126,14 @@ describe.each(databaseKinds)('a new name, on %s', (kind) => {
       'owner:acme-inc:project:shop:environment:production',
     ]);
     expect(await lastRecord('team.update')).toMatchObject({ after: { slug: 'acme-inc', breaks: rename } });
+    // Its verifiers find the issuer that it names for as long as it lives.
+    const old = (await send(`${oidc}/acme/.well-known/openid-configuration`)).json() as {
+      issuer: string;
+      jwks_uri: string;
+    };
+    expect(old.issuer).toBe(`${oidc}/acme`);
+    const keySet = jose.createRemoteJWKSet(new URL(old.jwks_uri));
+    await expect(jose.jwtVerify(before, keySet, { issuer: old.issuer })).resolves.toBeDefined();
     // A token from before keeps what it said, for as long as it lives: the old name is nobody else's.
     await world.configure({ audiences: ['sts.amazonaws.com'] });
     const exchanged = jose.decodeJwt(await world.exchangeToken(before, 'sts.amazonaws.com'));

@@ -6,6 +6,7 @@ import {
   createOpaqueToken,
   createReference,
   diagnoseRedirectUri,
+  findDuplicateMember,
   escapeSubjectPart,
   formatOpaqueToken,
   formatPassportSubject,
@@ -145,6 +146,35 @@ describe('subjects', () => {
         environment: 'production',
       }),
     ).toBe('owner:acme:project:shop:environment:production');
+  });
+});
+
+describe('members of JSON', () => {
+  test('one that an object has twice is found, wherever it is and however it is spelt', () => {
+    for (const twice of [
+      '{"a":1,"a":2}',
+      String.raw`{"a":1,"\u0061":2}`,
+      '{"x":[{"b":{"a":"}","a":1}}]}',
+      '{"a":{"a":1},"b":"\\\"{,","a":0}',
+    ]) {
+      expect(findDuplicateMember(twice)).toBe('a');
+    }
+    expect(findDuplicateMember('{"":1,"":2}')).toBe('');
+  });
+  test('none is found in what was written once', () => {
+    fc.assert(
+      fc.property(fc.json(), (json) => {
+        const once = JSON.stringify(JSON.parse(json));
+        expect(findDuplicateMember(once)).toBeUndefined();
+      }),
+    );
+    fc.assert(
+      fc.property(fc.dictionary(text, fc.jsonValue(), { minKeys: 1 }), (object) => {
+        const [name = ''] = Object.keys(object);
+        const doubled = `${JSON.stringify(object).slice(0, -1)},${JSON.stringify(name)}:0}`;
+        expect(findDuplicateMember(doubled)).toBe(name);
+      }),
+    );
   });
 });
 

@@ -18,6 +18,7 @@ export {
   isBypassSecret,
 } from './opaque-tokens.ts';
 export { isValidWirePrefix, wireNames, type WireNames } from './wire-names.ts';
+export { findDuplicateMember } from './json-members.ts';
 export { isValidName, nameProblem, reservedWords } from './names.ts';
 export {
   escapeSubjectPart,

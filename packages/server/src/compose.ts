@@ -401,7 +401,8 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
       gatewayNeeds,
     }),
   });
-  const issuing = { keys, clock, urls, findTeam: teams.findBySlug };
+  // Also by a slug from before: tokens that name it live on for a while, and their verifiers need its documents.
+  const issuing = { keys, clock, urls, findTeam: teams.findByAnySlug };
 
   const protectedResource = createProtectedResource(urls);
   const identityDoors = [

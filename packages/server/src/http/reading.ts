@@ -1,3 +1,4 @@
+import { findDuplicateMember } from '@tessera/protocol';
 import { isUtf8 } from 'node:buffer';
 import type { Readable } from 'node:stream';
 import type { ZodType } from 'zod';
@@ -75,6 +76,12 @@ export async function readJson<Value>(context: DoorContext, schema: ZodType<Valu
     json = JSON.parse(text);
   } catch {
     throw publicError('bad_request', { description: 'The body is not JSON.' });
+  }
+  const duplicate = findDuplicateMember(text);
+  if (duplicate !== undefined) {
+    throw publicError('bad_request', {
+      description: `The body has the member '${duplicate.slice(0, 100)}' twice in one object.`,
+    });
   }
   if (isDeeper(json, depthLimit)) {
     throw publicError('bad_request', { description: `The body nests deeper than ${depthLimit} levels.` });

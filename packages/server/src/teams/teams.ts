@@ -51,6 +51,11 @@ export function createTeams({ database, clock, audit, holdConnector }: TeamsNeed
   return {
     find: (id: string): Promise<Team | undefined> => store.find(id),
     findBySlug: (slug: string): Promise<Team | undefined> => store.findBySlug(slug),
+    /** The team that a slug is of, or was: nobody else ever gets it. */
+    async findByAnySlug(slug: string): Promise<Team | undefined> {
+      const owner = await store.findSlugOwner(slug);
+      return owner === undefined ? undefined : store.find(owner);
+    },
     findMembership: (teamId: string, userId: string): Promise<Membership | undefined> =>
       store.findMember(teamId, userId),
     /** The longest members first. */
