@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
+import { createRequire } from 'node:module';
 import { Kysely, PostgresDialect, sql } from 'kysely';
-import { DatabaseError, Pool, types, type PoolClient } from 'pg';
+import type * as Pg from 'pg';
+import type { DatabaseError, Pool, PoolClient } from 'pg';
 import type { Clock } from '#clock';
 import { DatabaseUnavailable, publicError } from '#errors';
 import type { Database } from './database.ts';
@@ -24,13 +26,15 @@ const attempts = 5;
 
 /** Opens a pool. Nothing is connected yet: a database that is down shows at the first question. */
 export function openPostgres(connectionString: string, clock: Clock): Database {
-  const pool = new Pool({
+  // Loaded here, not above: 25 ms of a start and 4 MiB that a process on SQLite has no use for.
+  const pg = createRequire(import.meta.url)('pg') as typeof Pg;
+  const pool = new pg.Pool({
     connectionString,
     max: connections,
     connectionTimeoutMillis: connectTimeoutMilliseconds,
     query_timeout: answerTimeoutMilliseconds,
     keepAlive: true,
-    types: { getTypeParser: parserOf },
+    types: { getTypeParser: (id, format) => parserOf(pg.types, id, format) },
   });
   // An idle connection that breaks is replaced at the next question; unheard, it would end the process.
   pool.on('error', () => undefined);
@@ -71,7 +75,7 @@ export function openPostgres(connectionString: string, clock: Clock): Database {
       return { committed: true };
     } catch (error) {
       // A connection that did not answer is thrown away, and the server rolls back by itself.
-      broken = !(error instanceof DatabaseError);
+      broken = !isDatabaseError(error);
       if (!broken) await client.query('rollback').catch(() => (broken = true));
       throw error;
     } finally {
@@ -140,13 +144,18 @@ const int8 = 20;
 const numeric = 1700;
 
 /** `bigint` columns hold milliseconds and counts, well inside what a number carries exactly. */
-function parserOf(id: number, format?: 'text' | 'binary'): (value: never) => unknown {
+function parserOf(types: typeof Pg.types, id: number, format?: 'text' | 'binary'): (value: never) => unknown {
   if (id === int8 || id === numeric) return (value: string) => Number(value);
   return types.getTypeParser(id, format) as (value: never) => unknown;
 }
 
+/** An answer of the server itself: nothing else has a severity. */
+function isDatabaseError(error: unknown): error is DatabaseError {
+  return error instanceof Error && 'severity' in error && 'code' in error;
+}
+
 function isConflict(error: unknown): boolean {
-  return error instanceof DatabaseError && (error.code === '40001' || error.code === '40P01');
+  return isDatabaseError(error) && (error.code === '40001' || error.code === '40P01');
 }
 
 // Classes of SQLSTATE: 08 connection, 53 resources, 57 operator intervention, 58 system, 25006 read-only.
@@ -155,19 +164,19 @@ function isServerTrouble(error: DatabaseError): boolean {
 }
 
 function isBrokenConnection(error: unknown): boolean {
-  if (error instanceof DatabaseError) return /^(08|57P0)/.test(error.code ?? '');
+  if (isDatabaseError(error)) return /^(08|57P0)/.test(error.code ?? '');
   return error instanceof Error && /terminated|ECONNRESET|EPIPE|not queryable/i.test(error.message);
 }
 
 function asUnavailable(error: unknown): unknown {
   // 22021: a NUL in a text that no door has refused, such as a user name in an Authorization header.
-  if (error instanceof DatabaseError && error.code === '22021') {
+  if (isDatabaseError(error) && error.code === '22021') {
     return publicError('bad_request', {
       description: 'A text in the request contains a NUL character.',
       cause: error,
     });
   }
   // Whatever is not an answer of the server itself is a failure to reach it.
-  if (error instanceof DatabaseError && !isServerTrouble(error)) return error;
+  if (isDatabaseError(error) && !isServerTrouble(error)) return error;
   return new DatabaseUnavailable('PostgreSQL does not answer', { cause: error });
 }

@@ -175,17 +175,20 @@ export function openSqlite(path: string, clock: Clock, openLog = openWriteAheadL
     }
   };
 
-  // Migrations have a connection of their own: they wait for each other longer than a request may wait.
-  const schema = new Kysely<unknown>({
-    dialect: new MigratingSqliteDialect({
-      database: async () => adapt(openConnection(path, migrationTimeoutMilliseconds)),
-    }),
-  });
+  // It builds queries; what runs on it are migrations alone. They have a connection of their own, as long as they run:
+  // they wait for each other longer than a request may wait.
+  const openSchema = () =>
+    new Kysely<unknown>({
+      dialect: new MigratingSqliteDialect({
+        database: async () => adapt(openConnection(path, migrationTimeoutMilliseconds)),
+      }),
+    });
+  const builder = openSchema();
 
   return {
     dialect: 'sqlite',
     now: sql<number>`tessera_now()`,
-    queries: <Tables>() => schema as Kysely<Tables>,
+    queries: <Tables>() => builder as Kysely<Tables>,
     statement: createStatement,
     find: <Row>(bound: Bound<Row>) =>
       read(() => prepare(bound.text).get(...(bound.values as SQLInputValue[])) as Row | undefined),
@@ -201,14 +204,20 @@ export function openSqlite(path: string, clock: Clock, openLog = openWriteAheadL
         () => true,
         () => false,
       ),
-    migrateWith: (run) => schema.transaction().execute(run),
+    async migrateWith(run) {
+      const schema = openSchema();
+      try {
+        return await schema.transaction().execute(run);
+      } finally {
+        await schema.destroy();
+      }
+    },
     async close() {
       await flushing;
       // After a failed sync SQLite's own checkpoint at closing would build on what may be lost: the file stays as it
       // is for the next start.
       if (!log.isSound()) return;
       log.close();
-      await schema.destroy();
       prepared.clear();
       connection.close();
     },
