@@ -29,6 +29,7 @@ describe('the objects of another team', () => {
       slug: world.team.slug,
       project: world.deployment.projectId,
       deployment: world.deployment.id,
+      host: new URL(world.deployment.url).hostname,
       connector: world.connectorId,
       app: clientId,
     });
@@ -128,9 +129,9 @@ function expectNotFound(answer: Answer, { method, path }: Attempt): void {
 
 /** Every route of a team, on objects that exist. */
 function attemptsOn(
-  ids: Record<'teamId' | 'slug' | 'project' | 'deployment' | 'connector' | 'app', string>,
+  ids: Record<'teamId' | 'slug' | 'project' | 'deployment' | 'host' | 'connector' | 'app', string>,
 ): Attempt[] {
-  const { teamId, project, deployment, connector, app } = ids;
+  const { teamId, project, deployment, host, connector, app } = ids;
   const get = (path: string): Attempt => ({ method: 'GET', path });
   return [
     get(`/v2/teams/${teamId}`),
@@ -170,6 +171,13 @@ function attemptsOn(
     { method: 'PATCH', path: `/v1/apps/${app}`, body: { name: 'Mine' } },
     { method: 'POST', path: `/v1/apps/${app}/secrets` },
     { method: 'DELETE', path: `/v1/apps/${app}` },
+    get(`/v1/projects/${project}/protection-bypass`),
+    { method: 'PATCH', path: `/v1/projects/${project}/protection-bypass`, body: { generate: {} } },
+    get(`/v1/aliases/${deployment}/protection-bypass`),
+    { method: 'PATCH', path: `/v1/aliases/${deployment}/protection-bypass`, body: {} },
+    get(`/v1/aliases/${host}/protection-bypass`),
+    { method: 'PATCH', path: `/v1/aliases/${host}/protection-bypass`, body: {} },
+    { method: 'POST', path: '/v1/protection/explain', body: { host } },
     get('/v1/passport-sessions'),
     { method: 'DELETE', path: '/v1/passport-sessions?all=true' },
     get('/v1/passport/usage'),

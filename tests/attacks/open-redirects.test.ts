@@ -51,10 +51,10 @@ describe('no address leads a visitor away from the deployment (advisory-19, secu
   afterAll(() => world.close());
 
   /** As it is, from a raw socket: a client would tidy it. */
-  async function ask(target: string, lines: readonly string[] = []) {
+  async function ask(target: string, lines: readonly string[] = [], at = host) {
     const head = [
       `GET ${target} HTTP/1.1`,
-      `Host: ${world.hostHeader(host)}`,
+      `Host: ${world.hostHeader(at)}`,
       'Accept: text/html',
       'Sec-Fetch-Mode: navigate',
       'Connection: close',
@@ -118,6 +118,31 @@ describe('no address leads a visitor away from the deployment (advisory-19, secu
       return undefined;
     });
     expect(findings).toEqual([]);
+  }, 120_000);
+
+  test('by the page of a password', async () => {
+    const at = 'word.app.localhost';
+    world.site(at, {
+      passport: null,
+      protection: { passwordProtection: { deploymentType: 'all', version: '1', changedAt: 0 } },
+    });
+    let asked = 0;
+    const findings = await findAll(async (payload) => {
+      const value = encodeURIComponent(payload);
+      const start = await ask(payload, [], at);
+      if (start.several) return 'two locations';
+      if (start.status === 303) asked++;
+      const page = await ask(`${world.wire.passwordPath}?to=${value}&next=${value}`, [], at);
+      const links = [...page.body.matchAll(/(?:href|action)="([^"]*)"/g)].map(([, link = '']) => link);
+      const own = [world.wire.passwordPath, 'data:,'];
+      const away = links.find((link) => !link.startsWith(`${world.originOf(at)}/`) && !own.includes(link));
+      if (away !== undefined) return `links to ${away}`;
+      return (
+        wrongLocation(start.location, world.originOf(at)) ?? wrongLocation(page.location, world.originOf(at))
+      );
+    });
+    expect(findings).toEqual([]);
+    expect(asked).toBeGreaterThan(100);
   }, 120_000);
 
   test('by share links and bypass secrets', async () => {

@@ -111,6 +111,24 @@ describe('a bypass secret', () => {
     expect((await world.ask(host, '/', { headers: fresh })).status).toBe(200);
   });
 
+  test('ends with its project, and so does a share link', async () => {
+    const projectId = 'prj_ending';
+    const at = world.site('ending.app.localhost', { projectId }).host;
+    const { secret } = await generate({}, projectId);
+    const shared = await world.bypasses.shareLinks.generate({ host: at, projectId }, undefined, by);
+    const jar = createCookieJar();
+    await world.navigate(at, `/?${share}=${shared.secret}`, jar);
+    const statuses = async () => [
+      (await world.ask(at, '/', { headers: { ...program, [header]: secret } })).status,
+      (await world.ask(at, '/', { jar, headers: program })).status,
+    ];
+    expect(await statuses()).toEqual([200, 200]);
+    await world.database.write([...world.bypasses.endOfProject({ id: projectId })]);
+    expect(await statuses()).toEqual([401, 401]);
+    const { secret: other } = await generate();
+    expect((await world.ask(host, '/', { headers: { ...program, [header]: other } })).status).toBe(200);
+  });
+
   test('is written down as used, once a minute', async () => {
     const { bypass, secret } = await generate();
     const lastUsed = async () => (await world.bypasses.automation.findLive(bypass.id))?.lastUsedAt;

@@ -133,6 +133,8 @@ describe('trusted IPs', () => {
       [`GET ${world.wire.signOutPath}`, ['Accept: text/html']],
       [`POST ${world.wire.signOutPath}`, ['Content-Length: 0', 'Sec-Fetch-Site: cross-site']],
       ['GET /.well-known/vercel/passport/other'],
+      [`GET ${world.wire.passwordPath}?to=x`, ['Accept: text/html']],
+      [`POST ${world.wire.passwordPath}`, ['Content-Length: 0']],
       [`GET /?_vercel_share=${'a1B2'.repeat(8)}&x-vercel-protection-bypass=${'a1B2'.repeat(8)}`],
       ['GET /', webSocket],
       ['GET /a/../b'],

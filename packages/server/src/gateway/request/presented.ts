@@ -23,7 +23,9 @@ export type Presented = {
  */
 export function parsePresented(rawHeaders: HeaderList, query: string, names: OwnNames): Presented {
   const { bypassHeader, setBypassCookieName, shareParameter } = names.wire;
-  const parameters = query === '' ? [] : [...new URLSearchParams(query)];
+  // Most queries cannot hold one of ours: they are not taken apart.
+  const mayHold = query.includes(names.wire.prefix) || query.includes('%');
+  const parameters = mayHold ? [...new URLSearchParams(query)] : [];
   const inQuery = (name: string) => parameters.filter(([key]) => key === name).map(([, value]) => value);
   const inHeaders = valuesOf(rawHeaders, bypassHeader);
   const bypassInQuery = inQuery(bypassHeader);
