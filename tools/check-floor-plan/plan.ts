@@ -42,7 +42,14 @@ export const floors: readonly { name: string; rooms: readonly string[] }[] = [
 ];
 
 /** What stands above the rooms and builds them: may import every room, and no room may import it. */
-export const aboveTheRooms: readonly string[] = ['main', 'compose', 'migrations', 'purges', 'rest-doors'];
+export const aboveTheRooms: readonly string[] = [
+  'main',
+  'compose',
+  'compose-keys',
+  'migrations',
+  'purges',
+  'rest-doors',
+];
 
 /** The one file of the server that may read the environment. */
 export const environmentReader = 'packages/server/src/main.ts';

@@ -396,6 +396,11 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
       attempts,
       logout,
       visitors,
+      endOfAccount: {
+        listSessions: sessions.listForUser,
+        endSession: logout.endSession,
+        endTokens: personTokens.endAllOfPerson,
+      },
       keyRotation,
       bypasses,
       gatewayNeeds,

@@ -5,7 +5,7 @@ import { describeConfig, parseConfig, readMasterKey, type Config, type ConfigPro
 import { DatabaseUnavailable, PublicError } from '#errors';
 import { describeKeys, describeRevocation, keyAlgorithms, keyPurposes, type KeyRotation } from '#keys';
 import { createLogger } from '#logger';
-import { composeKeys } from './compose.keys.ts';
+import { composeKeys } from './compose-keys.ts';
 import { createTessera } from './compose.ts';
 
 /** Exit status of a configuration that cannot be used (sysexits EX_CONFIG). */

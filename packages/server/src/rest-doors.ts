@@ -14,7 +14,13 @@ import { createLogoutRest } from '#logout';
 import { createProjectRest, type Project, type Projects } from '#projects';
 import { createAccessPolicyRest, createBypassRest, type Bypasses } from '#protection';
 import { createProviderRest } from '#providers';
-import { createAuditLogRest, createOpenApiRest, createUserRest } from '#rest';
+import {
+  createAuditLogRest,
+  createOpenApiRest,
+  createUserRest,
+  createUserStandingRest,
+  type UserStandingNeeds,
+} from '#rest';
 import { createTeamRest, type Team, type Teams } from '#teams';
 import type { Tokens } from '#tokens';
 import type { Users } from '#users';
@@ -45,6 +51,7 @@ export type RestRooms = {
   attempts: Attempts;
   logout: Parameters<typeof createLogoutRest>[0]['logout'];
   visitors: Visitors;
+  endOfAccount: Pick<UserStandingNeeds, 'listSessions' | 'endSession' | 'endTokens'>;
   keyRotation: Parameters<typeof createKeyRest>[0]['rotation'];
   bypasses: Bypasses;
   gatewayNeeds: GatewayNeeds;
@@ -59,6 +66,7 @@ export function createRestDoors(rooms: RestRooms): readonly RestDoor[] {
   const findConnector = connectors.findOfTeam;
   return [
     createUserRest({ findUser: users.find }),
+    createUserStandingRest({ database, audit, users, ...rooms.endOfAccount }),
     createTeamRest({
       teams,
       database,

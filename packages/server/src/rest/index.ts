@@ -5,4 +5,5 @@ export type { PresentedAccessToken, PresentedApiToken } from './caller.ts';
 export { createOpenApiRest } from './openapi-rest.ts';
 export { createRestDoor, type RestNeeds } from './rest.ts';
 export { createUserRest } from './user-rest.ts';
+export { createUserStandingRest, type UserStandingNeeds } from './user-standing-rest.ts';
 export { createProtectedResource } from './protected-resource.ts';

@@ -44,7 +44,24 @@ export function createPersonTokens(database: Database) {
       .where('userId', '=', value('userId')),
   );
 
+  const revokeAllFamilies = database.statement<{ userId: string }>()((value) =>
+    query
+      .updateTable('tokenFamilies')
+      .set({ revokedAt: database.now, revokedReason: 'account_disabled' })
+      .where('userId', '=', value('userId'))
+      .where('revokedAt', 'is', null),
+  );
+  const deleteAllAccess = database.statement<{ userId: string }>()((value) =>
+    query.deleteFrom('accessTokens').where('userId', '=', value('userId')),
+  );
+
   return {
+    /** Ends all that any app holds of a person; for the unit that disables their account. */
+    endAllOfPerson: (userId: string): readonly Bound<unknown>[] => [
+      revokeAllFamilies({ userId }),
+      deleteAllAccess({ userId }),
+    ],
+
     /** The apps that hold tokens of a person, and when each last got one. */
     listClientsOfPerson: (userId: string): Promise<{ clientId: string; lastUsedAt: number }[]> =>
       database.list(listClients({ userId })),

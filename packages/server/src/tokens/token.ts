@@ -79,4 +79,5 @@ export type RevocationReason =
   | 'revoked_by_client'
   | 'tokens_invalidated'
   | 'revoked_by_person'
-  | 'session_ended';
+  | 'session_ended'
+  | 'account_disabled';

@@ -72,6 +72,42 @@ export function createUserStore(database: Database) {
       .where('id', '=', value('id')),
   );
 
+  // Changes nothing: whoever disables somebody waits here for others who do, so that two administrators cannot disable
+  // each other, each resting on the other.
+  const holdFirst = database.statement<Record<never, never>>()(() =>
+    query
+      .updateTable('users')
+      .set(({ ref }) => ({ isFirst: ref('isFirst') }))
+      .where('isFirst', '=', 1),
+  );
+  // The last administrator who can log in stays one.
+  const disableRow = database.statement<{ id: string; at: number }>()((value) =>
+    query
+      .updateTable('users')
+      .set({ disabledAt: value('at'), updatedAt: value('at') })
+      .where('id', '=', value('id'))
+      .where('disabledAt', 'is', null)
+      .where(({ or, exists, selectFrom }) =>
+        or([
+          sql<boolean>`"isInstanceAdmin" = 0`,
+          exists(
+            selectFrom('users as others')
+              .select('others.id')
+              .where('others.isInstanceAdmin', '=', 1)
+              .where('others.disabledAt', 'is', null)
+              .where('others.id', '!=', value('id')),
+          ),
+        ]),
+      ),
+  );
+  const enableRow = database.statement<{ id: string; at: number }>()((value) =>
+    query
+      .updateTable('users')
+      .set({ disabledAt: null, updatedAt: value('at') })
+      .where('id', '=', value('id'))
+      .where('disabledAt', 'is not', null),
+  );
+
   const one = async (bound: Bound<Row>): Promise<User | undefined> => {
     const row = await database.find(bound);
     return row && userOf(row);
@@ -101,6 +137,11 @@ export function createUserStore(database: Database) {
           disabledAt: user.disabledAt ?? null,
         }),
       ),
+    disable: (id: string, at: number): readonly (Bound<unknown> | Expected)[] => [
+      holdFirst({}),
+      exactly(1, disableRow({ id, at })),
+    ],
+    enable: (id: string, at: number): Expected => exactly(1, enableRow({ id, at })),
     updateName: (id: string, name: string, updatedAt: number): Expected =>
       exactly(1, updateNameRow({ id, name, updatedAt })),
   };

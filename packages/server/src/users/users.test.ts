@@ -35,6 +35,26 @@ describeOnBothDatabases('users', (openDatabase) => {
     expect(other.user.username).toMatch(/^ada-[0-9a-z]{5}$/);
   });
 
+  it('leaves one administrator who can log in, whoever disables whom in parallel', async () => {
+    const { database, users } = await world();
+    const administrators = await Promise.all(
+      Array.from({ length: 4 }, (_, index) =>
+        users.create({ email: `a${index}@example.com`, isInstanceAdmin: true, isFirst: index === 0 }),
+      ),
+    );
+    for (const { statement } of administrators) await database.write([statement]);
+    const outcomes = await Promise.all(
+      administrators.map(({ user }) => database.tryWrite(users.disable(user.id))),
+    );
+    expect(outcomes.filter(({ committed }) => committed)).toHaveLength(3);
+    const left = (await users.list(10)).filter(({ disabledAt }) => disabledAt === undefined);
+    expect(left).toHaveLength(1);
+    const disabled = administrators.find(({ user }) => user.id !== left[0]?.id)?.user.id ?? '';
+    await database.write([users.enable(disabled)]);
+    await database.write(users.disable(left[0]?.id ?? ''));
+    expect((await users.find(disabled))?.disabledAt).toBeUndefined();
+  });
+
   it('lets only one person set the instance up, whatever runs in parallel', async () => {
     const { database, users } = await world();
     const units = await Promise.all(

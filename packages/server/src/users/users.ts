@@ -1,6 +1,6 @@
 import { createId, randomBase62 } from '@tessera/protocol';
 import type { Clock } from '#clock';
-import type { Database, Expected } from '#database';
+import type { Bound, Database, Expected } from '#database';
 import { usernameFromEmail, type User } from './user.ts';
 import { createUserStore } from './user-store.ts';
 
@@ -29,6 +29,10 @@ export type Users = {
    */
   create(user: NewUser): Promise<{ user: User; statement: Expected }>;
   updateName(id: string, name: string): Expected;
+  /** Refused when they are disabled already, or are the last administrator who is not. */
+  disable(id: string): readonly (Bound<unknown> | Expected)[];
+  /** Refused when they are not disabled. */
+  enable(id: string): Expected;
 };
 
 export function createUsers({ database, clock }: { database: Database; clock: Clock }): Users {
@@ -57,6 +61,8 @@ export function createUsers({ database, clock }: { database: Database; clock: Cl
       return { user, statement: store.insert(user, input.isFirst ?? false) };
     },
 
+    disable: (id) => store.disable(id, clock.now()),
+    enable: (id) => store.enable(id, clock.now()),
     updateName: (id, name) => store.updateName(id, name.trim(), clock.now()),
   };
 

@@ -15,6 +15,7 @@ export type IntrospectionNeeds = {
   authenticate: AuthenticateClient;
   tokens: Pick<Tokens, 'findAccessToken' | 'findRefreshToken'>;
   apps: Pick<Apps, 'findRemembered'>;
+  findUser: (id: string) => Promise<{ disabledAt: number | undefined } | undefined>;
   findLiveWorkload: FindLiveWorkload;
   database: Pick<Database, 'tryWrite'>;
   limits: Pick<Limits, 'count' | 'deleteEnded'>;
@@ -36,6 +37,11 @@ const mostOfNetwork = 120;
 export function createIntrospection(needs: IntrospectionNeeds): Endpoint {
   const { api, issuer, authenticate, tokens, apps, limits } = needs;
 
+  async function isEnabled(userId: string): Promise<boolean> {
+    const person = await needs.findUser(userId);
+    return person !== undefined && person.disabledAt === undefined;
+  }
+
   /** An app of the same team that is one of the servers which the token is for. */
   async function isResourceServer(asking: App, access: AccessToken): Promise<boolean> {
     if (!asking.protectedResources.some((resource) => access.resources.includes(resource))) return false;
@@ -45,6 +51,8 @@ export function createIntrospection(needs: IntrospectionNeeds): Endpoint {
   /** Undefined for `asking`: somebody who has the token, and said no more. */
   async function introspect(token: string, asking: App | undefined): Promise<Record<string, unknown>> {
     const access = await tokens.findAccessToken(token);
+    // Disabling an account ends its tokens; one that was being made in that moment counts as little.
+    if (access?.userId !== undefined && !(await isEnabled(access.userId))) return { active: false };
     if (
       access !== undefined &&
       (asking === undefined || access.clientId === asking.id || (await isResourceServer(asking, access)))
