@@ -116,7 +116,9 @@ function api({
 
 function callOf({ route: name, body }: Row, team: string = acme.id): [string, RequestInit] {
   const route = all.find((known) => known.name === name)!;
-  const path = route.path.replaceAll(/\{(\w+)\}/g, () => (route.team === 'path' ? team : 'thing'));
+  const path = route.path.replaceAll(/\{(\w+)\}/g, (_, parameter: string) =>
+    parameter === 'purpose' ? 'workload' : route.team === 'path' ? team : 'thing',
+  );
   const query = new URLSearchParams(route.team === 'query' ? { teamId: team } : {});
   for (const needed of ['reference', 'secretId']) {
     if (route.query?.shape[needed] !== undefined) query.set(needed, 'x');
