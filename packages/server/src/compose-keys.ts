@@ -1,11 +1,11 @@
-import { createAudit } from '#audit';
+import { createAudit, type Audit } from '#audit';
 import type { Clock } from '#clock';
 import type { Config } from '#config';
 import { openDatabase } from '#database';
-import { createKeyRotation, createKeys, type KeyRotation } from '#keys';
+import { createKeyRotation, createKeys, type KeyRotation, type KeyRotationNeeds, type Keys } from '#keys';
 import type { Logger } from '#logger';
 import { createSealing } from '#sealing';
-import { createVisitors } from '#visitors';
+import { createVisitors, type Visitors } from '#visitors';
 
 /**
  * The rooms that `tessera keys …` needs, over the database of a running instance: no listener, no job, no migration.
@@ -32,11 +32,23 @@ export async function composeKeys(needs: {
     await close();
     throw error;
   }
-  const rotation = createKeyRotation({
+  const audit = createAudit({ database, clock });
+  return { rotation: composeRotation({ ...signing, keys, audit, visitors }), close };
+}
+
+/** The rotation of keys, with what the neighbours of `keys` do for it. */
+export function composeRotation(
+  needs: Omit<KeyRotationNeeds, 'refresh' | 'record' | 'endSessions'> & {
+    keys: Keys;
+    audit: Audit;
+    visitors: Visitors;
+  },
+): KeyRotation {
+  const { keys, audit, visitors, ...signing } = needs;
+  return createKeyRotation({
     ...signing,
     refresh: keys.refresh,
-    record: createAudit({ database, clock }).record,
+    record: audit.record,
     endSessions: (of) => [visitors.endBegun(of)],
   });
-  return { rotation, close };
 }

@@ -28,7 +28,7 @@ import {
 } from '#http';
 import { createExchangeDoor, createOidcDoor, createPassportDoor } from '#issuers';
 import { createJobs, createPurging } from '#jobs';
-import { createKeyRotation, createKeys } from '#keys';
+import { createKeys } from '#keys';
 import { createLimits } from '#limits';
 import type { Logger } from '#logger';
 import { createLogout } from '#logout';
@@ -54,6 +54,7 @@ import { createPersonTokens, createSessionTokens, createTokens } from '#tokens';
 import { createUsers, isEnabled } from '#users';
 import { createVisitors } from '#visitors';
 import { createExchange, createFindLiveWorkload, createRenames, createWorkloads } from '#workloads';
+import { composeRotation } from './compose-keys.ts';
 import { migrations } from './migrations.ts';
 import { createPurges } from './purges.ts';
 import { createRestDoors } from './rest-doors.ts';
@@ -139,12 +140,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   const deviceRequests = createDeviceRequests({ database, sealing });
   const attempts = createAttempts({ database, clock });
   const visitors = createVisitors({ database, clock, platformAccounts: [isMember, isEnabled] });
-  const keyRotation = createKeyRotation({
-    ...signing,
-    refresh: keys.refresh,
-    record: audit.record,
-    endSessions: (of) => [visitors.endBegun(of)],
-  });
+  const keyRotation = composeRotation({ ...signing, keys, audit, visitors });
   const roleUrls = Object.values(urls).map((url) => new URL(url));
   const deployments = createDeployments({
     database,
@@ -396,11 +392,8 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
       attempts,
       logout,
       visitors,
-      endOfAccount: {
-        listSessions: sessions.listForUser,
-        endSession: logout.endSession,
-        endTokens: personTokens.endAllOfPerson,
-      },
+      sessions,
+      personTokens,
       keyRotation,
       bypasses,
       gatewayNeeds,

@@ -10,7 +10,7 @@ import { createDeploymentRest, type Deployments } from '#deployments';
 import { createExplainRest, type GatewayNeeds } from '#gateway';
 import type { RestDoor } from '#http';
 import { createKeyRest } from '#keys';
-import { createLogoutRest } from '#logout';
+import { createLogoutRest, type Logout } from '#logout';
 import { createProjectRest, type Project, type Projects } from '#projects';
 import { createAccessPolicyRest, createBypassRest, type Bypasses } from '#protection';
 import { createProviderRest } from '#providers';
@@ -49,9 +49,10 @@ export type RestRooms = {
   workloads: Workloads;
   renames: Renames;
   attempts: Attempts;
-  logout: Parameters<typeof createLogoutRest>[0]['logout'];
+  logout: Logout;
   visitors: Visitors;
-  endOfAccount: Pick<UserStandingNeeds, 'listSessions' | 'endSession' | 'endTokens'>;
+  sessions: { listForUser: UserStandingNeeds['listSessions'] };
+  personTokens: { endAllOfPerson: UserStandingNeeds['endTokens'] };
   keyRotation: Parameters<typeof createKeyRest>[0]['rotation'];
   bypasses: Bypasses;
   gatewayNeeds: GatewayNeeds;
@@ -66,7 +67,14 @@ export function createRestDoors(rooms: RestRooms): readonly RestDoor[] {
   const findConnector = connectors.findOfTeam;
   return [
     createUserRest({ findUser: users.find }),
-    createUserStandingRest({ database, audit, users, ...rooms.endOfAccount }),
+    createUserStandingRest({
+      database,
+      audit,
+      users,
+      listSessions: rooms.sessions.listForUser,
+      endSession: logout.endSession,
+      endTokens: rooms.personTokens.endAllOfPerson,
+    }),
     createTeamRest({
       teams,
       database,
