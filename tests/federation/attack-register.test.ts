@@ -17,7 +17,6 @@ const open: Readonly<Record<string, string>> = {
   '08': 'trust policies',
   '17': 'the token endpoint of running deployments',
   '19': 'trust policies',
-  '22': 'the packages and the command line',
 };
 
 describe('the register of attacks on federation', () => {

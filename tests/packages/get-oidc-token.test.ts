@@ -69,8 +69,8 @@ describe("a developer's machine", () => {
     expect(await countMints()).toBe(before + 1);
   });
 
-  // Attack 22: group members could read a token of twelve hours.
-  test('keeps it where nobody else can read it, whatever was there before', async () => {
+  // Group members could read a token of twelve hours elsewhere.
+  test('federation-22: keeps it where nobody else can read it, whatever was there before', async () => {
     const folder = join(machine.data, 'com.vercel.oidc');
     mkdirSync(folder, { mode: 0o777 });
     chmodSync(folder, 0o777);
@@ -100,7 +100,7 @@ describe("a developer's machine", () => {
     expect(readdirSync(elsewhere)).toEqual([]);
   });
 
-  test('takes no login that others can read, and none behind a link', async () => {
+  test('federation-22: takes no login that others can read, and none behind a link', async () => {
     chmodSync(machine.authFile, 0o660);
     await expect(machine.ask()).resolves.toMatchObject({ code: 'file_not_private' });
     chmodSync(machine.authFile, 0o600);
@@ -286,7 +286,7 @@ describe('other sources, and other audiences', () => {
     await expect(machine.ask({}, variables)).resolves.toMatchObject({ code: 'no_token' });
   });
 
-  test('an audience that the project lists, and none that it does not', async () => {
+  test('federation-07: an audience that the project lists, and none that it does not', async () => {
     const variables = { VERCEL_OIDC_TOKEN: token, ...oidc() };
     const asked = await machine.ask({ audience: 'https://api.shop.example', times: 10 }, variables);
     expect('tokens' in asked && new Set(asked.tokens).size).toBe(1);
@@ -301,7 +301,7 @@ describe('other sources, and other audiences', () => {
       code: 'exchange_failed',
       message: expect.stringContaining('invalid_target') as string,
     });
-    // Attack 7: one hop only, so whoever is shown an exchanged token cannot take it further.
+    // One hop only, so whoever is shown an exchanged token cannot take it further.
     const again = await machine.ask(
       { audience: 'https://api.shop.example' },
       { ...variables, VERCEL_OIDC_TOKEN: exchanged },

@@ -45,7 +45,7 @@ function plainEnvironment(): NodeJS.ProcessEnv {
   );
 }
 
-async function runNpm(folder: string, args: readonly string[]): Promise<string> {
+export async function runNpm(folder: string, args: readonly string[]): Promise<string> {
   const npm = process.env['npm_execpath'];
   const [command, first] = npm ? [process.execPath, [npm]] : ['npm', []];
   const { status, stdout, stderr } = await start(
@@ -59,7 +59,7 @@ async function runNpm(folder: string, args: readonly string[]): Promise<string> 
 }
 
 /** Builds a package as it is published, in a folder of its own: tests run side by side. */
-async function buildPackage(name: string, dist: string): Promise<void> {
+export async function buildPackage(name: string, dist: string): Promise<void> {
   const builder = join(root, 'tools', 'build-package', 'main.ts');
   const { status, stdout, stderr } = await run(join(root, 'packages', name), [builder, dist]);
   if (status !== 0) throw new Error(`the build of ${name} failed: ${stdout}${stderr}`);

@@ -94,7 +94,7 @@ describe('a workload token is refused', () => {
     for (const iss of lookalikes) await expect(verify({ iss })).rejects.toMatchObject(refused('issuer'));
   });
 
-  test('with another algorithm: none, and HS256 with what is public', async () => {
+  test('federation-18: with another algorithm: none, and HS256 with what is public', async () => {
     const none = new UnsecuredJWT(claims()).encode();
     await expect(verifyOidcToken(none, trusted())).rejects.toMatchObject(refused('algorithm'));
     const secret = new TextEncoder().encode(JSON.stringify(issuer.jwk));
@@ -189,7 +189,7 @@ describe('the key set', () => {
     await fresh.close();
   });
 
-  test('is not asked for again for every unknown key', async () => {
+  test('federation-11: is not asked for again for every unknown key', async () => {
     const fresh = await startSigningIssuer();
     const options = trusted({ issuer: `${fresh.url}/acme` });
     await verifyOidcToken(await fresh.sign(workloadClaims(fresh.url)), options);
