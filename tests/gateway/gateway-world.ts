@@ -51,6 +51,7 @@ export async function startGatewayWorld(
     trustProxy?: readonly string[];
     upstreams?: Partial<GatewayNeeds['upstreams']>;
     drainMilliseconds?: number;
+    certificates?: readonly { certificate: string; key: string }[];
   } = {},
 ) {
   const clock = createShiftedClock();
@@ -141,7 +142,14 @@ export async function startGatewayWorld(
     requestIdHeader: wire.requestIdHeader,
     logger,
   };
-  const listeners = [await listen({ ...listening, port, gateway })];
+  const listeners = [
+    await listen({
+      ...listening,
+      port,
+      gateway,
+      certificates: options.certificates ?? [],
+    }),
+  ];
 
   const site = (host: string, changes: SiteChanges = {}): Site => {
     const made = makeSite(host, upstream, changes);

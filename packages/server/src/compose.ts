@@ -460,6 +460,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
         await listen({
           ...listening,
           ...config.listen,
+          certificates: config.certificates,
           findApplication: (host) => hosts.find(host) ?? otherHosts,
         }),
       );

@@ -214,3 +214,18 @@ describe('front proxies', () => {
     expect(problemsOf(noGateway)).toContain('no gateway');
   });
 });
+
+describe('certificates', () => {
+  it('are pairs of files', () => {
+    const result = parseConfig({ TESSERA_TLS_CERTIFICATES: '/a.pem:/a.key, /b.pem:/b.key' });
+    expect('config' in result && result.config.certificates).toEqual([
+      { certificate: '/a.pem', key: '/a.key' },
+      { certificate: '/b.pem', key: '/b.key' },
+    ]);
+  });
+
+  it.each(['/a.pem', ':/a.key', '/a.pem:', '/a:/b:/c'])('are not %s', (given) => {
+    const result = parseConfig({ TESSERA_TLS_CERTIFICATES: given });
+    expect('problems' in result && result.problems[0]?.problem).toContain('is not CERTIFICATE:KEY');
+  });
+});

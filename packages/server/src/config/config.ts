@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { isValidWirePrefix } from '@tessera/protocol';
-import { parseDecisions, parseUpstreams, type GatewayConfig } from './gateway-config.ts';
+import { parseCertificates, parseDecisions, parseUpstreams, type GatewayConfig } from './gateway-config.ts';
 import { configNames, nearestName, type ConfigName } from './names.ts';
 import {
   InvalidValue,
@@ -164,6 +164,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
         : { protocol: origin.protocol as 'http:' | 'https:', domain, port: origin.port },
     development,
     listen,
+    certificates: read('TESSERA_TLS_CERTIFICATES', parseCertificates, []),
     decisions: parseDecisions(read, problems, roles),
     upstreams: parseUpstreams(read),
     drainSeconds: read('TESSERA_DRAIN_SECONDS', (given) => parseNumber(given, 0, 3_600), 10),

@@ -14,6 +14,10 @@ export function describeConfig(config: Config): string {
     ['TESSERA_CONNECT_URL', urls.connect],
     ['TESSERA_DEPLOYMENT_DOMAIN', deployments?.domain ?? '(none)'],
     ['TESSERA_LISTEN', `${listen.host}:${listen.port}`],
+    [
+      'TESSERA_TLS_CERTIFICATES',
+      config.certificates.map(({ certificate, key }) => `${certificate}:${key}`).join(', ') || '(none)',
+    ],
     ['TESSERA_OPERATIONS_LISTEN', `${operationsListen.host}:${operationsListen.port}`],
     ...decisionLines(config.decisions),
     [

@@ -1,6 +1,16 @@
-import { parseFrontProxies, parseListen, parseNumber, type FrontProxy, type Read } from './values.ts';
+import {
+  InvalidValue,
+  parseFrontProxies,
+  parseList,
+  parseListen,
+  parseNumber,
+  type FrontProxy,
+  type Read,
+} from './values.ts';
 
 export type GatewayConfig = {
+  /** Pairs of PEM files for TLS at the public listener; none: a proxy before it does TLS. */
+  certificates: { certificate: string; key: string }[];
   /** Where front proxies ask, and who they are; undefined: nowhere. */
   decisions: { listen: { host: string; port: number }; proxies: FrontProxy[] } | undefined;
   /** What one upstream may take of the gateway, and how long it may take. */
@@ -51,4 +61,15 @@ export function parseUpstreams(read: Read): GatewayConfig['upstreams'] {
     answerSeconds: read('TESSERA_UPSTREAM_ANSWER_SECONDS', seconds, 120),
     idleSeconds: read('TESSERA_UPSTREAM_IDLE_SECONDS', (given) => parseNumber(given, 0, 86_400), 0),
   };
+}
+
+/** `CERTIFICATE:KEY, …`: paths of PEM files. */
+export function parseCertificates(text: string): GatewayConfig['certificates'] {
+  return parseList(text).map((pair) => {
+    const [certificate = '', key = '', ...more] = pair.split(':');
+    if (certificate === '' || key === '' || more.length > 0) {
+      throw new InvalidValue(`'${pair}' is not CERTIFICATE:KEY, two paths of PEM files`);
+    }
+    return { certificate, key };
+  });
 }

@@ -8,6 +8,7 @@ export const configNames = {
   TESSERA_CONNECT_URL: 'the one callback of external identity providers',
   TESSERA_DEPLOYMENT_DOMAIN: 'the domain below which deployments live, for example example.app',
   TESSERA_LISTEN: 'host:port of the public listener',
+  TESSERA_TLS_CERTIFICATES: 'CERTIFICATE:KEY, …: PEM files for TLS and HTTP/2 at the public listener',
   TESSERA_OPERATIONS_LISTEN: 'host:port of health and metrics',
   TESSERA_DECISION_LISTEN: 'host:port at which front proxies ask for decisions; none by default',
   TESSERA_DECISION_PROXIES: 'NAME:CREDENTIAL=HOST HOST, …: the front proxies, each with its hosts',

@@ -1,6 +1,6 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import { DatabaseUnavailable, PublicError, publicError } from '#errors';
-import type { RequestFacts } from '#http';
+import { writeHead, type RequestFacts } from '#http';
 import { errorPage, inlinePage, type Layout } from '#pages';
 import type { SentRequest } from './request/sent-request.ts';
 
@@ -48,14 +48,18 @@ export function createAnswers(needs: { errorHeader: string; requestIdHeader: str
         response.destroy();
         return;
       }
-      response.writeHead(answer.status, {
+      const headers = Object.entries({
         ...answer.headers,
-        ...(answer.cookies.length > 0 ? { 'set-cookie': [...answer.cookies] } : {}),
         [needs.requestIdHeader]: facts.reference,
-        'content-length': Buffer.byteLength(answer.body),
+        'content-length': String(Buffer.byteLength(answer.body)),
         // A body that nobody will read must not hold the connection.
         ...(request.complete || !hasBody(request) ? {} : { connection: 'close' }),
-      });
+      }).flat();
+      const cookies = answer.cookies.flatMap((cookie) => ['set-cookie', cookie]);
+      writeHead(request, response, answer.status, STATUS_CODES[answer.status] ?? '', [
+        ...headers,
+        ...cookies,
+      ]);
       response.end(request.method === 'HEAD' ? undefined : answer.body);
     },
 

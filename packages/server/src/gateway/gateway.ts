@@ -15,6 +15,7 @@ import { createOwnCookies } from './passport/own-cookies.ts';
 import { createPassportTokens } from './passport/tokens.ts';
 import { createRequestHeaderRules } from './request/headers.ts';
 import { createOwnNames } from './request/own-names.ts';
+import { sentRequestOf, type SentRequest } from './request/sent-request.ts';
 import { createAddressRules } from './upstream/addresses.ts';
 import { createConnector } from './upstream/connector.ts';
 import { forward, type ForwardedRequest } from './upstream/forward.ts';
@@ -65,7 +66,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
   const visit = createVisit({ ...needs, names, ownCookies, tokens, answers });
 
   async function forwardedOf(
-    request: IncomingMessage,
+    request: SentRequest,
     facts: RequestFacts,
     admission: Admission,
   ): Promise<ForwardedRequest> {
@@ -116,12 +117,13 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     facts: RequestFacts,
   ): Promise<void> {
     try {
-      const asked = await visit.ask(request, visit.parse(request), facts);
+      const sent = sentRequestOf(request);
+      const asked = await visit.ask(sent, visit.parse(sent), facts);
       if (asked.is === 'answer') {
         answers.send(request, response, facts, asked.answer);
         return;
       }
-      const forwarded = await forwardedOf(request, facts, asked.admission);
+      const forwarded = await forwardedOf(sent, facts, asked.admission);
       await forward({ pools, responseHeaders }, request, response, forwarded);
     } catch (error) {
       answerError(request, response, facts, error);

@@ -15,5 +15,7 @@ export { createOperationsDoor } from './operations-door.ts';
 export { restDoor } from './rest-door.ts';
 export type { CalledTeam, Caller, RestCall, RestDoor, Upload } from './rest-door.ts';
 export { requireSameOrigin } from './same-origin.ts';
+export type { CertificateFiles } from './certificates.ts';
+export { writeHead } from './http-version.ts';
 export { listen } from './server.ts';
 export type { Listener, NodeDoor } from './server.ts';

@@ -5,9 +5,12 @@ import { getRequestListener } from '@hono/node-server';
 import { publicError } from '#errors';
 import type { Logger } from '#logger';
 import type { RequestFacts } from './door.ts';
+import { createCertificates, type CertificateFiles } from './certificates.ts';
 import { answerOf } from './error-answers.ts';
 import type { Application } from './host-table.ts';
+import { hostOf } from './http-version.ts';
 import { createReference } from './reference.ts';
+import { createSecureServer } from './secure-server.ts';
 
 // Room for what the doors themselves refuse with a page: a sibling's cookies must not lock a visitor out with a bare
 // 431 that no page can mend.
@@ -40,6 +43,8 @@ export type ListenNeeds = {
   logger: Logger;
   /** How long running requests may go on after `close`; 10 s by default. */
   drainMilliseconds?: number;
+  /** TLS with these certificates, chosen by the name that the browser asks for; plain without any. */
+  certificates?: readonly CertificateFiles[];
 };
 
 /** Listens. Each request gets its reference first; then its host decides between our own doors and the gateway. */
@@ -64,7 +69,7 @@ export async function listen(needs: ListenNeeds): Promise<Listener> {
     async (request, { incoming, outgoing }) => {
       const message = incoming as IncomingMessage;
       const facts = factsOf.get(message) ?? begin(message);
-      const application = findApplication(message.headers.host ?? '');
+      const application = findApplication(hostOf(message) ?? '');
       if (application === undefined) throw new Error('a request for another host came to our own doors');
       return application.fetch(request, {
         incoming: message,
@@ -79,20 +84,20 @@ export async function listen(needs: ListenNeeds): Promise<Listener> {
     },
   );
 
-  const server = createServer({ maxHeaderSize: headerLimitBytes, requestTimeout: 0 }, (request, response) => {
+  const answerRequest = (request: IncomingMessage, response: ServerResponse): void => {
     const started = performance.now();
     const facts = begin(request);
     response.setHeader(requestIdHeader, facts.reference);
     if (isClosing) response.shouldKeepAlive = false;
     response.once('close', () => {
       // It was begun before, when the connection was still to be kept.
-      if (isClosing) request.socket.end();
+      if (isClosing && request.httpVersionMajor === 1) request.socket.end();
       if (response.statusCode < 500 && !logger.isDebug) return;
       const path = (request.url ?? '').split('?', 1)[0];
       const fields = {
         reference: facts.reference,
         method: request.method,
-        host: request.headers.host,
+        host: hostOf(request),
         path,
         status: response.statusCode,
         milliseconds: Math.round(performance.now() - started),
@@ -110,7 +115,7 @@ export async function listen(needs: ListenNeeds): Promise<Listener> {
       send(response, refusal(publicError('bad_request', { description: fault })), facts);
       return;
     }
-    if (findApplication(request.headers.host ?? '') === undefined) {
+    if (findApplication(hostOf(request) ?? '') === undefined) {
       gateway.request(request, response, facts);
       return;
     }
@@ -123,7 +128,15 @@ export async function listen(needs: ListenNeeds): Promise<Listener> {
       return;
     }
     void answerDoors(request, response);
-  });
+  };
+  const options = { maxHeaderSize: headerLimitBytes, requestTimeout: 0 };
+  const certificates =
+    needs.certificates === undefined || needs.certificates.length === 0
+      ? undefined
+      : createCertificates(needs.certificates, logger);
+  const secure =
+    certificates === undefined ? undefined : createSecureServer(options, certificates, answerRequest);
+  const server = secure?.server ?? createServer(options, answerRequest);
   server.headersTimeout = headersTimeoutMilliseconds;
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy());
@@ -149,9 +162,14 @@ export async function listen(needs: ListenNeeds): Promise<Listener> {
         server.close(() => resolve());
       });
       server.closeIdleConnections();
-      const cut = setTimeout(() => server.closeAllConnections(), needs.drainMilliseconds ?? 10_000);
+      secure?.closeSessions();
+      const cut = setTimeout(() => {
+        server.closeAllConnections();
+        secure?.destroySessions();
+      }, needs.drainMilliseconds ?? 10_000);
       await closed;
       clearTimeout(cut);
+      certificates?.stop();
     },
   };
 }
@@ -166,6 +184,7 @@ function refusal(error: Error): Response {
 
 function send(response: ServerResponse, refused: Response, { reference }: RequestFacts): void {
   void refused.json().then((body: unknown) => {
+    if (response.req.httpVersionMajor === 2) refused.headers.delete('connection');
     response.writeHead(refused.status, Object.fromEntries(refused.headers));
     response.end(JSON.stringify({ ...(body as object), reference }));
   });
@@ -173,6 +192,8 @@ function send(response: ServerResponse, refused: Response, { reference }: Reques
 
 /** What Node's parser lets pass although two readers could understand it differently (RFC 9112 section 3.2). */
 function framingFault(request: IncomingMessage): string | undefined {
+  // HTTP/2 has no request line, and its frames say themselves where a request ends.
+  if (request.httpVersionMajor === 2) return undefined;
   if (request.httpVersionMajor !== 1) return 'The request line has no version of HTTP/1.';
   const { rawHeaders } = request;
   let hosts = 0;

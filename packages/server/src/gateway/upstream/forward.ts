@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { errors, type Dispatcher } from 'undici';
 import { publicError, type PublicError } from '#errors';
+import { writeHead } from '#http';
 import { AddressNotAllowed } from './connector.ts';
 import type { Pools } from './pools.ts';
 import type { ResponseFacts, ResponseHeaderRules } from './response-headers.ts';
@@ -56,7 +57,9 @@ export async function forward(
         // Interim answers (RFC 9110 section 15.2) are of one connection; the final one follows.
         if (statusCode < 200) return;
         const raw = (started.rawHeaders ?? []) as readonly (Buffer | string)[];
-        response.writeHead(
+        writeHead(
+          request,
+          response,
           statusCode,
           /^[\t\x20-\x7e]*$/.test(statusMessage ?? '') ? (statusMessage ?? '') : '',
           needs.responseHeaders.forClient(raw, forwarded.answer),
@@ -77,7 +80,7 @@ export async function forward(
         const passed = forwarded.answer.trailersPossible
           ? needs.responseHeaders.trailersForClient(trailers)
           : {};
-        if (Object.keys(passed).length > 0 && response.chunkedEncoding) {
+        if (Object.keys(passed).length > 0 && (response.chunkedEncoding || request.httpVersionMajor === 2)) {
           response.addTrailers(passed);
         }
         response.end();

@@ -1,0 +1,41 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+/** The host that a request names: `Host`, or `:authority` in HTTP/2. */
+export function hostOf(request: IncomingMessage): string | undefined {
+  const { host } = request.headers;
+  if (host !== undefined) return host;
+  const authority = request.headers[':authority'];
+  return typeof authority === 'string' ? authority : undefined;
+}
+
+/** Of one connection of HTTP/1 (RFC 9113 section 8.2.2). */
+const ofHttp1 = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade']);
+
+/**
+ * Begins an answer with these headers, flat, in order, duplicates kept, in the version of HTTP that the request came
+ * in: HTTP/2 has no reason phrase, no headers of a connection, and one list of values a name.
+ */
+export function writeHead(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  message: string,
+  headers: readonly string[],
+): void {
+  if (request.httpVersionMajor !== 2) {
+    response.writeHead(status, message, [...headers]);
+    return;
+  }
+  const values = new Map<string, string[]>();
+  for (let index = 0; index < headers.length; index += 2) {
+    const name = (headers[index] ?? '').toLowerCase();
+    if (ofHttp1.has(name)) continue;
+    const known = values.get(name);
+    if (known === undefined) values.set(name, [headers[index + 1] ?? '']);
+    else known.push(headers[index + 1] ?? '');
+  }
+  for (const [name, [first = '', ...more]] of values) {
+    response.setHeader(name, more.length === 0 ? first : [first, ...more]);
+  }
+  response.writeHead(status);
+}

@@ -1,0 +1,82 @@
+import { createServer as createHttp2Server, type ServerHttp2Session } from 'node:http2';
+import { createServer as createHttpsServer, type Server } from 'node:https';
+import type { RequestListener, ServerOptions } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+import type { Certificates } from './certificates.ts';
+
+export type SecureServer = {
+  readonly server: Server;
+  /** Lets the streams of HTTP/2 end, without beginning new ones. */
+  closeSessions(): void;
+  destroySessions(): void;
+};
+
+const idleMilliseconds = 60_000;
+const handshakeMilliseconds = 10_000;
+
+/**
+ * HTTP/1.1 and HTTP/2 over TLS on one port; the browser's choice by ALPN. HTTP/2 has no upgrades and, since
+ * SETTINGS_ENABLE_CONNECT_PROTOCOL is not offered (RFC 8441), no WebSockets: browsers open those by HTTP/1.1.
+ */
+export function createSecureServer(
+  options: ServerOptions,
+  certificates: Certificates,
+  onRequest: RequestListener,
+): SecureServer {
+  const sessions = new Set<ServerHttp2Session>();
+  const http2 = createHttp2Server({
+    maxSendHeaderBlockLength: options.maxHeaderSize,
+    settings: {
+      maxConcurrentStreams: 128,
+      maxHeaderListSize: options.maxHeaderSize,
+      enableConnectProtocol: false,
+    },
+  });
+  // Its request and answer are those of HTTP/1 by design; what differs is in `http-version.ts` and in the gateway.
+  http2.on('request', onRequest as never);
+  http2.on('session', (session: ServerHttp2Session) => {
+    let streams = 0;
+    sessions.add(session);
+    session.on('error', () => session.destroy());
+    session.once('close', () => sessions.delete(session));
+    session.on('stream', (stream) => {
+      streams++;
+      stream.on('error', () => {});
+      stream.once('close', () => {
+        streams--;
+      });
+    });
+    session.setTimeout(idleMilliseconds, () => {
+      if (streams === 0) session.close();
+    });
+  });
+
+  const server = createHttpsServer(
+    {
+      ...options,
+      minVersion: 'TLSv1.2',
+      ALPNProtocols: ['h2', 'http/1.1'],
+      handshakeTimeout: handshakeMilliseconds,
+      // Also for who names no host: the first certificate.
+      SNICallback: (host, answer) => answer(null, certificates.find(host)),
+    },
+    onRequest,
+  );
+  const [speakHttp1] = server.listeners('secureConnection') as ((socket: TLSSocket) => void)[];
+  server.removeAllListeners('secureConnection');
+  server.on('secureConnection', (socket: TLSSocket) => {
+    socket.on('error', () => socket.destroy());
+    if (socket.alpnProtocol === 'h2') http2.emit('connection', socket);
+    else speakHttp1?.call(server, socket);
+  });
+  server.on('tlsClientError', (_error, socket) => socket.destroy());
+  return {
+    server,
+    closeSessions() {
+      for (const session of sessions) session.close();
+    },
+    destroySessions() {
+      for (const session of sessions) session.destroy();
+    },
+  };
+}
