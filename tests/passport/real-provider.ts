@@ -40,7 +40,7 @@ export async function startRealProvider(settings: {
           ...client,
         },
       ],
-      jwks: { keys: [key as never] },
+      jwks: { keys: [key] },
       cookies: { keys: ['for a test alone'] },
       claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name', 'groups'] },
       interactions: { url: (_context, interaction) => `/sign-in/${interaction.uid}` },
