@@ -165,6 +165,49 @@ describe.each(databaseKinds)('ways past the protection over REST on %s', (kind) 
     expect(await refusal(shareOf('nobody.example'))).toMatch(/^not_found/);
   });
 
+  test('what ends on one node has ended on another', async () => {
+    const { environment, database } = tessera;
+    const second = await startTessera(kind, {
+      // The first one deletes it.
+      database: { ...database, remove: async () => {} },
+      variables: { TESSERA_MASTER_KEY: environment.variables['TESSERA_MASTER_KEY'] ?? '' },
+    });
+    try {
+      const port = Number(new URL(second.urls.origin).port);
+      // A front proxy may leave the port out of the host.
+      const elsewhere = async (path: string, headers: Record<string, string>) =>
+        send(`http://127.0.0.1:${port}${path}`, {
+          headers: { host, accept: 'application/json', ...headers },
+        });
+      const { id, secret = '' } = await bypass({ generate: {} });
+      const shared = await shareOf(host);
+      const statuses = async () => [
+        (await elsewhere('/', { [header]: secret })).status,
+        (await elsewhere(`/?_vercel_share=${shared.secret}`, {})).status,
+      ];
+      expect(await statuses()).toEqual([200, 303]);
+      await bypass({ revoke: { secret: id } });
+      await shareOf(host, { revoke: { secret: shared.secret } });
+      expect(await statuses()).toEqual([401, 401]);
+
+      const trustedIps = {
+        deploymentType: 'all',
+        protectionMode: 'additional',
+        addresses: [{ value: '192.0.2.1' }],
+      };
+      const update = (body: object) => call('projects.update', { params: { idOrName: 'site' }, body });
+      const status = async () => (await elsewhere('/', {})).status;
+      await update({ trustedIps });
+      await expect.poll(status, { timeout: 5_000 }).toBe(404);
+      await update({ trustedIps: null, protectionExceptions: [{ host, confirm: host }] });
+      await expect.poll(status, { timeout: 5_000 }).toBe(200);
+      await update({ protectionExceptions: [] });
+      await expect.poll(status, { timeout: 5_000 }).toBe(401);
+    } finally {
+      await second.close();
+    }
+  }, 60_000);
+
   test('developers share previews alone, and make no secrets', async () => {
     const { invitation } = await call('members.add', {
       params: { id: world.team.id },
@@ -278,6 +321,9 @@ describe.each(databaseKinds)('ways past the protection over REST on %s', (kind) 
         by: 'trusted-ips',
       });
       expect((await explain({ clientAddress: '::ffff:192.0.2.7' })).outcome.is).toBe('pass');
+      const ownPath = { path: '/.well-known/vercel/passport/finish' };
+      expect((await explain({ ...ownPath, clientAddress: '192.0.2.7' })).outcome.is).toBe('own-path');
+      expect((await explain(ownPath)).outcome.is).toBe('hide');
       for (const clientAddress of ['198.51.100.1', undefined]) {
         expect((await explain({ clientAddress })).outcome).toMatchObject({
           is: 'hide',

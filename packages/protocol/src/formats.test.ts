@@ -1,7 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { encodeNumberBase62 } from './base62.ts';
+import { crc32 } from './crc32.ts';
 import {
   codeChallengeS256,
+  createBypassSecret,
   createId,
   createOpaqueToken,
   createReference,
@@ -13,6 +16,7 @@ import {
   formatScope,
   formatWorkloadSubject,
   hasValidChecksum,
+  isBypassSecret,
   isCodeVerifier,
   isId,
   isReference,
@@ -355,4 +359,23 @@ describe('redirect URIs in a request', () => {
     }
     expect(performance.now() - began).toBeLessThan(2_000);
   });
+});
+
+test('a bypass secret is 32 letters and digits, no two alike, of which six are the checksum of the others', () => {
+  const made = Array.from({ length: 1_000 }, createBypassSecret);
+  expect(made.every(isBypassSecret)).toBe(true);
+  expect(new Set(made).size).toBe(1_000);
+  for (const secret of made.slice(0, 50)) {
+    expect(secret.slice(26)).toBe(encodeNumberBase62(crc32(secret.slice(0, 26)), 6));
+  }
+  const [one = ''] = made;
+  for (const other of [
+    '',
+    one.slice(1),
+    `${one}a`,
+    `${one.slice(1)}-`,
+    `${one.slice(1)}\n`,
+    `${one.slice(1)}é`,
+  ])
+    expect(isBypassSecret(other)).toBe(false);
 });

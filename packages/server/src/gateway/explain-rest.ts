@@ -43,12 +43,6 @@ export function createExplainRest(needs: ExplainNeeds): readonly RestDoor[] {
         rules: [],
       };
     }
-    if (names.isOwnPath(parsed.target.path)) {
-      return {
-        outcome: { is: 'own-path', because: 'The gateway answers at this path itself.' },
-        rules: [],
-      };
-    }
     const { verdict } = await admit({ ...rooms, deployments: { findByHost: async () => site } }, parsed, {
       clientAddress: body.clientAddress ?? '',
       wantsSession: false,
@@ -60,6 +54,10 @@ export function createExplainRest(needs: ExplainNeeds): readonly RestDoor[] {
       because: answer.because,
     }));
     const last = rules.at(-1);
+    // A deployment that hides does so at our own paths as well.
+    if (names.isOwnPath(parsed.target.path) && verdict.outcome.is !== 'hide') {
+      return { outcome: { is: 'own-path', because: 'The gateway answers at this path itself.' }, rules: [] };
+    }
     return {
       outcome: { ...outcomeOf(verdict.outcome), by: last?.rule ?? '', because: last?.because ?? '' },
       rules,
