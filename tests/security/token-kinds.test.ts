@@ -176,7 +176,8 @@ async function createKinds(suite: Suite, clients: DynamicClients, receiver: Logo
         });
         return (answer.json() as { token: string }).token;
       },
-      doors: [],
+      // Apps of its team may ask whether it is in force (federation.md); it lets nobody in.
+      doors: ['introspection'],
     },
     'logout token': {
       token: async () => logoutToken,
