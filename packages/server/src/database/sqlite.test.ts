@@ -118,6 +118,20 @@ describe('SQLite answers a write when it is on the disk', () => {
     expect(disk.syncs).toHaveLength(1);
   });
 
+  it('also a refusal, when it rests on what is not there yet', async () => {
+    const disk = createSlowDisk();
+    const { insert } = await openOn(disk.open);
+    const write = follow(database.write([insert('a')]));
+    await laterOn();
+    const refused = follow(database.tryWrite([exactly(1, insert('a'))]));
+    await laterOn();
+    expect([write.state, refused.state]).toEqual(['waiting', 'waiting']);
+    disk.syncs[0]!(null);
+    disk.syncs[1]!(null);
+    await laterOn();
+    expect([write.state, refused.state]).toEqual(['answered', 'answered']);
+  });
+
   it('undoes a refused unit alone, with what it had written', async () => {
     const { insert, list } = await openOn(openWriteAheadLog);
     const outcomes = await Promise.all([

@@ -124,8 +124,17 @@ export function openSqlite(path: string, clock: Clock, openLog = openWriteAheadL
     }
   };
 
-  // One commit at a time, up to the disk: what comes meanwhile is the next one. So whatever a commit builds on is on
-  // the disk, and a refusal in a commit that wrote nothing rests on nothing that a power cut could take back.
+  /** A refusal too waits for the disk, as long as it may rest on a commit that is not there yet. */
+  const answerOnDisk = async (waiting: readonly Waiting[], { answers, wrote }: Ran): Promise<void> => {
+    try {
+      if (wrote || !log.isSynced()) await log.sync();
+      for (const answer of answers) answer();
+    } catch (error) {
+      for (const { fail } of waiting) fail(error);
+    }
+  };
+
+  let lastAnswers: Promise<void> | undefined;
   let queue: Waiting[] = [];
   let flushing: Promise<void> | undefined;
   const flush = async (): Promise<void> => {
@@ -135,9 +144,7 @@ export function openSqlite(path: string, clock: Clock, openLog = openWriteAheadL
       const until = performance.now() + patienceMilliseconds;
       for (;;) {
         try {
-          const { answers, wrote } = commitAll(waiting);
-          if (wrote) await log.sync();
-          for (const answer of answers) answer();
+          lastAnswers = answerOnDisk(waiting, commitAll(waiting));
           break;
         } catch (error) {
           if (isBusy(error) && performance.now() < until) {
@@ -214,6 +221,7 @@ export function openSqlite(path: string, clock: Clock, openLog = openWriteAheadL
     },
     async close() {
       await flushing;
+      await lastAnswers;
       // After a failed sync SQLite's own checkpoint at closing would build on what may be lost: the file stays as it
       // is for the next start.
       if (!log.isSound()) return;

@@ -6,8 +6,13 @@ export type SyncToDisk = (done: (error: Error | null) => void) => void;
 
 /** The write-ahead log of an open SQLite file, and whether what is in it is on the disk. */
 export type WriteAheadLog = {
-  /** Resolves when all that was written before the call is on the disk. Throws `DatabaseUnavailable`, then for ever. */
+  /**
+   * Resolves when all that was written before the call is on the disk, in the order of the calls. One sync is under way
+   * at a time; the next one is for all who called meanwhile. Throws `DatabaseUnavailable`, then for ever.
+   */
   sync(): Promise<void>;
+  /** Whether nobody waits for a sync. */
+  isSynced(): boolean;
   /** False after a sync that failed. */
   isSound(): boolean;
   /** Throws `DatabaseUnavailable` after a sync that failed. */
@@ -42,19 +47,40 @@ export function createWriteAheadLog(syncToDisk: SyncToDisk, close: () => void): 
   const requireSound = (): void => {
     if (failure !== undefined) throw failure;
   };
+  type Waiting = { resolve: () => void; reject: (error: DatabaseUnavailable) => void };
+  let waiting: Waiting[] = [];
+  let isUnderWay = false;
+
+  function syncForAll(): void {
+    const served = waiting;
+    waiting = [];
+    isUnderWay = true;
+    syncToDisk((error) => {
+      isUnderWay = false;
+      if (error === null) {
+        // The disk goes on before the answers do.
+        if (waiting.length > 0) syncForAll();
+        for (const { resolve } of served) resolve();
+        return;
+      }
+      failure = new DatabaseUnavailable(
+        'SQLite’s log could not be put on the disk: start Tessera again once the disk is sound',
+        { cause: error },
+      );
+      // What was written after it is worth no more: on the disk, the log ends where the gap is.
+      for (const { reject } of [...served, ...waiting]) reject(failure);
+      waiting = [];
+    });
+  }
+
   return {
     sync: () =>
       new Promise((resolve, reject) => {
         requireSound();
-        syncToDisk((error) => {
-          if (error === null) return resolve();
-          failure = new DatabaseUnavailable(
-            'SQLite’s log could not be put on the disk: start Tessera again once the disk is sound',
-            { cause: error },
-          );
-          reject(failure);
-        });
+        waiting.push({ resolve, reject });
+        if (!isUnderWay) syncForAll();
       }),
+    isSynced: () => !isUnderWay,
     isSound: () => failure === undefined,
     requireSound,
     close,
