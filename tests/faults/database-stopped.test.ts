@@ -61,6 +61,7 @@ describe.each(stoppable)('$title', ({ create }) => {
   let app: ConfidentialApp;
   let visitor: Visitor;
   let published: Answer[];
+  let workloadToken: string;
 
   const keySets = (): string[] => [
     `${tessera.urls.origin}/.well-known/jwks`,
@@ -87,6 +88,11 @@ describe.each(stoppable)('$title', ({ create }) => {
       params: { id: world.team.id, purpose: 'workload' },
       body: { inGlobalKeySet: false },
     });
+    const answer = await send(`${tessera.urls.api}/v1/projects/site/token?teamId=${world.team.id}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${world.apiToken}` },
+    });
+    workloadToken = (answer.json() as { token: string }).token;
     published = await Promise.all([...keySets(), ...documents()].map((address) => send(address)));
     await place.stop();
   });
@@ -113,6 +119,29 @@ describe.each(stoppable)('$title', ({ create }) => {
       }
       const again = await send(before.url, { headers: { 'if-none-match': String(before.headers['etag']) } });
       expect([again.status, again.text]).toEqual([304, '']);
+    }
+  });
+
+  test('a workload token is neither exchanged nor called in force, nor called over', async () => {
+    const exchange = await send(`${tessera.urls.oidc}/~token`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ token: workloadToken, aud: 'sts.amazonaws.com' }),
+    });
+    expect([exchange.status, exchange.json()]).toEqual([
+      503,
+      { error: expect.stringMatching(/^unavailable: /), code: 'unavailable', reference: expect.any(String) },
+    ]);
+    const grant = await sendForm(token(), {
+      grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+      subject_token: workloadToken,
+      subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+      audience: 'sts.amazonaws.com',
+    });
+    const introspection = await sendForm(`${token()}/introspect`, { token: workloadToken }, basic());
+    for (const answer of [exchange, grant, introspection]) {
+      expect([answer.status, answer.headers['retry-after']]).toEqual([503, expect.stringMatching(/^\d+$/)]);
+      expect(answer.text).not.toContain('active');
     }
   });
 
