@@ -105,6 +105,7 @@ export async function startGatewayWorld(
     scheduleRefresh: () => [],
     workloads,
     bypasses,
+    trustedSources: { judge: async () => ({ state: 'absent' }) },
     limits,
     sealing,
     visitPasswords: {

@@ -45,6 +45,7 @@ export const floors: readonly { name: string; rooms: readonly string[] }[] = [
 export const aboveTheRooms: readonly string[] = [
   'main',
   'compose',
+  'compose-federation',
   'compose-keys',
   'migrations',
   'purges',

@@ -24,4 +24,5 @@ export * from './sign-in-attempts.ts';
 export * from './signing-keys.ts';
 export * from './teams.ts';
 export * from './tokens.ts';
+export * from './trusted-sources.ts';
 export * from './users.ts';

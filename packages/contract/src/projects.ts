@@ -15,6 +15,7 @@ import {
   trustedIpsAnswerSchema,
   trustedIpsSchema,
 } from './protection.ts';
+import { trustedSourcesSchema } from './trusted-sources.ts';
 
 /**
  * One rule of an access policy: the visitor's claim has one of the values. `email` and `email_domain` count only
@@ -116,6 +117,7 @@ export const projectSchema = z.strictObject({
   ssoProtection: ssoProtectionAnswerSchema.nullable(),
   passwordProtection: passwordProtectionAnswerSchema.nullable(),
   trustedIps: trustedIpsAnswerSchema.nullable(),
+  trustedSources: trustedSourcesSchema.nullable(),
   optionsAllowlist: optionsAllowlistSchema.nullable(),
   protectionExceptions: protectionExceptionsAnswerSchema,
   oidcTokenConfig: oidcTokenConfigSchema,
@@ -136,6 +138,7 @@ export const updateProjectBody = z.strictObject({
   ssoProtection: ssoProtectionSchema.nullable().optional(),
   passwordProtection: passwordProtectionSchema.nullable().optional(),
   trustedIps: trustedIpsSchema.nullable().optional(),
+  trustedSources: trustedSourcesSchema.nullable().optional(),
   optionsAllowlist: optionsAllowlistSchema.nullable().optional(),
   protectionExceptions: protectionExceptionsSchema
     .meta({ description: 'All hosts of the project that are open to everyone' })

@@ -219,6 +219,7 @@ export const routes = listOf(
         ssoProtection: 'protection:write',
         passwordProtection: 'protection:write',
         trustedIps: 'protection:write',
+        trustedSources: 'protection:write',
         optionsAllowlist: 'protection:write',
         protectionExceptions: 'protection:write',
         oidcTokenConfig: 'federation:write',

@@ -53,7 +53,7 @@ import { createTeams, isMember, teamConnectorUse, teamJoin } from '#teams';
 import { createPersonTokens, createSessionTokens, createTokens } from '#tokens';
 import { createUsers, isEnabled } from '#users';
 import { createVisitors } from '#visitors';
-import { createExchange, createFindLiveWorkload, createRenames, createWorkloads } from '#workloads';
+import { composeFederation } from './compose-federation.ts';
 import { composeRotation } from './compose-keys.ts';
 import { migrations } from './migrations.ts';
 import { createPurges } from './purges.ts';
@@ -141,6 +141,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   const attempts = createAttempts({ database, clock });
   const visitors = createVisitors({ database, clock, platformAccounts: [isMember, isEnabled] });
   const keyRotation = composeRotation({ ...signing, keys, audit, visitors });
+  const address = config.deployments ?? { protocol: 'https:', port: '' };
   const roleUrls = Object.values(urls).map((url) => new URL(url));
   const deployments = createDeployments({
     database,
@@ -197,22 +198,12 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     endSession: sessions.end,
     tokens: createSessionTokens(database),
   });
-  const workloads = createWorkloads({ database, clock, audit, keys, urls });
-  const restingOn = {
-    findTeam: teams.find,
-    findProject: projects.find,
-    findDeployment: deployments.find,
-    findMembership: teams.findMembership,
-    findUser: users.find,
-    isApiTokenRevoked: apiTokens.isRevoked,
-  };
-  const renames = createRenames({
-    ...restingOn,
+  const { findLiveWorkload, trustedSources, workloads, exchange, renames } = composeFederation({
+    services: { database, clock, audit, keys, limits, fetch, remoteKeys },
+    records: { users, teams, projects, deployments, apps, apiTokens },
     urls,
-    listProjects: projects.listAll,
-    listTrust: [apps.listTrust],
+    address,
   });
-  const exchange = createExchange({ ...restingOn, database, clock, audit, keys, limits, urls });
   const speaking = { fetch, remoteKeys, connectors, clock, redirectUri: `${urls.connect}/callback` };
   const providers = createProviders(speaking);
   const keptTokens = createKeptTokens(sealing);
@@ -254,7 +245,6 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   });
 
   // Doors
-  const address = config.deployments ?? { protocol: 'https:', port: '' };
   const account = createAccount({
     ...urls,
     deployments: address,
@@ -301,7 +291,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     pages,
     findUser: users.find,
     exchangeWorkloadToken: exchange,
-    findLiveWorkload: createFindLiveWorkload({ ...restingOn, database, keys, oidc: urls.oidc }),
+    findLiveWorkload,
     findTeam: teams.find,
     findMembership: teams.findMembership,
     listTeams: (userId) => teams.listForUser(userId),
@@ -344,6 +334,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     attempts,
     visitors,
     scheduleRefresh: sessionRefresh.schedule,
+    trustedSources,
     limits,
     sealing,
     visitPasswords: { findHash: projects.findPasswordHash, verify: deploymentPasswords.verify },
@@ -383,6 +374,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
       connectorCheck,
       speaking: { ...speaking, liveTests },
       hashPassword: deploymentPasswords.hash,
+      validateUrl: fetch.validate,
       apps,
       logos,
       authorizedApps,

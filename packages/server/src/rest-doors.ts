@@ -42,6 +42,7 @@ export type RestRooms = {
   connectorCheck: { discover: Parameters<typeof createConnectorRest>[0]['discover'] };
   speaking: Omit<Parameters<typeof createProviderRest>[0], 'findProject'>;
   hashPassword: (password: string) => Promise<string>;
+  validateUrl: (url: string) => unknown;
   apps: Apps;
   logos: Parameters<typeof createAppLogoRest>[0]['logos'];
   authorizedApps: Parameters<typeof createAuthorizedAppRest>[0]['authorizedApps'];
@@ -91,6 +92,7 @@ export function createRestDoors(rooms: RestRooms): readonly RestDoor[] {
       findHostOwner: deployments.findHostOwner,
       hashPassword: rooms.hashPassword,
       describeRename: renames.ofProject,
+      issuers: { validateUrl: rooms.validateUrl, oidc: config.urls.oidc },
       ownUrls: Object.values(config.urls),
     }),
     createDeploymentRest({ deployments, findProject: projects.find, address }),

@@ -1,5 +1,15 @@
 /** What is said about the settings of a protection and the ways past it. */
 export const protectionErrors = {
+  trusted_sources_environment_mismatch: {
+    status: 403,
+    title: 'This environment may not call that one',
+    mend: 'Somebody who may write protection settings allows the pair of environments in the trusted sources of the project that is called.',
+  },
+  trusted_sources_oidc_discovery_failed: {
+    status: 403,
+    title: 'The issuer of the token cannot be verified',
+    mend: 'Check that the issuer serves its discovery document and key set publicly, over https and without redirects.',
+  },
   // projects
   confirmation_needed: {
     status: 400,

@@ -18,6 +18,8 @@ export type ParsedRequest = {
   readonly host: RequestHost;
   readonly target: RequestTarget;
   readonly cookies: RequestCookies;
+  /** What was sent in the header of trusted sources. */
+  readonly trustedTokens: readonly string[];
   readonly body: Body;
   readonly presented: Presented;
 };
@@ -55,6 +57,7 @@ export function parseRequest(
     target,
     body,
     cookies: parseCookies(valuesOf(rawHeaders, 'cookie'), needs.names),
+    trustedTokens: valuesOf(rawHeaders, needs.names.wire.trustedTokenHeader),
     presented: parsePresented(rawHeaders, target.query, needs.names),
   };
 }

@@ -11,7 +11,7 @@ import type { SentRequest } from './request/sent-request.ts';
 
 export type ExplainNeeds = Pick<
   GatewayNeeds,
-  'address' | 'bypasses' | 'clock' | 'deployments' | 'keys' | 'urls' | 'visitors' | 'wire'
+  'address' | 'bypasses' | 'clock' | 'deployments' | 'keys' | 'trustedSources' | 'urls' | 'visitors' | 'wire'
 >;
 
 /**

@@ -1,13 +1,15 @@
 import { isInIpRange, parseIpRange } from '@tessera/protocol';
 import type { ParsedRequest } from './admission.ts';
 import { gatherBypassFacts, type BypassFacts } from './bypass-facts.ts';
-import { findEntrance, isBelow, type OptionsFact, type ProtectionFacts } from '#protection';
+import { findEntrance, isBelow, type OptionsFact, type ProtectionFacts, type SecretFact } from '#protection';
 import type { VisitorSession } from '#visitors';
 import type { GatewayNeeds, Site } from './needs.ts';
 import { findSession } from './passport/session.ts';
 import type { PassportTokens } from './passport/tokens.ts';
 
-export type FactNeeds = Pick<GatewayNeeds, 'visitors' | 'bypasses'> & { tokens: PassportTokens };
+export type FactNeeds = Pick<GatewayNeeds, 'visitors' | 'bypasses' | 'trustedSources'> & {
+  tokens: PassportTokens;
+};
 
 export type GatheredFacts = {
   readonly facts: ProtectionFacts;
@@ -39,11 +41,12 @@ export async function gatherFacts(
   const { ssoProtection, passwordProtection, trustedIps, protectionExceptions = [] } = protection;
   const mayGuess = () =>
     isExplanation === true || !needs.bypasses.guesses.isBlocked(site.project.id, clientAddress);
-  const [{ fact, session }, bypasses] = await Promise.all([
+  const [{ fact, session }, bypasses, trustedSource] = await Promise.all([
     [passport, ssoProtection, passwordProtection].some((way) => way !== undefined) || wantsSession
       ? findSession(needs, parsed.cookies, parsed.host, site)
       : { fact: { state: 'none' } as const, session: undefined },
     gatherBypassFacts(needs, parsed, site, mayGuess),
+    gatherTrustedSource(needs, parsed, site),
   ]);
   return {
     session,
@@ -56,7 +59,7 @@ export async function gatherFacts(
       },
       exceptions: protectionExceptions,
       optionsAllowlist: optionsFactOf(parsed, protection.optionsAllowlist?.paths),
-      trustedSource: { state: 'absent' },
+      trustedSource,
       automationBypass: bypasses.automationBypass,
       shareLink: bypasses.shareLink,
       trustedIps: trustedIps && {
@@ -70,6 +73,17 @@ export async function gatherFacts(
       session: fact,
     },
   };
+}
+
+/** Where nothing is protected, a token of a workload opens nothing, and is not looked at. */
+async function gatherTrustedSource(
+  { trustedSources }: Pick<GatewayNeeds, 'trustedSources'>,
+  { trustedTokens, host }: ParsedRequest,
+  site: Site,
+): Promise<SecretFact> {
+  const isProtected = findEntranceOf(site) !== undefined || site.project.protection.trustedIps !== undefined;
+  if (trustedTokens.length === 0 || !isProtected) return { state: 'absent' };
+  return trustedSources.judge(trustedTokens, site, host.origin);
 }
 
 /** How a visitor gets in at this host; undefined where nobody has to sign in. */

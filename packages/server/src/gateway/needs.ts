@@ -10,7 +10,7 @@ import type { Limits } from '#limits';
 import type { Logger } from '#logger';
 import type { Passwords } from '#passwords';
 import type { ProtectionSettings } from '#projects';
-import type { Bypasses } from '#protection';
+import type { Bypasses, TrustedSources } from '#protection';
 import type { Sealing } from '#sealing';
 import type { Visitors, VisitorSession } from '#visitors';
 import type { Workloads } from '#workloads';
@@ -55,6 +55,7 @@ export type GatewayNeeds = {
   readonly visitors: Pick<Visitors, 'create' | 'findLive' | 'end'>;
   /** Has the provider asked again while the session lasts, where it can be. */
   scheduleRefresh(session: VisitorSession): readonly Bound<unknown>[];
+  readonly trustedSources: Pick<TrustedSources, 'judge'>;
   readonly limits: Pick<Limits, 'count' | 'giveBack'>;
   readonly sealing: Pick<Sealing, 'mac'>;
   /** What visitors' passwords are held against. Not the queue of the logins: strangers knock here. */

@@ -5,12 +5,15 @@ import { QueueFull } from '#passwords';
 import type { Project } from './project.ts';
 import type { OwningTeam, ProjectChange, Projects } from './projects.ts';
 import { readableProtection } from './protection-settings.ts';
+import { validateTrustedSources, type TrustedSourcesInputNeeds } from './trusted-sources-input.ts';
 
 export type ProjectRestNeeds = {
   projects: Projects;
   findTeam: (teamId: string) => Promise<OwningTeam | undefined>;
   /** The connector, if it is the team's. */
   findConnector: (teamId: string, connectorId: string) => Promise<{ id: string } | undefined>;
+  /** Refuses an issuer that nobody would fetch from; and which issuers are our own. */
+  issuers: Pick<TrustedSourcesInputNeeds, 'validateUrl' | 'oidc'>;
   /** Throws `QueueFull` when too many wait. */
   hashPassword: (password: string) => Promise<string>;
   /** Whose a host is, or was. */
@@ -29,6 +32,7 @@ export function createProjectRest({
   findHostOwner,
   hashPassword,
   describeRename,
+  issuers,
   ownUrls,
 }: ProjectRestNeeds): readonly RestDoor[] {
   return [
@@ -69,6 +73,10 @@ export function createProjectRest({
         });
       }
       await validateExceptions(team.id, params.idOrName, body.protectionExceptions ?? []);
+      if (body.trustedSources != null) {
+        const findProject = (id: string) => projects.find(team.id, id);
+        await validateTrustedSources(body.trustedSources, { ...issuers, findProject });
+      }
       const { passwordProtection, ...others } = body;
       const change =
         passwordProtection === undefined

@@ -1,4 +1,10 @@
-import type { DeploymentType, OptionsAllowlist, SsoProtection, TrustedIps } from '@tessera/contract';
+import type {
+  DeploymentType,
+  OptionsAllowlist,
+  SsoProtection,
+  TrustedIps,
+  TrustedSources,
+} from '@tessera/contract';
 import { randomBase62 } from '@tessera/protocol';
 import { publicError } from '#errors';
 
@@ -8,6 +14,8 @@ export type ProtectionSettings = {
   ssoProtection?: SsoProtection | undefined;
   passwordProtection?: PasswordProtection | undefined;
   trustedIps?: TrustedIps | undefined;
+  /** Whose workloads may call; undefined leaves the defaults. */
+  trustedSources?: TrustedSources | undefined;
   optionsAllowlist?: OptionsAllowlist | undefined;
   /** Hosts of this project that are open to everyone. */
   protectionExceptions?: readonly string[] | undefined;
@@ -42,7 +50,8 @@ export function changedProtection(
   change: ProtectionChange,
   now: number,
 ): ProtectionSettings {
-  const { ssoProtection, passwordProtection, trustedIps, optionsAllowlist, protectionExceptions } = change;
+  const { ssoProtection, passwordProtection, trustedIps, trustedSources } = change;
+  const { optionsAllowlist, protectionExceptions } = change;
   return {
     ...before,
     ...(ssoProtection === undefined ? {} : { ssoProtection: ssoProtection ?? undefined }),
@@ -50,6 +59,7 @@ export function changedProtection(
       ? {}
       : { passwordProtection: changedPassword(before.passwordProtection, passwordProtection, now) }),
     ...(trustedIps === undefined ? {} : { trustedIps: trustedIps ?? undefined }),
+    ...(trustedSources === undefined ? {} : { trustedSources: trustedSources ?? undefined }),
     ...(optionsAllowlist === undefined ? {} : { optionsAllowlist: optionsAllowlist ?? undefined }),
     ...(protectionExceptions === undefined
       ? {}
@@ -78,6 +88,7 @@ export function readableProtection(settings: ProtectionSettings) {
     ssoProtection: settings.ssoProtection ?? null,
     passwordProtection: readablePassword(settings.passwordProtection),
     trustedIps: settings.trustedIps ?? null,
+    trustedSources: settings.trustedSources ?? null,
     optionsAllowlist: settings.optionsAllowlist ?? null,
     protectionExceptions: (settings.protectionExceptions ?? []).map((host) => ({ host })),
   };

@@ -66,6 +66,12 @@ export const rows: readonly Row[] = [
   },
   {
     route: 'projects.update',
+    body: { trustedSources: null },
+    roles: '● ● – ● –',
+    token: 'protection:write',
+  },
+  {
+    route: 'projects.update',
     body: { optionsAllowlist: null },
     roles: '● ● – ● –',
     token: 'protection:write',

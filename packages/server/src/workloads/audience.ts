@@ -1,20 +1,33 @@
 import type { WorkloadProject } from './workload.ts';
 
+/** Whether an audience is the address of a deployment of the team that takes the tokens of this workload. */
+export type IsTrustingHost = (
+  audience: string,
+  source: { readonly teamId: string; readonly projectId: string; readonly environment: string },
+) => Promise<boolean>;
+
 /** Why a token may not be for an audience, and what to do about it. */
 export type AudienceProblem = { description: string; mend: string };
 
 /**
  * A token for an audience that its team never named could be carried anywhere; one for an address of ours could be
- * played back to us. Undefined when the audience may be asked for.
+ * played back to us. Undefined when the audience may be asked for. The address of a deployment of the team that takes
+ * this workload's tokens has been named by its own project.
  */
-export function findAudienceProblem(
+export async function findAudienceProblem(
   audience: string,
   {
     project,
     ownUrls,
     exceptions,
-  }: { project: WorkloadProject; ownUrls: readonly string[]; exceptions: readonly string[] },
-): AudienceProblem | undefined {
+    isTrustingHost,
+  }: {
+    project: WorkloadProject;
+    ownUrls: readonly string[];
+    exceptions: readonly string[];
+    isTrustingHost: (audience: string) => Promise<boolean>;
+  },
+): Promise<AudienceProblem | undefined> {
   if (exceptions.includes(audience)) return undefined;
   if (ownUrls.some((url) => isUnder(audience, url))) {
     return {
@@ -22,7 +35,7 @@ export function findAudienceProblem(
       mend: 'Ask for the audience that the receiver expects, or leave it out when minting.',
     };
   }
-  if (!project.oidcTokenConfig.audiences.includes(audience)) {
+  if (!project.oidcTokenConfig.audiences.includes(audience) && !(await isTrustingHost(audience))) {
     return {
       description: `The audience "${audience}" is not on the list of the project "${project.name}".`,
       mend:

@@ -7,7 +7,7 @@ import type { Clock } from '#clock';
 import type { Database } from '#database';
 import { PublicError, publicError } from '#errors';
 import type { Keys } from '#keys';
-import { findAudienceProblem } from './audience.ts';
+import { findAudienceProblem, type IsTrustingHost } from './audience.ts';
 import { decideMint, describeSteps, isFork, type MintDecision } from './policy/mint-policy.ts';
 import {
   assertionLifetimeSeconds,
@@ -31,6 +31,7 @@ export type WorkloadsNeeds = {
   audit: Audit;
   keys: Keys;
   urls: { origin: string; api: string; oidc: string; passport: string; connect: string };
+  isTrustingHost?: IsTrustingHost;
 };
 
 export type Workloads = ReturnType<typeof createWorkloads>;
@@ -101,7 +102,8 @@ export function createWorkloads(needs: WorkloadsNeeds) {
   async function authorize(workload: Workload, asked: AskedMint): Promise<MintDecision> {
     const { project } = workload;
     if (!project.oidcTokenConfig.enabled) throw await refuse(workload, asked, tokensDisabled(project));
-    const problem = asked.audience === undefined ? undefined : audienceProblem(workload, asked.audience);
+    const problem =
+      asked.audience === undefined ? undefined : await audienceProblem(workload, asked.audience);
     if (problem !== undefined) throw await refuse(workload, asked, publicError('invalid_target', problem));
     const decision = decide(workload, asked.audience);
     if (decision.allowed) return decision;
@@ -114,10 +116,16 @@ export function createWorkloads(needs: WorkloadsNeeds) {
     );
   }
 
-  function audienceProblem({ team, project }: Workload, audience: string) {
+  function audienceProblem({ team, project, environment }: Workload, audience: string) {
     // Exactly our issuer is a client assertion: short, and taken once, by an app that is linked with the project.
     const exceptions = [defaultAudience(urls.origin, team), urls.origin];
-    return findAudienceProblem(audience, { project, ownUrls, exceptions });
+    const source = { teamId: team.id, projectId: project.id, environment };
+    return findAudienceProblem(audience, {
+      project,
+      ownUrls,
+      exceptions,
+      isTrustingHost: async (asked) => (await needs.isTrustingHost?.(asked, source)) === true,
+    });
   }
 
   /**
@@ -178,10 +186,10 @@ export function createWorkloads(needs: WorkloadsNeeds) {
     refuse,
 
     /** What a mint would say, and what the token would be, without making one. Nothing is recorded. */
-    explain(workload: Workload, audience: string | undefined): ExplainedToken {
+    async explain(workload: Workload, audience: string | undefined): Promise<ExplainedToken> {
       const { project, team } = workload;
       const { enabled, mintPolicy } = project.oidcTokenConfig;
-      const problem = audience === undefined ? undefined : audienceProblem(workload, audience);
+      const problem = audience === undefined ? undefined : await audienceProblem(workload, audience);
       const decision = decide(workload, audience);
       const ground: ExplainedToken['steps'] = [
         enabled

@@ -6,7 +6,7 @@ import type { Database } from '#database';
 import { oauthError, type OAuthError } from '#errors';
 import { TokenRefused, type Keys } from '#keys';
 import { networkOf, type Limits } from '#limits';
-import { findAudienceProblem } from '../audience.ts';
+import { findAudienceProblem, type IsTrustingHost } from '../audience.ts';
 import { decideMint, describeSteps, isFork, type MintDecision } from '../policy/mint-policy.ts';
 import { createFindStanding, NotStanding, type Standing, type StandingNeeds } from '../standing.ts';
 import { verifyWorkloadToken, type VerifiedWorkload } from '../verifying.ts';
@@ -20,6 +20,7 @@ export type ExchangeNeeds = StandingNeeds & {
   keys: Pick<Keys, 'sign' | 'verify'>;
   limits: Pick<Limits, 'count'>;
   urls: { origin: string; api: string; oidc: string; passport: string; connect: string };
+  isTrustingHost?: IsTrustingHost;
 };
 
 export type ExchangeRequest = {
@@ -65,7 +66,8 @@ export function createExchange(needs: ExchangeNeeds): Exchange {
         "The 'jti' has to be 1 to 128 printable characters without spaces, and not begin with 'jti_'",
       );
     }
-    const problem = subjectProblem(claims, urls.origin) ?? audienceProblem(request.audience, standing);
+    const problem =
+      subjectProblem(claims, urls.origin) ?? (await audienceProblem(request.audience, standing, claims));
     if (problem !== undefined) throw await refuse(problem);
     const decision = decideExchange(claims, standing, request.audience);
     if (!decision.allowed) {
@@ -111,8 +113,18 @@ export function createExchange(needs: ExchangeNeeds): Exchange {
     }
   }
 
-  function audienceProblem(audience: string, { project }: Standing): OAuthError | undefined {
-    const problem = findAudienceProblem(audience, { project, ownUrls, exceptions: [] });
+  async function audienceProblem(
+    audience: string,
+    { team, project }: Standing,
+    { environment }: VerifiedWorkload,
+  ): Promise<OAuthError | undefined> {
+    const source = { teamId: team.id, projectId: project.id, environment };
+    const problem = await findAudienceProblem(audience, {
+      project,
+      ownUrls,
+      exceptions: [],
+      isTrustingHost: async (asked) => (await needs.isTrustingHost?.(asked, source)) === true,
+    });
     return problem && oauthError('invalid_target', `${problem.description} ${problem.mend}`);
   }
 

@@ -1,0 +1,76 @@
+import type { ApiTokens } from '#api-tokens';
+import type { Apps } from '#apps';
+import type { Audit } from '#audit';
+import type { Clock } from '#clock';
+import type { Config } from '#config';
+import type { Database } from '#database';
+import type { Deployments } from '#deployments';
+import type { GuardedFetch } from '#fetch';
+import type { Keys } from '#keys';
+import type { Limits } from '#limits';
+import type { Project, Projects } from '#projects';
+import { createTrustedSources } from '#protection';
+import { createRemoteIssuers, type RemoteKeys } from '#remote-keys';
+import type { Team, Teams } from '#teams';
+import type { Users } from '#users';
+import { createExchange, createFindLiveWorkload, createRenames, createWorkloads } from '#workloads';
+
+/** Builds what workloads are known by: their tokens, what these rest on, and who takes them. */
+export function composeFederation({
+  services,
+  records,
+  urls,
+  address,
+}: {
+  services: {
+    database: Database;
+    clock: Clock;
+    audit: Audit;
+    keys: Keys;
+    limits: Limits;
+    fetch: GuardedFetch;
+    remoteKeys: RemoteKeys;
+  };
+  records: {
+    users: Users;
+    teams: Teams;
+    projects: Projects;
+    deployments: Deployments<Project, Team>;
+    apps: Apps;
+    apiTokens: ApiTokens;
+  };
+  urls: Config['urls'];
+  address: { protocol: string; port: string };
+}) {
+  const { database, clock, audit, keys, limits, fetch, remoteKeys } = services;
+  const { users, teams, projects, deployments, apps, apiTokens } = records;
+  const restingOn = {
+    findTeam: teams.find,
+    findProject: projects.find,
+    findDeployment: deployments.find,
+    findMembership: teams.findMembership,
+    findUser: users.find,
+    isApiTokenRevoked: apiTokens.isRevoked,
+  };
+  const findLiveWorkload = createFindLiveWorkload({ ...restingOn, database, keys, oidc: urls.oidc });
+  const trustedSources = createTrustedSources({
+    findLiveWorkload,
+    remoteIssuers: createRemoteIssuers({ fetch, remoteKeys, clock }),
+    findByHost: deployments.findByHost,
+    urls,
+    address,
+  });
+  const minting = { database, clock, audit, keys, urls, isTrustingHost: trustedSources.isTrustingHost };
+  return {
+    findLiveWorkload,
+    trustedSources,
+    workloads: createWorkloads(minting),
+    exchange: createExchange({ ...restingOn, ...minting, limits }),
+    renames: createRenames({
+      ...restingOn,
+      urls,
+      listProjects: projects.listAll,
+      listTrust: [apps.listTrust],
+    }),
+  };
+}
