@@ -310,12 +310,13 @@ function validateOrigin({ headers }: SentRequest, host: RequestHost): void {
 
 async function readForm(request: SentRequest): Promise<string> {
   const type = (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase();
-  if (type !== 'application/x-www-form-urlencoded' || !(request instanceof Readable)) {
+  const body = request instanceof Readable ? request : request.body;
+  if (type !== 'application/x-www-form-urlencoded' || body === undefined) {
     throw publicError('unsupported_media_type', {
       description: `The body has the type '${type ?? ''}'. Expected the form of the page that asks for the password.`,
     });
   }
-  return (await readBytes(request, formBytes)).toString();
+  return (await readBytes(body, formBytes)).toString();
 }
 
 /** The value of a parameter that is there once. */

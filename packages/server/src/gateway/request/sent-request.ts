@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
 import { publicError } from '#errors';
+import type { Readable } from 'node:stream';
 import type { HeaderList } from './headers.ts';
 
 /**
@@ -15,6 +16,8 @@ export type SentRequest = {
   readonly httpVersionMinor: number;
   readonly rawHeaders: HeaderList;
   readonly headers: IncomingHttpHeaders;
+  /** Where its body can be read, of a request that is not one of Node's itself. */
+  readonly body?: Readable | undefined;
 };
 
 /** Of one connection of HTTP/1: in HTTP/2 they are malformed (RFC 9113 section 8.2.2). */
@@ -71,6 +74,7 @@ export function sentRequestOf(request: IncomingMessage): SentRequest {
       ...(hasBody && !hasLength ? ['transfer-encoding', 'chunked'] : []),
     ],
     headers: { ...request.headers, host: named },
+    body: request,
   };
 }
 
