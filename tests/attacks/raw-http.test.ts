@@ -7,6 +7,8 @@ import { startTessera, type RunningTessera } from '../harness/start-tessera.ts';
 /** What is not HTTP, or could be read in two ways. `HOST` stands for the host that is asked. */
 const requests: [string, string][] = [
   ['a request line without a version', 'GET /\r\nHost: HOST\r\n\r\n'],
+  ['a request line of HTTP/2', 'GET / HTTP/2.0\r\nHost: HOST\r\n\r\n'],
+  ['a request line of HTTP/2 with two Hosts', 'GET / HTTP/2.0\r\nHost: HOST\r\nHost: evil.example\r\n\r\n'],
   ['a method that is none', 'G@T / HTTP/1.1\r\nHost: HOST\r\n\r\n'],
   ['no Host', 'GET / HTTP/1.1\r\n\r\n'],
   ['two Hosts', 'GET / HTTP/1.1\r\nHost: HOST\r\nHost: evil.example\r\n\r\n'],

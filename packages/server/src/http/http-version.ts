@@ -1,4 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Http2ServerRequest } from 'node:http2';
+
+/** Whether a request came by HTTP/2. Its version does not say so: a request line of HTTP/1 may name any. */
+export function isHttp2(request: IncomingMessage): boolean {
+  return (request as unknown) instanceof Http2ServerRequest;
+}
 
 /** The host that a request names: `Host`, or `:authority` in HTTP/2. */
 export function hostOf(request: IncomingMessage): string | undefined {
@@ -22,7 +28,7 @@ export function writeHead(
   message: string,
   headers: readonly string[],
 ): void {
-  if (request.httpVersionMajor !== 2) {
+  if (!isHttp2(request)) {
     // Node only reads it; a copy for each answer is what this path can do without.
     response.writeHead(status, message, headers as string[]);
     return;

@@ -8,7 +8,7 @@ import type { RequestFacts } from './door.ts';
 import { createCertificates, type CertificateFiles } from './certificates.ts';
 import { answerOf } from './error-answers.ts';
 import type { Application } from './host-table.ts';
-import { hostOf } from './http-version.ts';
+import { hostOf, isHttp2 } from './http-version.ts';
 import { createReference } from './reference.ts';
 import { createSecureServer } from './secure-server.ts';
 
@@ -91,7 +91,7 @@ export async function listen(needs: ListenNeeds): Promise<Listener> {
     if (isClosing) response.shouldKeepAlive = false;
     response.once('close', () => {
       // It was begun before, when the connection was still to be kept.
-      if (isClosing && request.httpVersionMajor === 1) request.socket.end();
+      if (isClosing && !isHttp2(request)) request.socket.end();
       if (response.statusCode < 500 && !logger.isDebug) return;
       const path = (request.url ?? '').split('?', 1)[0];
       const fields = {
@@ -184,7 +184,7 @@ function refusal(error: Error): Response {
 
 function send(response: ServerResponse, refused: Response, { reference }: RequestFacts): void {
   void refused.json().then((body: unknown) => {
-    if (response.req.httpVersionMajor === 2) refused.headers.delete('connection');
+    if (isHttp2(response.req)) refused.headers.delete('connection');
     response.writeHead(refused.status, Object.fromEntries(refused.headers));
     response.end(JSON.stringify({ ...(body as object), reference }));
   });
@@ -193,7 +193,7 @@ function send(response: ServerResponse, refused: Response, { reference }: Reques
 /** What Node's parser lets pass although two readers could understand it differently (RFC 9112 section 3.2). */
 function framingFault(request: IncomingMessage): string | undefined {
   // HTTP/2 has no request line, and its frames say themselves where a request ends.
-  if (request.httpVersionMajor === 2) return undefined;
+  if (isHttp2(request)) return undefined;
   if (request.httpVersionMajor !== 1) return 'The request line has no version of HTTP/1.';
   const { rawHeaders } = request;
   let hosts = 0;

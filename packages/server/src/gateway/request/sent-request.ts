@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
 import { publicError } from '#errors';
 import type { Readable } from 'node:stream';
+import { isHttp2 } from '#http';
 import type { HeaderList } from './headers.ts';
 
 /**
@@ -37,7 +38,7 @@ const ofHttp1 = new Set([
  * @throws {PublicError} `request_ambiguous`, `request_not_forwarded`
  */
 export function sentRequestOf(request: IncomingMessage): SentRequest {
-  if (request.httpVersionMajor !== 2) return request;
+  if (!isHttp2(request)) return request;
   const { rawHeaders, method = '' } = request;
   let authority: string | undefined;
   let host: string | undefined;

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { errors, type Dispatcher } from 'undici';
 import { publicError, type PublicError } from '#errors';
-import { writeHead } from '#http';
+import { isHttp2, writeHead } from '#http';
 import { AddressNotAllowed } from './connector.ts';
 import type { Pools } from './pools.ts';
 import type { ResponseFacts, ResponseHeaderRules } from './response-headers.ts';
@@ -80,7 +80,7 @@ export async function forward(
         const passed = forwarded.answer.trailersPossible
           ? needs.responseHeaders.trailersForClient(trailers)
           : {};
-        if (Object.keys(passed).length > 0 && (response.chunkedEncoding || request.httpVersionMajor === 2)) {
+        if (Object.keys(passed).length > 0 && (response.chunkedEncoding || isHttp2(request))) {
           response.addTrailers(passed);
         }
         response.end();
