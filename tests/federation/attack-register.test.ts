@@ -11,12 +11,7 @@ const attacks = Array.from({ length: 22 }, (_, index) => String(index + 1).padSt
  * leaves the list with its first test.
  */
 const open: Readonly<Record<string, string>> = {
-  '01': 'the trust helper and the rules of trust policies',
-  '05': 'trust policies',
-  '06': 'trust policies',
-  '08': 'trust policies',
   '17': 'the token endpoint of running deployments',
-  '19': 'trust policies',
 };
 
 describe('the register of attacks on federation', () => {

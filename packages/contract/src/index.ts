@@ -25,4 +25,5 @@ export * from './signing-keys.ts';
 export * from './teams.ts';
 export * from './tokens.ts';
 export * from './trusted-sources.ts';
+export * from './trust-policies.ts';
 export * from './users.ts';

@@ -12,6 +12,7 @@ import * as attempts from './sign-in-attempts.ts';
 import { signingKeyRoutes } from './signing-key-routes.ts';
 import * as teams from './teams.ts';
 import * as tokens from './tokens.ts';
+import { trustRoutes } from './trust-routes.ts';
 import * as users from './users.ts';
 
 // Scripts that name their team in every call need not know which calls have it in the path.
@@ -321,6 +322,7 @@ export const routes = listOf(
     answer: attempts.signInAttemptSchema,
   },
   ...passportRoutes,
+  ...trustRoutes,
   ...protectionRoutes,
   {
     name: 'audit-log.list',

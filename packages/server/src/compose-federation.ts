@@ -13,7 +13,13 @@ import { createTrustedSources } from '#protection';
 import { createRemoteIssuers, type RemoteKeys } from '#remote-keys';
 import type { Team, Teams } from '#teams';
 import type { Users } from '#users';
-import { createExchange, createFindLiveWorkload, createRenames, createWorkloads } from '#workloads';
+import {
+  createExchange,
+  createFindLiveWorkload,
+  createRenames,
+  createTrust,
+  createWorkloads,
+} from '#workloads';
 
 /** Builds what workloads are known by: their tokens, what these rest on, and who takes them. */
 export function composeFederation({
@@ -44,6 +50,18 @@ export function composeFederation({
 }) {
   const { database, clock, audit, keys, limits, fetch, remoteKeys } = services;
   const { users, teams, projects, deployments, apps, apiTokens } = records;
+  const remoteIssuers = createRemoteIssuers({ fetch, remoteKeys, clock });
+  const trust = createTrust({
+    database,
+    clock,
+    audit,
+    limits,
+    remoteIssuers,
+    validateUrl: fetch.validate,
+    findTeam: async (idOrSlug) => (await teams.find(idOrSlug)) ?? teams.findBySlug(idOrSlug),
+    findProject: projects.find,
+    ownUrls: Object.values(urls),
+  });
   const restingOn = {
     findTeam: teams.find,
     findProject: projects.find,
@@ -51,11 +69,12 @@ export function composeFederation({
     findMembership: teams.findMembership,
     findUser: users.find,
     isApiTokenRevoked: apiTokens.isRevoked,
+    hasTrustPolicy: trust.has,
   };
   const findLiveWorkload = createFindLiveWorkload({ ...restingOn, database, keys, oidc: urls.oidc });
   const trustedSources = createTrustedSources({
     findLiveWorkload,
-    remoteIssuers: createRemoteIssuers({ fetch, remoteKeys, clock }),
+    remoteIssuers,
     findByHost: deployments.findByHost,
     urls,
     address,
@@ -64,6 +83,7 @@ export function composeFederation({
   return {
     findLiveWorkload,
     trustedSources,
+    trust,
     workloads: createWorkloads(minting),
     exchange: createExchange({ ...restingOn, ...minting, limits }),
     renames: createRenames({

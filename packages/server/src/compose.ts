@@ -198,7 +198,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     endSession: sessions.end,
     tokens: createSessionTokens(database),
   });
-  const { findLiveWorkload, trustedSources, workloads, exchange, renames } = composeFederation({
+  const { findLiveWorkload, trustedSources, workloads, exchange, renames, trust } = composeFederation({
     services: { database, clock, audit, keys, limits, fetch, remoteKeys },
     records: { users, teams, projects, deployments, apps, apiTokens },
     urls,
@@ -291,6 +291,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     pages,
     findUser: users.find,
     exchangeWorkloadToken: exchange,
+    exchangeOutsideToken: trust.exchange,
     findLiveWorkload,
     findTeam: teams.find,
     findMembership: teams.findMembership,
@@ -353,6 +354,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     clock,
     api: urls.api,
     authenticateApiToken: apiTokens.authenticate,
+    authenticateTrusted: trust.authenticate,
     findAccessToken: oauth.findApiAccess,
     verifySender: dpop.verifySender,
     findUser: users.find,
@@ -381,6 +383,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
       tokens,
       workloads,
       renames,
+      trust,
       attempts,
       logout,
       visitors,

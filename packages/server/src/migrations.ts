@@ -23,7 +23,7 @@ import { teamMigrations } from '#teams';
 import { tokenMigrations } from '#tokens';
 import { userMigrations } from '#users';
 import { visitorMigrations } from '#visitors';
-import { workloadTokenMigrations } from '#workloads';
+import { trustPolicyMigrations, workloadTokenMigrations } from '#workloads';
 
 /** What every room keeps in the database: one series over all rooms, ordered by name. */
 export const migrations = [
@@ -51,6 +51,7 @@ export const migrations = [
   visitorMigrations,
   attemptMigrations,
   tokenMigrations,
+  trustPolicyMigrations,
   logoutMigrations,
   dpopMigrations,
   clientMigrations,

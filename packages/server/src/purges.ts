@@ -5,7 +5,7 @@ import { createDeviceRequestPurge, createRequestPurge } from '#requests';
 import { createSessionPurge } from '#sessions';
 import { createTokenPurges } from '#tokens';
 import { createVisitorSessionPurge } from '#visitors';
-import { createWorkloadTokenPurge } from '#workloads';
+import { createTrustTokenPurge, createWorkloadTokenPurge } from '#workloads';
 import type { Database } from '#database';
 import type { Purge } from '#jobs';
 
@@ -28,6 +28,7 @@ export function createPurges({
     logoutDeliveries: createDeliveryPurge({ database }),
     ...createTokenPurges({ database }),
     workloadTokens: createWorkloadTokenPurge({ database }),
+    trustTokens: createTrustTokenPurge({ database }),
     sessions: createSessionPurge({ database }),
     visitorSessions: createVisitorSessionPurge({ database }),
     attempts: createAttemptPurge({ database }),

@@ -25,7 +25,7 @@ import { createTeamRest, type Team, type Teams } from '#teams';
 import type { Tokens } from '#tokens';
 import type { Users } from '#users';
 import { createVisitorRest, type Visitors } from '#visitors';
-import { createWorkloadRest, type Renames, type Workloads } from '#workloads';
+import { createTrustRest, createWorkloadRest, type Trust, type Renames, type Workloads } from '#workloads';
 
 /** The rooms that have doors in the REST API, and what these are told of each other. */
 export type RestRooms = {
@@ -48,6 +48,7 @@ export type RestRooms = {
   authorizedApps: Parameters<typeof createAuthorizedAppRest>[0]['authorizedApps'];
   tokens: Tokens;
   workloads: Workloads;
+  trust: Trust;
   renames: Renames;
   attempts: Attempts;
   logout: Logout;
@@ -113,6 +114,7 @@ export function createRestDoors(rooms: RestRooms): readonly RestDoor[] {
     }),
     createAuthorizedAppRest({ authorizedApps }),
     createAppLogoRest({ apps, logos }),
+    createTrustRest({ trust: rooms.trust }),
     createWorkloadRest({
       workloads,
       findTeam: teams.find,

@@ -134,6 +134,11 @@ export const errorCatalogue = {
     title: 'A token for this audience may not be made',
     mend: 'Ask for an audience on the list of the project, or leave it out.',
   },
+  trust_policy_refused: {
+    status: 400,
+    title: 'A trust policy like this is not saved',
+    mend: 'Correct the part named here; a policy says exactly whose workload it trusts, and in what.',
+  },
   unknown_environment: {
     status: 400,
     title: 'The project has no such environment',

@@ -3,9 +3,11 @@ import type { output } from 'zod';
 
 /** Who calls the REST API: a token, the person it belongs to, and how far it reaches. */
 export type Caller = {
-  kind: 'api-token' | 'access-token';
-  /** The id of the API token, or of the app that holds the access token. */
+  /** `trust-policy`: a workload of another platform, and no person at all. */
+  kind: 'api-token' | 'access-token' | 'trust-policy';
+  /** The id of the API token, of the app that holds the access token, or of the trust policy. */
   id: string;
+  /** The person it belongs to; of a trust policy its own id, which is nobody's. */
   userId: string;
   /** What the token was given; `role` is all that the person's present role allows. */
   permissions: ReadonlySet<Permission> | 'role';

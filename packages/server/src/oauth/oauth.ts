@@ -47,7 +47,11 @@ import { createAuthorizationCodeGrant } from './token/grants/authorization-code.
 import { createClientCredentialsGrant } from './token/grants/client-credentials.ts';
 import { createDeviceCodeGrant } from './token/grants/device-code.ts';
 import { createRefreshTokenGrant } from './token/grants/refresh-token.ts';
-import { createTokenExchangeGrant, type ExchangeWorkloadToken } from './token/grants/token-exchange.ts';
+import {
+  createTokenExchangeGrant,
+  type ExchangeOutsideToken,
+  type ExchangeWorkloadToken,
+} from './token/grants/token-exchange.ts';
 import { createTokenEndpoint } from './token/token.ts';
 import { createUserinfo } from './userinfo/userinfo.ts';
 
@@ -89,6 +93,7 @@ export type OAuthNeeds = {
   forgetLogin: (context: DoorContext) => void;
   /** The workloads room's. */
   exchangeWorkloadToken: ExchangeWorkloadToken;
+  exchangeOutsideToken: ExchangeOutsideToken;
   findLiveWorkload: FindLiveWorkload;
   /** The sessions room's. */
   requireLiveSession: (sid: string) => Expected;

@@ -85,9 +85,10 @@ function refusalOf(
     if (!permissions.has(permission)) return notGiven(permission);
     // Lists in the database are held against the table at each use: the table may have become stricter.
     const { grant } = permissionTable[permission];
-    if (kind === 'api-token' && grant !== 'if-given' && grant !== 'per-project') return notGiven(permission);
+    const isProgram = kind !== 'access-token';
+    if (isProgram && grant !== 'if-given' && grant !== 'per-project') return notGiven(permission);
     if (kind === 'access-token' && !isAppPermission(permission)) return notGiven(permission);
-    if (grant === 'per-project' && kind === 'api-token' && !reaches(authority.projectIds, object.projectId)) {
+    if (grant === 'per-project' && isProgram && !reaches(authority.projectIds, object.projectId)) {
       return publicError('forbidden', {
         description: `The token was not given "${permission}" for this project.`,
       });

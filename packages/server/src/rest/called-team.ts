@@ -45,6 +45,8 @@ export function createCalledTeamReader(needs: CalledTeamNeeds) {
   async function getTeam(idOrSlug: string, caller: Caller): Promise<CalledTeam> {
     const team = isId('team', idOrSlug) ? await findTeam(idOrSlug) : await findTeamBySlug(idOrSlug);
     if (team === undefined || !isWithin(caller, team.id)) throw unknownTeam(idOrSlug);
+    // A policy is bounded by what it gives, not by anybody's role; who gave it, held it.
+    if (caller.kind === 'trust-policy') return { ...team, role: 'owner' };
     const membership = await findMembership(team.id, caller.userId);
     if (membership === undefined) throw unknownTeam(idOrSlug);
     return { ...team, role: membership.role };

@@ -23,6 +23,15 @@ export type PresentedApiToken = {
   freshUntil: number;
 };
 
+/** What a trust policy gives, within its one team. */
+export type PresentedTrust = {
+  policyId: string;
+  teamId: string;
+  permissions: readonly Permission[];
+  projectIds: readonly string[];
+  builds: readonly { projectId: string; environment: string }[];
+};
+
 /** An access token of an app, with the permissions that app and consent have in common; `role`: the command line's. */
 export type PresentedAccessToken = {
   /** The app's id. */
@@ -39,6 +48,8 @@ export type PresentedAccessToken = {
 
 export type CallerNeeds = {
   authenticateApiToken: (token: string) => Promise<PresentedApiToken | undefined>;
+  /** What an outside workload may do whose token was taken. */
+  authenticateTrusted?: ((token: string) => Promise<PresentedTrust | undefined>) | undefined;
   findAccessToken?: ((token: string) => Promise<PresentedAccessToken | undefined>) | undefined;
   /** Throws OAuthError 401 unless the sender proves the key that the token is bound to. */
   verifySender: Dpop['verifySender'];
@@ -68,10 +79,12 @@ export function createCallerReader(needs: CallerNeeds) {
     }
     const isBearer = scheme.toLowerCase() === 'bearer';
     const authority =
-      (isBearer ? await readApiToken(token) : undefined) ?? (await readAccessToken(scheme, token, context));
+      (isBearer ? ((await readApiToken(token)) ?? (await readTrusted(token))) : undefined) ??
+      (await readAccessToken(scheme, token, context));
     if (authority === undefined) {
       throw unauthorized(api, 'The token is unknown, expired or revoked.', 'invalid_token');
     }
+    if (authority.caller.kind === 'trust-policy') return authority;
     const user = await findUser(authority.caller.userId);
     if (user === undefined || user.disabledAt !== undefined) {
       throw unauthorized(
@@ -123,6 +136,25 @@ export function createCallerReader(needs: CallerNeeds) {
       projectIds,
       // A list is what programs are given to keep: no login stands behind it.
       freshUntil: permissions === 'role' ? freshUntil : 0,
+    };
+  }
+
+  async function readTrusted(token: string): Promise<Authority | undefined> {
+    const found = await needs.authenticateTrusted?.(token);
+    if (found === undefined) return undefined;
+    const { policyId, teamId, permissions, projectIds, builds } = found;
+    return {
+      caller: {
+        kind: 'trust-policy',
+        id: policyId,
+        userId: policyId,
+        teamId,
+        permissions: new Set(permissions),
+        builds,
+      },
+      projectIds,
+      // No login stands behind it.
+      freshUntil: 0,
     };
   }
 

@@ -169,6 +169,26 @@ export const rows: readonly Row[] = [
     roles: '● ● ● ● ●',
     token: 'passport:read',
   },
+  { route: 'trust-policies.list', roles: '● ● ● ● ●', token: 'federation:read' },
+  { route: 'trust-policies.get', roles: '● ● ● ● ●', token: 'federation:read' },
+  {
+    route: 'trust-policies.create',
+    body: {
+      name: 'CI',
+      issuer: 'https://ci.example',
+      audience: 'us',
+      claims: [{ name: 'sub', values: [{ value: 'repo:acme/shop' }] }],
+    },
+    roles: '◐ – – ◐ –',
+    token: 'never',
+  },
+  {
+    route: 'trust-policies.simulate',
+    body: { token: 'x.y.z' },
+    roles: '● ● ● ● ●',
+    token: 'federation:read',
+  },
+  { route: 'trust-policies.delete', roles: '◐ – – ◐ –', token: 'never' },
   { route: 'protection-bypass.list', roles: '● ● ● ● ●', token: 'protection:read' },
   {
     route: 'protection-bypass.update',

@@ -14,6 +14,8 @@ export type StandingNeeds = {
   findDeployment(teamId: string, id: string): Promise<{ projectId: string; environment: string } | undefined>;
   findMembership(teamId: string, userId: string): Promise<{ role: Role } | undefined>;
   findUser(id: string): Promise<{ disabledAt: number | undefined } | undefined>;
+  /** Whether there is still a trust policy of this id. */
+  hasTrustPolicy(teamId: string, id: string): Promise<boolean>;
   /** Whether an API token was revoked, or never was. */
   isApiTokenRevoked(id: string): Promise<boolean>;
 };
@@ -87,6 +89,9 @@ export function createFindStanding(needs: StandingNeeds & { store: Pick<Workload
   ): Promise<void> {
     if (isId('tok', minter) && (await needs.isApiTokenRevoked(minter))) {
       throw new NotStanding('The API token that it was minted with is revoked.');
+    }
+    if (isId('pol', minter) && !(await needs.hasTrustPolicy(teamId, minter))) {
+      throw new NotStanding('The trust policy that it was minted by is gone.');
     }
     if (minterUserId !== undefined) await requirePerson(teamId, minterUserId, environment);
   }

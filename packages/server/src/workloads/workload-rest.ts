@@ -36,7 +36,8 @@ export function createWorkloadRest(needs: WorkloadRestNeeds): readonly RestDoor[
       const { project, environment } = workload;
       const by = {
         actor: caller.id,
-        userId: caller.userId,
+        // A trust policy is nobody's: its tokens rest on it alone.
+        userId: caller.kind === 'trust-policy' ? undefined : caller.userId,
         audience: asked.audience,
         lifetimeSeconds: asked.lifetimeSeconds,
         source: asked.source ?? query.source,
@@ -170,7 +171,7 @@ function authorizationProblem(
     });
   }
   const isBuilder =
-    caller.kind === 'api-token' &&
+    caller.kind !== 'access-token' &&
     caller.builds.some((build) => build.projectId === project.id && build.environment === environment);
   if (isBuilder) return undefined;
   return publicError('workload_token_not_allowed', {

@@ -1,4 +1,9 @@
-import { idTokenTokenType, jwtTokenType, tokenExchangeGrantType } from '@tessera/protocol';
+import {
+  accessTokenTokenType,
+  idTokenTokenType,
+  jwtTokenType,
+  tokenExchangeGrantType,
+} from '@tessera/protocol';
 import { oauthError } from '#errors';
 import type { OpenGrant, OpenTokenRequest } from '../grant.ts';
 
@@ -9,17 +14,54 @@ export type ExchangeWorkloadToken = (request: {
   clientAddress: string;
 }) => Promise<{ token: string; expiresAt: number; issuedAt: number }>;
 
+export type ExchangeOutsideToken = (request: {
+  team: string;
+  subjectToken: string;
+  policyId: string | undefined;
+  reference: string;
+  clientAddress: string;
+}) => Promise<{ token: string; expiresInSeconds: number }>;
+
 const ownTypes: readonly string[] = [jwtTokenType, idTokenTokenType];
 
 /**
- * RFC 8693. Whose token the subject token is, the request says by its form: with `audience` it is a workload token of
- * ours, for one with another audience.
+ * RFC 8693. Whose token the subject token is, the request says by its form: with `team_id_or_slug` it is one of another
+ * platform, for an access token of that team; otherwise a workload token of ours, for one with another audience.
  */
 export function createTokenExchangeGrant({
   exchangeWorkloadToken,
+  exchangeOutsideToken,
 }: {
   exchangeWorkloadToken: ExchangeWorkloadToken;
+  exchangeOutsideToken: ExchangeOutsideToken;
 }): OpenGrant {
+  /** The token of a workload elsewhere, whom a team trusts: it becomes an access token of that team. */
+  async function answerOutside({ form, reference, clientAddress }: OpenTokenRequest) {
+    const requested = form.get('requested_token_type') ?? accessTokenTokenType;
+    if (requested !== accessTokenTokenType) {
+      throw oauthError(
+        'invalid_request',
+        `Parameter 'requested_token_type'. Expected '${accessTokenTokenType}', or none`,
+      );
+    }
+    if (form.has('audience')) {
+      throw oauthError('invalid_target', "Parameter 'audience'. The token is for this API: leave it out");
+    }
+    const { token, expiresInSeconds } = await exchangeOutsideToken({
+      team: form.get('team_id_or_slug') ?? '',
+      subjectToken: requireSubjectToken(form),
+      policyId: form.get('policy_id'),
+      reference,
+      clientAddress,
+    });
+    return {
+      access_token: token,
+      issued_token_type: accessTokenTokenType,
+      token_type: 'Bearer',
+      expires_in: expiresInSeconds,
+    };
+  }
+
   /** A workload token of ours for another audience. */
   async function answerOwn({ form, reference, clientAddress }: OpenTokenRequest) {
     const requested = form.get('requested_token_type') ?? jwtTokenType;
@@ -50,7 +92,7 @@ export function createTokenExchangeGrant({
     grantType: tokenExchangeGrantType,
     async answer(request) {
       validateForm(request.form);
-      return answerOwn(request);
+      return request.form.has('team_id_or_slug') ? answerOutside(request) : answerOwn(request);
     },
   };
 }

@@ -1,0 +1,331 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { CompactSign, exportJWK, generateKeyPair, SignJWT, type CryptoKey } from 'jose';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createClient, ProblemError, type Client } from '../../packages/contract/src/index.ts';
+import { sendForm } from '../harness/send.ts';
+import { databaseKinds } from '../harness/test-databases.ts';
+import { createFederationWorld, type FederationWorld } from './federation-world.ts';
+
+/** A CI service: a real HTTP server with discovery, a key set and tokens for its jobs. */
+async function startCi() {
+  const { privateKey, publicKey } = await generateKeyPair('RS256', { extractable: true });
+  const jwk = { ...(await exportJWK(publicKey)), kid: 'ci-1', alg: 'RS256', use: 'sig' };
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    asked.push(request.url ?? '');
+    const body = request.url?.endsWith('/openid-configuration')
+      ? { issuer, jwks_uri: `${issuer}/jwks` }
+      : { keys: [jwk] };
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const issuer = `http://localhost:${(server.address() as AddressInfo).port}`;
+  return {
+    issuer,
+    asked,
+    sign: (claims: Record<string, unknown> = {}, key: CryptoKey = privateKey, header = {}) =>
+      new SignJWT({ iss: issuer, aud: 'tessera', sub: 'repo:acme/shop:ref:refs/heads/main', ...claims })
+        .setProtectedHeader({ alg: 'RS256', kid: 'ci-1', typ: 'JWT', ...header })
+        .setIssuedAt()
+        .setExpirationTime('5m')
+        .sign(key),
+    signText: (payload: string) =>
+      new CompactSign(new TextEncoder().encode(payload))
+        .setProtectedHeader({ alg: 'RS256', kid: 'ci-1', typ: 'JWT' })
+        .sign(privateKey),
+    close: () => server.close(),
+  };
+}
+
+const now = () => Math.floor(Date.now() / 1000);
+const exact = (value: string) => ({ value });
+
+describe.each(databaseKinds)('trust in workloads of other platforms, on %s', (kind) => {
+  let world: FederationWorld;
+  let ci: Awaited<ReturnType<typeof startCi>>;
+
+  beforeAll(async () => {
+    world = await createFederationWorld(kind);
+    ci = await startCi();
+  });
+  afterAll(async () => {
+    ci?.close();
+    await world?.tessera.close();
+  });
+
+  const query = () => ({ teamId: world.team.id });
+  const policyOf = (more: object = {}) => ({
+    name: 'Deploys of the shop',
+    issuer: ci.issuer,
+    audience: 'tessera',
+    claims: [{ name: 'sub', values: [exact('repo:acme/shop:ref:refs/heads/main')] }],
+    permissions: ['project:read' as const],
+    ...more,
+  });
+  const create = (more: object = {}) =>
+    world.call('trust-policies.create', { query: query(), body: policyOf(more) });
+  const remove = (policyId: string) =>
+    world.call('trust-policies.delete', { params: { policyId }, query: query() });
+  const problemOf = (call: Promise<unknown>) =>
+    call.then(
+      () => undefined,
+      (error: unknown) => (error instanceof ProblemError ? error.problem : error),
+    );
+  const exchange = (token: string, more: Record<string, string> = {}) =>
+    sendForm(`${world.tessera.urls.api}/login/oauth/token`, {
+      grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+      subject_token: token,
+      subject_token_type: 'urn:ietf:params:oauth:token-type:id_token',
+      requested_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+      team_id_or_slug: world.team.slug,
+      ...more,
+    });
+  const exchanged = async (token: string, more?: Record<string, string>): Promise<string> => {
+    const answer = await exchange(token, more);
+    expect(answer.status, answer.text).toBe(200);
+    return (answer.json() as { access_token: string }).access_token;
+  };
+  const descriptionOf = async (token: string, more?: Record<string, string>) => {
+    const answer = await exchange(token, more);
+    expect(answer.status, answer.text).toBe(400);
+    return (answer.json() as { error_description: string }).error_description;
+  };
+  const clientOf = (token: string): Client => createClient({ baseUrl: world.tessera.urls.api, token });
+
+  test('a job of a trusted repository gets a token of the team that does what the policy gives, and no more', async () => {
+    const policy = await create();
+    const answer = await exchange(await ci.sign());
+    expect(answer.json()).toMatchObject({
+      token_type: 'Bearer',
+      issued_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+    });
+    expect(answer.headers['cache-control']).toBe('no-store');
+    const { access_token: token, expires_in: seconds } = answer.json() as {
+      access_token: string;
+      expires_in: number;
+    };
+    // Never longer than the token that it came from.
+    expect(seconds).toBeLessThanOrEqual(300);
+    const call = clientOf(token);
+    const { projects } = await call('projects.list', { query: query() });
+    expect(projects.map(({ name }) => name)).toContain('shop');
+    expect(
+      await problemOf(call('projects.create', { query: query(), body: { name: 'mine' } })),
+    ).toMatchObject({
+      status: 403,
+    });
+    expect(await problemOf(call('users.get'))).toMatchObject({ status: 403 });
+    expect(await problemOf(call('teams.create', { body: { slug: 'mine' } }))).toMatchObject({ status: 403 });
+    expect(
+      await problemOf(call('trust-policies.create', { query: query(), body: policyOf() })),
+    ).toMatchObject({
+      status: 403,
+    });
+    const { records } = await world.call('audit-log.list', { query: query() });
+    expect(records.find(({ action }) => action === 'trust-policy.exchange')).toMatchObject({
+      actor: policy.id,
+      after: { issuer: ci.issuer, subject: 'repo:acme/shop:ref:refs/heads/main' },
+    });
+
+    // The end of the policy is the end of what it gave, at once.
+    await remove(policy.id);
+    expect(await problemOf(call('projects.list', { query: query() }))).toMatchObject({ status: 401 });
+  });
+
+  test('a token of a policy is over when its time is', async () => {
+    const policy = await create({ tokenLifetimeSeconds: 60 });
+    const call = clientOf(await exchanged(await ci.sign()));
+    await call('projects.list', { query: query() });
+    world.tessera.advance(61_000);
+    expect(await problemOf(call('projects.list', { query: query() }))).toMatchObject({ status: 401 });
+    world.tessera.advance(-61_000);
+    await remove(policy.id);
+  });
+
+  test('a job that may build mints tokens of builds, which end with its policy', async () => {
+    const policy = await create({
+      permissions: [],
+      builds: [{ projectId: world.project.id, environment: 'preview' }],
+    });
+    const token = await exchanged(await ci.sign());
+    expect((await world.mint(token, { environment: 'production' })).status).toBe(403);
+    expect((await world.mint(token)).status).toBe(403);
+    const minted = await world.mintToken(token, { environment: 'preview' });
+    expect(await world.introspect(minted)).toMatchObject({ active: true });
+    await remove(policy.id);
+    expect(await world.introspect(minted)).toEqual({ active: false });
+  });
+
+  test('federation-07 federation-19 the token is refused when it is not exactly what a policy says', async () => {
+    const policy = await create({
+      claims: [
+        { name: 'sub', values: [exact('repo:acme/shop:ref:refs/heads/main'), exact('repo:acme/shop:tag')] },
+        { name: 'groups', values: [exact('deployers')] },
+      ],
+    });
+    const right = { groups: ['testers', 'deployers'] };
+    await exchanged(await ci.sign(right));
+    await exchanged(await ci.sign({ ...right, sub: 'repo:acme/shop:tag' }));
+    const { privateKey: strange } = await generateKeyPair('RS256');
+    for (const [name, token] of Object.entries({
+      'another subject': ci.sign({ ...right, sub: 'repo:acme/shop:ref:refs/heads/main2' }),
+      'a claim missing': ci.sign(),
+      'a claim with another value': ci.sign({ groups: ['deployers2'] }),
+      'an object for a claim': ci.sign({ groups: { deployers: 'deployers' } }),
+      'another audience': ci.sign({ ...right, aud: 'https://github.com/acme' }),
+      'no audience': ci.sign({ ...right, aud: undefined }),
+      'another key': ci.sign(right, strange),
+      'an unknown key': ci.sign(right, strange, { kid: 'ci-2' }),
+      'another kind': ci.sign(right, undefined, { typ: 'at+jwt' }),
+      'no JWT': Promise.resolve('not.a.token'),
+    })) {
+      expect((await exchange(await token)).status, name).toBe(400);
+    }
+    expect(await descriptionOf(await ci.sign(right), { policy_id: 'pol_other' })).toContain(
+      'no trust policy',
+    );
+    // Neither does anybody learn which teams there are.
+    const elsewhere = await descriptionOf(await ci.sign(right), { team_id_or_slug: 'nobody' });
+    await remove(policy.id);
+    expect(await descriptionOf(await ci.sign(right))).toBe(elsewhere);
+  });
+
+  test('federation-05 federation-06 only the issuer of a saved policy is asked, compared as a whole', async () => {
+    const policy = await create();
+    const port = new URL(ci.issuer).port;
+    ci.asked.length = 0;
+    for (const iss of [
+      `${ci.issuer}/`,
+      `${ci.issuer}@evil.example`,
+      `${ci.issuer}.evil.example`,
+      `http://LOCALHOST:${port}`,
+      `http://127.0.0.1:${port}`,
+      `http://localhost:${port}/x`,
+      'http://169.254.169.254/latest',
+      '',
+      undefined,
+    ]) {
+      expect(await descriptionOf(await ci.sign({ iss })), String(iss)).toContain('no trust policy');
+    }
+    expect(ci.asked).toEqual([]);
+    await remove(policy.id);
+  });
+
+  test('federation-08 a claim is found by its exact name alone', async () => {
+    const policy = await create();
+    const sub = 'repo:acme/shop:ref:refs/heads/main';
+    const doubled = `{"iss":"${ci.issuer}","aud":"tessera","iat":${now()},"exp":${now() + 60},"sub":"repo:evil/x","sub":"${sub}"}`;
+    expect(await descriptionOf(await ci.signText(doubled))).toContain('"sub" twice'.replaceAll('"', "'"));
+    for (const claims of [{ SUB: sub }, { ſub: sub }, { ' sub': sub }]) {
+      expect(await descriptionOf(await ci.sign({ sub: 'repo:evil/x', ...claims }))).toContain(
+        'no trust policy',
+      );
+    }
+    await remove(policy.id);
+  });
+
+  test('several policies that match are a question, which policy_id answers', async () => {
+    const [narrow, wide] = [await create(), await create({ name: 'Wider', permissions: ['team:read'] })];
+    expect(await descriptionOf(await ci.sign())).toContain("in 'policy_id'");
+    const call = clientOf(await exchanged(await ci.sign(), { policy_id: wide.id }));
+    expect(await problemOf(call('projects.list', { query: query() }))).toMatchObject({ status: 403 });
+    await remove(narrow.id);
+    await remove(wide.id);
+  });
+
+  test('federation-01 federation-02 a policy that trusts strangers is refused when it is saved', async () => {
+    const github = 'https://token.actions.githubusercontent.com';
+    const cases: [RegExp, object][] = [
+      [/"sub"/, { claims: [{ name: 'ref', values: [exact('main')] }] }],
+      [/"repository" or/, { issuer: github, claims: [{ name: 'ref', values: [exact('refs/heads/main')] }] }],
+      [/where its owner stands/, { claims: [{ name: 'sub', values: [{ value: '*', wildcards: true }] }] }],
+      [
+        /where its owner stands/,
+        { claims: [{ name: 'sub', values: [{ value: 'repo:*', wildcards: true }] }] },
+      ],
+      [
+        /where its owner stands/,
+        { claims: [{ name: 'sub', values: [{ value: 'repo:acme*/x', wildcards: true }] }] },
+      ],
+      [
+        /where its owner stands/,
+        { claims: [{ name: 'sub', values: [{ value: '*/shop', wildcards: true }] }] },
+      ],
+      [/stands for itself/, { claims: [{ name: 'sub', values: [exact('repo:acme/*')] }] }],
+      [/has none/, { claims: [{ name: 'sub', values: [{ value: 'repo:acme/shop', wildcards: true }] }] }],
+      [/this service itself/, { issuer: world.tessera.urls.oidc }],
+      [/neither permissions nor builds/, { permissions: [] }],
+      [/cannot be given to a workload/, { permissions: ['member:write'] }],
+      [/'projectIds' is empty/, { permissions: ['deployment:write:preview'] }],
+    ];
+    for (const [reason, more] of cases) {
+      const problem = await problemOf(create(more));
+      expect(problem, String(reason)).toMatchObject({ status: 400, code: 'trust_policy_refused' });
+      expect((problem as { detail: string }).detail).toMatch(reason);
+    }
+    for (const more of [
+      { claims: [] },
+      { claims: [{ name: 'aud', values: [exact('x')] }] },
+      { claims: [{ name: 'ſub', values: [exact('x')] }] },
+      { claims: [{ name: 'sub', values: [] }] },
+      { audience: '' },
+      { issuer: 'http://user:pw@localhost/' },
+    ]) {
+      expect(await problemOf(create(more)), JSON.stringify(more)).toMatchObject({
+        status: 400,
+        code: 'bad_request',
+      });
+    }
+    expect(
+      await problemOf(create({ builds: [{ projectId: 'shop', environment: 'preview' }] })),
+    ).toMatchObject({ code: 'unknown_project' });
+  });
+
+  test('a declared wildcard ends at the separators of a subject, and is warned of', async () => {
+    const policy = await create({
+      claims: [{ name: 'sub', values: [{ value: 'repo:acme/*:ref:refs/heads/rel-*', wildcards: true }] }],
+    });
+    expect(policy.warnings.join()).toContain('wildcard');
+    await exchanged(await ci.sign({ sub: 'repo:acme/shop:ref:refs/heads/rel-1.2' }));
+    for (const sub of [
+      'repo:acme/shop:ref:refs/heads/rel-1/evil',
+      'repo:acme/shop:environment:x:ref:refs/heads/rel-1',
+      'repo:acmexshop:ref:refs/heads/rel-1',
+      'xrepo:acme/shop:ref:refs/heads/rel-1',
+    ]) {
+      expect(await descriptionOf(await ci.sign({ sub })), sub).toContain('no trust policy');
+    }
+    await remove(policy.id);
+  });
+
+  test('the simulation says of each line whether it matches, and of no token that it was used', async () => {
+    const policy = await create();
+    const simulate = async (token: string) =>
+      world.call('trust-policies.simulate', { query: query(), body: { token } });
+    const wrong = await simulate(await ci.sign({ sub: 'repo:acme/other' }));
+    expect(wrong).toMatchObject({
+      problem: null,
+      outcome: 'Refused: no policy matches in every line.',
+      policies: [
+        {
+          id: policy.id,
+          matches: false,
+          checks: [
+            { claim: 'aud', matches: true },
+            { claim: 'sub', matches: false, because: 'The token has the claim, with none of these values.' },
+          ],
+        },
+      ],
+    });
+    expect((await simulate(await ci.sign())).outcome).toContain('Taken, by the policy');
+    expect((await simulate(await ci.sign({ iss: 'https://other.example' }))).problem).toContain(
+      'no policy for',
+    );
+    const { privateKey } = await generateKeyPair('RS256');
+    expect((await simulate(await ci.sign({}, privateKey))).problem).not.toBeNull();
+    await remove(policy.id);
+  });
+});
