@@ -24,6 +24,11 @@ export async function runTessera(
     logger,
     ...(open === undefined ? {} : { openDatabase: open }),
   });
-  const { setupLink } = await tessera.listen();
-  return { setUpLink: setupLink, close: () => tessera.close() };
+  try {
+    const { setupLink } = await tessera.listen();
+    return { setUpLink: setupLink, close: () => tessera.close() };
+  } catch (error) {
+    await tessera.close();
+    throw error;
+  }
 }

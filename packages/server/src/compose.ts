@@ -55,6 +55,7 @@ import { createUsers, isEnabled } from '#users';
 import { createVisitors } from '#visitors';
 import { composeFederation } from './compose-federation.ts';
 import { composeRotation } from './compose-keys.ts';
+import { listenForWorkloads } from './compose-runtime-tokens.ts';
 import { migrations } from './migrations.ts';
 import { createPurges } from './purges.ts';
 import { createRestDoors } from './rest-doors.ts';
@@ -468,6 +469,12 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
       }
       listeners.push(
         await listen({ ...listening, ...config.operationsListen, findApplication: () => operations }),
+      );
+      listeners.push(
+        ...(await listenForWorkloads(
+          { place: config.workloadListen, database, logger, limits, teams, projects, deployments, workloads },
+          listening,
+        )),
       );
       // What waits for a moment to be done: by the processes that also know whose it is.
       if (config.roles.includes('identity')) {

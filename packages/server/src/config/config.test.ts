@@ -215,6 +215,43 @@ describe('front proxies', () => {
   });
 });
 
+describe('the listener for running deployments', () => {
+  it('is off, a socket, or a port of loopback', () => {
+    const placeOf = (TESSERA_WORKLOAD_LISTEN?: string) => {
+      const result = parseConfig({ TESSERA_WORKLOAD_LISTEN });
+      if (!('config' in result)) throw new Error(JSON.stringify(result.problems));
+      return [result.config.workloadListen, describeConfig(result.config)] as const;
+    };
+    expect(placeOf()[0]).toBeUndefined();
+    const [socket, described] = placeOf('unix:/run/tessera/workload.sock');
+    expect(socket).toMatchObject({ socketPath: '/run/tessera/workload.sock' });
+    expect(described).toMatch(/TESSERA_WORKLOAD_LISTEN +unix:\/run\/tessera\/workload\.sock/);
+    for (const [text, host] of [
+      ['4003', '127.0.0.1'],
+      ['127.0.0.2:4003', '127.0.0.2'],
+      ['[::1]:4003', '::1'],
+      ['localhost:4003', 'localhost'],
+    ]) {
+      expect(placeOf(text)[0]).toEqual({ host, port: 4003, socketPath: undefined });
+    }
+  });
+
+  it.each([
+    '0.0.0.0:4003',
+    '[::]:4003',
+    '10.0.0.1:4003',
+    'id.example.com:4003',
+    '127.evil.example:4003',
+    '[::ffff:10.0.0.1]:4003',
+    '127.0.0.1:0',
+    'unix:workload.sock',
+    'unix:',
+    `unix:/${'a'.repeat(103)}`,
+  ])('is refused at %s', (TESSERA_WORKLOAD_LISTEN) => {
+    expect(problemsOf({ TESSERA_WORKLOAD_LISTEN }).join('\n')).toMatch(/^TESSERA_WORKLOAD_LISTEN /);
+  });
+});
+
 describe('certificates', () => {
   it('are pairs of files', () => {
     const result = parseConfig({ TESSERA_TLS_CERTIFICATES: '/a.pem:/a.key, /b.pem:/b.key' });

@@ -12,6 +12,7 @@ import {
   parseNumber,
   parseRanges,
   parseWord,
+  parseWorkloadListen,
   type Read,
 } from './values.ts';
 
@@ -24,6 +25,8 @@ export type Config = GatewayConfig & {
   development: boolean;
   listen: { host: string; port: number };
   operationsListen: { host: string; port: number };
+  /** Where running deployments get their tokens: on this machine alone; undefined: nowhere. */
+  workloadListen: { host: string; port: number; socketPath: string | undefined } | undefined;
   database: { dialect: 'sqlite'; path: string } | { dialect: 'postgres'; connectionString: string };
   dataFolder: string;
   masterKey:
@@ -169,6 +172,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     upstreams: parseUpstreams(read),
     drainSeconds: read('TESSERA_DRAIN_SECONDS', (given) => parseNumber(given, 0, 3_600), 10),
     operationsListen: read('TESSERA_OPERATIONS_LISTEN', parseListen, { host: '127.0.0.1', port: 4001 }),
+    workloadListen: read<Config['workloadListen']>('TESSERA_WORKLOAD_LISTEN', parseWorkloadListen, undefined),
     database,
     dataFolder,
     masterKey:

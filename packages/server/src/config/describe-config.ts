@@ -20,6 +20,7 @@ export function describeConfig(config: Config): string {
     ],
     ['TESSERA_OPERATIONS_LISTEN', `${operationsListen.host}:${operationsListen.port}`],
     ...decisionLines(config.decisions),
+    ['TESSERA_WORKLOAD_LISTEN', describePlace(config.workloadListen)],
     [
       'TESSERA_DATABASE_URL',
       database.dialect === 'sqlite' ? `sqlite:${database.path}` : redactUrl(database.connectionString),
@@ -62,6 +63,11 @@ function decisionLines(decisions: Config['decisions']): [string, string][] {
     ['TESSERA_DECISION_LISTEN', `${decisions.listen.host}:${decisions.listen.port}`],
     ['TESSERA_DECISION_PROXIES', proxies.join(', ')],
   ];
+}
+
+function describePlace(place: Config['workloadListen']): string {
+  if (place === undefined) return '(none)';
+  return place.socketPath === undefined ? `${place.host}:${place.port}` : `unix:${place.socketPath}`;
 }
 
 function registrationLines(registration: Config['registration']): [string, string][] {

@@ -12,6 +12,8 @@ export const configNames = {
   TESSERA_OPERATIONS_LISTEN: 'host:port of health and metrics',
   TESSERA_DECISION_LISTEN: 'host:port at which front proxies ask for decisions; none by default',
   TESSERA_DECISION_PROXIES: 'NAME:CREDENTIAL=HOST HOST, …: the front proxies, each with its hosts',
+  TESSERA_WORKLOAD_LISTEN:
+    'unix:/PATH or 127.0.0.1:PORT at which running deployments get their tokens; none by default',
   TESSERA_DATABASE_URL: 'sqlite:PATH or postgres://…',
   TESSERA_DATA: 'the folder for the SQLite file and the master key',
   TESSERA_MASTER_KEY: '32 bytes as base64url or hex; or TESSERA_MASTER_KEY_FILE',

@@ -50,6 +50,34 @@ export function parseListen(text: string): { host: string; port: number } {
   return { host: (match.groups?.['host'] ?? '').replaceAll(/[[\]]/g, '') || '127.0.0.1', port };
 }
 
+/** The longest path of a socket that every system takes (sun_path, with its end). */
+const longestSocketPath = 103;
+
+/** `unix:/run/tessera/workload.sock` or a port of loopback: never where another machine can reach it. */
+export function parseWorkloadListen(text: string): {
+  host: string;
+  port: number;
+  socketPath: string | undefined;
+} {
+  if (text.startsWith('unix:')) {
+    const socketPath = text.slice('unix:'.length);
+    if (!socketPath.startsWith('/') || Buffer.byteLength(socketPath) > longestSocketPath) {
+      throw new InvalidValue(
+        `'${text}' is not unix: and an absolute path of at most ${longestSocketPath} bytes, such as unix:/run/tessera/workload.sock`,
+      );
+    }
+    return { host: 'localhost', port: 0, socketPath };
+  }
+  const { host, port } = parseListen(text);
+  const loopback = host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+  if (!loopback || port === 0) {
+    throw new InvalidValue(
+      `'${text}' is not on this machine alone; expected unix:/PATH or 127.0.0.1:PORT, with a port from 1`,
+    );
+  }
+  return { host, port, socketPath: undefined };
+}
+
 /** A domain of at least one dot (or below `localhost`), without scheme, port or wildcard. */
 export function parseDomain(text: string): string {
   const domain = text.toLowerCase().replace(/^\*\./, '');

@@ -1,4 +1,5 @@
 import { protectionErrors } from './protection-errors.ts';
+import { workloadErrors } from './workload-errors.ts';
 
 import { gatewayCatalogue } from './gateway-catalogue.ts';
 
@@ -125,42 +126,7 @@ export const errorCatalogue = {
     title: 'This test was begun already, or its ten minutes are over',
     mend: 'Make a new one with POST /v1/connectors/{id}/test and {"live":true}.',
   },
-  // workloads
-  oidc_tokens_disabled: {
-    status: 403,
-    title: 'Tokens for workloads are switched off for this project',
-    mend: 'Switch them on with PATCH /v9/projects/{idOrName} and {"oidcTokenConfig":{"enabled":true}}.',
-  },
-  invalid_target: {
-    status: 400,
-    title: 'A token for this audience may not be made',
-    mend: 'Ask for an audience on the list of the project, or leave it out.',
-  },
-  trust_policy_refused: {
-    status: 400,
-    title: 'A trust policy like this is not saved',
-    mend: 'Correct the part named here; a policy says exactly whose workload it trusts, and in what.',
-  },
-  unknown_environment: {
-    status: 400,
-    title: 'The project has no such environment',
-    mend: 'Use one of the environments of the project.',
-  },
-  deployment_mismatch: {
-    status: 400,
-    title: 'The deployment is not one of this project and environment',
-    mend: 'Give the project and environment that the deployment was created with.',
-  },
-  mint_policy_refused: {
-    status: 403,
-    title: 'The mint policy of the project refuses this token',
-    mend: 'POST the same to …/token/explain to see every rule; whoever may write federation settings changes them.',
-  },
-  workload_token_not_allowed: {
-    status: 403,
-    title: 'You may not make this token',
-    mend: 'Ask for a development token, or use an API token that may build for this project and environment.',
-  },
+  ...workloadErrors,
 
   // keys
   key_rotation_under_way: {

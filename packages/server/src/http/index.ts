@@ -18,4 +18,4 @@ export { requireSameOrigin } from './same-origin.ts';
 export type { CertificateFiles } from './certificates.ts';
 export { isHttp2, writeHead } from './http-version.ts';
 export { listen } from './server.ts';
-export type { Listener, NodeDoor } from './server.ts';
+export type { Listener, ListenNeeds, NodeDoor } from './server.ts';

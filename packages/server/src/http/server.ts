@@ -26,6 +26,7 @@ export type NodeDoor = {
 
 export type Listener = {
   readonly host: string;
+  /** 0 for a socket in the file system. */
   readonly port: number;
   /** Takes no new connection, lets running requests end, and cuts what is left when the time for that is over. */
   close(): Promise<void>;
@@ -34,6 +35,8 @@ export type Listener = {
 export type ListenNeeds = {
   host: string;
   port: number;
+  /** A socket in the file system, instead of host and port. */
+  socketPath?: string | undefined;
   /** The application of one of our own hosts. */
   findApplication(host: string): Application | undefined;
   /** Everything else. */
@@ -149,13 +152,14 @@ export async function listen(needs: ListenNeeds): Promise<Listener> {
 
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(needs.port, needs.host, resolve);
+    if (needs.socketPath !== undefined) server.listen(needs.socketPath, resolve);
+    else server.listen(needs.port, needs.host, resolve);
   });
-  const address = server.address() as AddressInfo;
+  const address = server.address() as AddressInfo | string;
 
   return {
     host: needs.host,
-    port: address.port,
+    port: typeof address === 'string' ? 0 : address.port,
     async close() {
       isClosing = true;
       const closed = new Promise<void>((resolve) => {
