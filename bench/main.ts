@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import type { Figure } from './figure.ts';
 import { clientCredentials, clientCredentialsOfMany } from './figures/client-credentials.ts';
 import { codeExchange } from './figures/code-exchange.ts';
+import { gateway } from './figures/gateway.ts';
 import { introspection } from './figures/introspection.ts';
 import { mint } from './figures/mint.ts';
 import { refresh } from './figures/refresh.ts';
@@ -18,6 +19,7 @@ const figures: Readonly<Record<string, Figure>> = {
   refresh,
   'code-exchange': codeExchange,
   mint,
+  gateway,
 };
 
 const { values, positionals } = parseArgs({ options: { json: { type: 'boolean' } }, allowPositionals: true });

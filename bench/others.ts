@@ -40,6 +40,24 @@ export async function startNodeHttp(): Promise<RunningServer> {
   return { server, url: `http://localhost:${port}` };
 }
 
+/** A deployment's service: 1 KiB, whatever it is asked. */
+export async function startUpstream(): Promise<RunningServer> {
+  const port = await findFreePort();
+  const server = await startServer(['bench/upstream/main.ts', `${port}`], {}, (line) => line === 'listening');
+  return { server, url: `http://127.0.0.1:${port}` };
+}
+
+/** The barest proxy before an upstream: `node:http` and an undici `Pool`. */
+export async function startBareProxy(upstream: string): Promise<RunningServer> {
+  const port = await findFreePort();
+  const server = await startServer(
+    ['bench/bare-proxy/main.ts', `${port}`, upstream],
+    {},
+    (line) => line === 'listening',
+  );
+  return { server, url: `http://127.0.0.1:${port}` };
+}
+
 /** The RSA-2048 signatures that the machine's cores can make. */
 export async function startSignatures(): Promise<{
   server: ServerProcess;
