@@ -1,15 +1,46 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
 import { createDoctorGateway } from './doctor/index.ts';
+import { createLogin, createLogout, createWhoami } from './login/index.ts';
+import { createEnvPull, createLink, createProjectToken } from './project/index.ts';
+import { describeFailure, type Terminal } from './terminal.ts';
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
+const terminal: Terminal = {
+  environment: process.env,
+  folder: process.cwd(),
+  hasReader: Boolean(process.stdout.isTTY),
+  print,
+  tell: (line) => void process.stderr.write(`${line}\n`),
+};
 
-await new Command('tessera-cli')
+const program = new Command('tessera-cli')
   .description('The command line of a Tessera instance')
   .showHelpAfterError()
+  .addCommand(createLogin(terminal))
+  .addCommand(createLogout(terminal))
+  .addCommand(createWhoami(terminal))
+  .addCommand(createLink(terminal))
+  .addCommand(
+    new Command('env')
+      .description('environment variables of the linked project')
+      .addCommand(createEnvPull(terminal)),
+  )
+  .addCommand(new Command('project').description('projects').addCommand(createProjectToken(terminal)))
   .addCommand(
     new Command('doctor')
       .description('find out what is wrong')
       .addCommand(createDoctorGateway(print, process.env)),
-  )
-  .parseAsync();
+  );
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  const { status, ...failure } = describeFailure(error);
+  terminal.tell(
+    terminal.hasReader
+      ? `${failure.detail}\n${failure.mend}${failure.reference === undefined ? '' : `\nReference: ${failure.reference}`}`
+      : JSON.stringify(failure),
+  );
+  process.exitCode = status;
+}

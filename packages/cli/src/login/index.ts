@@ -1,0 +1,5 @@
+export { codeOf, replaceFile } from './private-files.ts';
+export { createLogin } from './login.ts';
+export { createLogout } from './logout.ts';
+export { createStoredLogin } from './stored-login.ts';
+export { createWhoami } from './whoami.ts';

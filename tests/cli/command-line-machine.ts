@@ -1,0 +1,82 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { passSignInPages, type Account } from '../harness/sign-in.ts';
+import { createVisitor } from '../harness/visitor.ts';
+import { root, run, type Finished } from '../packages/packed.ts';
+
+const program = join(root, 'packages', 'cli', 'src', 'main.ts');
+
+type BegunLogin = { shown: Promise<RegExpExecArray>; finished: Promise<Finished> };
+
+/** A machine with nothing but the command line on it. */
+export type CommandLineMachine = {
+  work: string;
+  loginFolder: string;
+  environment: Record<string, string>;
+  /** Runs a command to its end. */
+  run(...args: string[]): Promise<Finished>;
+  runIn(folder: string, ...args: string[]): Promise<Finished>;
+  /** Starts a login and gives the address that it shows; `finished` when the command has ended. */
+  beginLogin(origin: string): Promise<{ address: URL; finished: Promise<Finished> }>;
+  /** The same by the device flow: what it showed is the address and the code. */
+  beginDeviceLogin(origin: string): BegunLogin;
+  /** The whole login, as a person goes through it. */
+  logIn(origin: string, account: Account): Promise<Finished>;
+  remove(): void;
+};
+
+export function createCommandLineMachine(
+  more: Readonly<Record<string, string>> = {},
+  nodeArguments: readonly string[] = [],
+): CommandLineMachine {
+  const folder = mkdtempSync(join(tmpdir(), 'tessera-cli-'));
+  const [work, data] = [join(folder, 'work'), join(folder, 'data')];
+  mkdirSync(work);
+  const environment = { HOME: folder, XDG_DATA_HOME: data, ...more };
+  function startLogin(pattern: RegExp, args: readonly string[]): BegunLogin {
+    const child = spawn(process.execPath, [...nodeArguments, program, 'login', ...args], {
+      cwd: work,
+      env: { PATH: process.env['PATH'], ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const read = { stdout: '', stderr: '' };
+    const { promise: shown, resolve, reject } = Promise.withResolvers<RegExpExecArray>();
+    for (const name of ['stdout', 'stderr'] as const) {
+      child[name].setEncoding('utf8').on('data', (text: string) => {
+        read[name] += text;
+        const found = pattern.exec(read.stderr);
+        if (found !== null) resolve(found);
+      });
+    }
+    const finished = once(child, 'close').then(([status]) => {
+      reject(new Error(`the login ended before it showed an address: ${read.stderr}`));
+      return { status: status as number | null, ...read };
+    });
+    return { shown, finished };
+  }
+  const machine: CommandLineMachine = {
+    work,
+    loginFolder: join(data, 'com.vercel.cli'),
+    environment,
+    run: (...args) => machine.runIn(work, ...args),
+    runIn: (from, ...args) => run(from, [...nodeArguments, program, ...args], environment),
+    async beginLogin(origin) {
+      const { shown, finished } = startLogin(/^(https?:\S+)$/m, ['--url', origin]);
+      const [, address = ''] = await shown;
+      return { address: new URL(address), finished };
+    },
+    beginDeviceLogin: (origin) =>
+      startLogin(/^Open (\S+) and enter the code (\S+)$/m, ['--device', '--url', origin]),
+    async logIn(origin, account) {
+      const { address, finished } = await machine.beginLogin(origin);
+      const answer = await passSignInPages(createVisitor(), address, account);
+      await fetch(answer);
+      return finished;
+    },
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  };
+  return machine;
+}
