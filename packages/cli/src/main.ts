@@ -4,6 +4,7 @@ import { createDoctorGateway } from './doctor/index.ts';
 import { createLogin, createLogout, createWhoami } from './login/index.ts';
 import { createEnvPull, createLink, createProjectToken } from './project/index.ts';
 import { describeFailure, type Terminal } from './terminal.ts';
+import { createTrust, readTextFile } from './trust/index.ts';
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 const terminal: Terminal = {
@@ -31,6 +32,9 @@ const program = new Command('tessera-cli')
     new Command('doctor')
       .description('find out what is wrong')
       .addCommand(createDoctorGateway(print, process.env)),
+  )
+  .addCommand(
+    createTrust({ print, remark: terminal.tell, read: readTextFile, now: () => Date.now() / 1000 }),
   );
 
 try {
