@@ -8,7 +8,7 @@ const server = createServer((request, response) => {
   const { method = 'GET', url = '/', headers } = request;
   const { host: _, connection: __, ...rest } = headers;
   const body = method === 'GET' || method === 'HEAD' ? null : request;
-  pool.request({ method: method as 'GET', path: url, headers: rest, body }).then(
+  pool.request({ method, path: url, headers: rest, body }).then(
     (answer) => {
       answer.body.on('error', () => response.destroy());
       // The load has gone home: nobody reads this answer.
