@@ -25,11 +25,13 @@ test('every call of the guide works, in its order, on a project of its own', asy
   expect(examples.length).toBeGreaterThan(8);
   const host = new URL(world.deployment.url).hostname;
   const known: Record<string, string> = { HOST: host };
+  const another = await world.protect('another');
   const answers: unknown[] = [];
   for (const { method, address, body } of examples) {
     const filled = (text: string) =>
       text
         .replace('{api}', tessera.urls.api)
+        .replaceAll('prj_…', another.projectId)
         .replaceAll(/\b(HOST|SECRET|LINK)\b/g, (name) => known[name] ?? name);
     const answer = await send(filled(address), {
       method,
