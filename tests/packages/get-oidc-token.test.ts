@@ -206,7 +206,7 @@ describe("a developer's machine", () => {
       'VERCEL_OIDC_TOKEN_FILE',
       'VERCEL_OIDC_TOKEN',
       'x-vercel-oidc-token',
-      'tessera link',
+      'tessera-cli link',
     ]) {
       expect(JSON.stringify(asked)).toContain(name);
     }

@@ -9,7 +9,7 @@ const seededClientId = 'cl_HYyOPBNtFMfHhaUn9L4QPfTZz6TP47bp';
 const timeoutMs = 10_000;
 const renewBeforeMs = 30_000;
 
-/** What `tessera login` keeps in `com.{prefix}.cli/auth.json`; `expiresAt` in Unix seconds. */
+/** What `tessera-cli login` keeps in `com.{prefix}.cli/auth.json`; `expiresAt` in Unix seconds. */
 type Login = {
   token?: string | undefined;
   refreshToken?: string | undefined;
@@ -65,14 +65,14 @@ export async function getAccessToken(prefix: string, origin: string | undefined)
 export function notConfigured(name: string): OidcTokenError {
   return new OidcTokenError(
     'not_configured',
-    `Which instance to ask is not known: set ${name} (or TESSERA_PUBLIC_URL), or log in with tessera login.`,
+    `Which instance to ask is not known: set ${name} (or TESSERA_PUBLIC_URL), or log in with tessera-cli login.`,
   );
 }
 
 async function readLogin(path: string): Promise<Login> {
   const text = await readPrivateFile(path);
   if (text === undefined) {
-    throw new OidcTokenError('not_logged_in', 'Nobody is logged in on this machine. Run: tessera login');
+    throw new OidcTokenError('not_logged_in', 'Nobody is logged in on this machine. Run: tessera-cli login');
   }
   const said = parseJson(text, path);
   const login: Login = {};
@@ -162,9 +162,9 @@ function parseJson(text: string, path: string): Record<string, unknown> {
   } catch {
     // The content is a secret, and JSON.parse repeats it.
   }
-  throw new OidcTokenError('not_logged_in', `${show(path)} is damaged. Run: tessera login`);
+  throw new OidcTokenError('not_logged_in', `${show(path)} is damaged. Run: tessera-cli login`);
 }
 
 function ended(why: string): OidcTokenError {
-  return new OidcTokenError('not_logged_in', `The login has ended (${why}). Run: tessera login`);
+  return new OidcTokenError('not_logged_in', `The login has ended (${why}). Run: tessera-cli login`);
 }

@@ -5,7 +5,7 @@ import { OidcTokenError, show } from '../errors.ts';
 export type ProjectLink = { projectId: string; teamId: string | undefined };
 
 /**
- * What `tessera link` wrote: `.vercel/project.json` (the folder is named by the wire prefix), here or in the nearest
+ * What `tessera-cli link` wrote: `.vercel/project.json` (the folder is named by the wire prefix), here or in the nearest
  * folder above. It came with the code, so it says which project and nothing else: no address is taken from it.
  *
  * @throws {OidcTokenError} `not_linked`
@@ -23,7 +23,7 @@ export async function findProjectLink(prefix: string, given: Partial<ProjectLink
   }
   throw new OidcTokenError(
     'not_linked',
-    `No folder from ${show(process.cwd())} upwards is linked to a project (.${prefix}/project.json). Run: tessera link`,
+    `No folder from ${show(process.cwd())} upwards is linked to a project (.${prefix}/project.json). Run: tessera-cli link`,
   );
 }
 
@@ -35,7 +35,7 @@ function parseLink(text: string, path: string): { projectId?: string; teamId?: s
       ...(orgId === undefined ? {} : { teamId: orgId }),
     };
   } catch (cause) {
-    throw new OidcTokenError('not_linked', `${show(path)} is not JSON. Run: tessera link`, { cause });
+    throw new OidcTokenError('not_linked', `${show(path)} is not JSON. Run: tessera-cli link`, { cause });
   }
 }
 
@@ -46,7 +46,7 @@ function checkLink({ projectId, teamId }: Partial<ProjectLink>, where: string): 
   if (!isName(projectId) || (teamId !== undefined && !isName(teamId))) {
     throw new OidcTokenError(
       'not_linked',
-      `${where} names the project ${show(projectId)} of the team ${show(teamId)}, which are no ids. Run: tessera link`,
+      `${where} names the project ${show(projectId)} of the team ${show(teamId)}, which are no ids. Run: tessera-cli link`,
     );
   }
   return { projectId, teamId };

@@ -27,7 +27,7 @@ export async function refreshToken({ names, options, bufferMs, of }: RefreshAske
     throw new OidcTokenError(
       'project_mismatch',
       `${names.tokenVariable} is of the project ${show(of)}, but this folder is linked to ${link.projectId}. ` +
-        'Run: tessera env pull',
+        'Run: tessera-cli env pull',
     );
   }
   const set = baseUrlsOf(options);
@@ -75,7 +75,10 @@ async function mint(api: string, link: ProjectLink, accessToken: string): Promis
   const { token } = answer;
   if (status === 200 && typeof token === 'string') return token;
   if (status === 401) {
-    throw new OidcTokenError('not_logged_in', `${api} does not know the login any more. Run: tessera login`);
+    throw new OidcTokenError(
+      'not_logged_in',
+      `${api} does not know the login any more. Run: tessera-cli login`,
+    );
   }
   const said = [answer['detail'], answer['title']].find((text) => typeof text === 'string');
   throw new OidcTokenError(
