@@ -28,7 +28,7 @@ test('whatever is sent is read or refused, and nothing else is thrown', () => {
         expect(id).not.toBe('');
         expect(expiresAt * 1000).toBeGreaterThan(right.now);
       } catch (error) {
-        // eslint-disable-next-line vitest/no-conditional-expect -- either way it must be one of the two
+        // oxlint-disable-next-line vitest/no-conditional-expect -- either way it must be one of the two
         expect(error).toBeInstanceOf(AssertionRefused);
       }
     }),

@@ -1,3 +1,4 @@
+import { signatureAlgorithms } from '#remote-keys';
 import { ProviderFailure } from './provider-failure.ts';
 
 /** A team's registration at its identity provider. The secret is not part of it: it is opened only to be sent. */
@@ -55,21 +56,6 @@ export type ProviderMetadata = {
   /** Undefined when the provider does not say. */
   codeChallengeMethodsSupported: readonly string[] | undefined;
 };
-
-/** Signatures that only the provider can make. Neither `none` nor the HMACs, whose key the registration shares. */
-export const signatureAlgorithms: readonly string[] = [
-  'RS256',
-  'RS384',
-  'RS512',
-  'PS256',
-  'PS384',
-  'PS512',
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-  'Ed25519',
-];
 
 /** Claims of the visitor token that are ours or always there: none of them can be forwarded on top. */
 export const reservedClaims: ReadonlySet<string> = new Set(

@@ -4,6 +4,7 @@ import type { Clock } from '#clock';
 import { exactly, type Database } from '#database';
 import { publicError } from '#errors';
 import type { Sealing } from '#sealing';
+import { signatureAlgorithms } from '#remote-keys';
 import {
   chooseAuthMethod,
   mergeUpdate,
@@ -17,7 +18,6 @@ import {
   chooseAlgorithms,
   chooseAssertionAudience,
   scopesOf,
-  signatureAlgorithms,
   validateEndpoints,
   type Connector,
   type Endpoints,

@@ -1,7 +1,8 @@
 import type { testConnectorAnswer } from '@tessera/contract';
 import { authorizationCodeGrantRequest, validateAuthResponse } from 'oauth4webapi';
 import type { output } from 'zod';
-import { ProviderFailure, signatureAlgorithms, type Connector } from '#connectors';
+import { ProviderFailure, type Connector } from '#connectors';
+import { signatureAlgorithms } from '#remote-keys';
 import { findUsableKeys } from './connector-check.ts';
 import { textOf } from './diagnosis.ts';
 import { discover, type Discovery } from './discovery.ts';

@@ -5,3 +5,4 @@ export { createRemoteKeys, RemoteKeysFailure } from './remote-keys.ts';
 export type { FindKey, RemoteKeys, RemoteKeysFailureReason } from './remote-keys.ts';
 export { createRemoteIssuers, RemoteIssuerFailure, RemoteTokenRefused } from './remote-issuers.ts';
 export type { RemoteIssuers } from './remote-issuers.ts';
+export { signatureAlgorithms } from './signature-algorithms.ts';

@@ -1,22 +1,9 @@
 import { decodeProtectedHeader, errors, jwtVerify, type JWTPayload } from 'jose';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '#clock';
+import { signatureAlgorithms } from './signature-algorithms.ts';
 import { RemoteKeysFailure, type FindKey } from './remote-keys.ts';
 
-/** Signatures that only the issuer can make: neither `none` nor the HMACs. */
-const algorithms = [
-  'RS256',
-  'RS384',
-  'RS512',
-  'PS256',
-  'PS384',
-  'PS512',
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-  'Ed25519',
-];
 /** How long a discovery document is good; after that, the last good one is used while no new one can be had. */
 const freshMilliseconds = 10 * 60_000;
 const keptMilliseconds = 24 * 60 * 60_000;
@@ -125,7 +112,7 @@ export function createRemoteIssuers(needs: {
       const jwksUri = await findJwksUri(issuer, kept);
       try {
         const { payload } = await jwtVerify(token, needs.remoteKeys.at(jwksUri), {
-          algorithms,
+          algorithms: [...signatureAlgorithms],
           issuer,
           requiredClaims: ['exp', 'iat', 'aud'],
           clockTolerance: clockToleranceSeconds,
