@@ -21,6 +21,11 @@ const usesRefreshTokens = z.boolean().meta({
     'Ask the provider again while a session lasts; ask for its scope, often offline_access, in scopes',
 });
 
+const usesOwnRedirectUri = z.boolean().meta({
+  description:
+    'Visitors come back at an address of this connector alone (ownRedirectUri), which is then the one to register',
+});
+
 export const connectorTypeSchema = z.enum(['oidc', 'oauth2']);
 export const connectorAuthMethodSchema = z.enum([
   'client_secret_basic',
@@ -49,6 +54,7 @@ export const createConnectorBody = z.strictObject({
   scopes: z.array(scopeName).min(1).max(50).optional(),
   forwardedClaims: z.array(claimName).max(50).optional(),
   usesRefreshTokens: usesRefreshTokens.default(false),
+  usesOwnRedirectUri: usesOwnRedirectUri.default(false),
 });
 
 export const updateConnectorBody = z.strictObject({
@@ -67,6 +73,7 @@ export const updateConnectorBody = z.strictObject({
   scopes: z.array(scopeName).min(1).max(50).optional(),
   forwardedClaims: z.array(claimName).max(50).optional(),
   usesRefreshTokens: usesRefreshTokens.optional(),
+  usesOwnRedirectUri: usesOwnRedirectUri.optional(),
 });
 
 export const connectorSchema = z.strictObject({
@@ -96,7 +103,15 @@ export const connectorSchema = z.strictObject({
   scopes: z.array(z.string()),
   forwardedClaims: z.array(z.string()),
   usesRefreshTokens,
+  usesOwnRedirectUri,
   redirectUri: z.string().meta({ description: 'To be registered at the identity provider' }),
+  ownRedirectUri: z.string().meta({
+    description: 'What `redirectUri` is once `usesOwnRedirectUri` is said: to be registered in its place',
+  }),
+  authorizationResponseIssParameterSupported: z.boolean().meta({
+    description:
+      'The provider names itself in its answers (RFC 9207); without that, use the own redirect URI',
+  }),
   backchannelLogoutUri: z
     .string()
     .meta({ description: 'To be registered there too, where it can tell of logouts by back-channel' }),
@@ -139,6 +154,10 @@ export const discoverConnectorAnswer = z.strictObject({
   tokenEndpointAuthMethodsSupported: z.array(z.string()),
   scopesSupported: z.array(z.string()),
   idTokenSigningAlgValuesSupported: z.array(z.string()),
+  authorizationResponseIssParameterSupported: z.boolean(),
+  redirectUri: z
+    .string()
+    .meta({ description: 'To be registered at the identity provider, before there is a connector' }),
   steps: z.array(checkStepSchema),
 });
 

@@ -205,7 +205,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     urls,
     address,
   });
-  const speaking = { fetch, remoteKeys, connectors, clock, redirectUri: `${urls.connect}/callback` };
+  const speaking = { fetch, remoteKeys, connectors, clock, connectUrl: urls.connect };
   const providers = createProviders(speaking);
   const keptTokens = createKeptTokens(sealing);
   const liveTests = createLiveTests({

@@ -10,9 +10,16 @@ import { ProviderFailure, type Connector } from '#connectors';
 import type { Bound } from '#database';
 import { evaluateAccessPolicy } from '#protection';
 import { findPlatformPrincipal } from './platform.ts';
-import { redeemAttempt } from './redeem.ts';
+import { redeemAttempt, validatePlace } from './redeem.ts';
 import { SignInStop, stopOf, type SignInStep } from './stop.ts';
 import { pageOf, secretsOf, type ConnectAttempt, type Way } from './way.ts';
+
+/** What came, as it came, and the redirect URI at which it came. */
+export type ReceivedAnswer = {
+  parameters: URLSearchParams;
+  cookieHeader: string | undefined;
+  receivedAt: string;
+};
 
 /**
  * Takes the provider's answer: whose attempt it is, who the visitor is, whether the policy lets them in; then hands
@@ -22,8 +29,7 @@ import { pageOf, secretsOf, type ConnectAttempt, type Way } from './way.ts';
  */
 export async function finishAttempt(
   way: Way,
-  parameters: URLSearchParams,
-  cookieHeader: string | undefined,
+  { parameters, cookieHeader, receivedAt }: ReceivedAnswer,
 ): Promise<{ location: string; cookies: readonly string[] }> {
   const state = parameters.get('state');
   const attempt = await redeemAttempt<ConnectAttempt>(
@@ -37,6 +43,7 @@ export async function finishAttempt(
     void steps.push(way.attempts.step(attempt.reference, { step, outcome: 'ok', detail }));
 
   try {
+    validatePlace(receivedAt, attempt, at);
     const answer = { parameters, state: state ?? '', passed, steps, at };
     const { principal, providerTokens } = await findPrincipal(way, attempt, answer);
     passed('policy', await authorize(way, attempt, principal, at));
@@ -99,6 +106,7 @@ async function findPrincipal(
   const { principal, tokens } = await way.providers.finish(connector, {
     parameters,
     secrets,
+    redirectUri: attempt.redirectUri,
     passed(step, detail) {
       passed(step, detail);
       if (step === 'code_exchange') answer.steps.push(way.connectors.markUsed(connector.id));
@@ -137,7 +145,7 @@ async function authorize(way: Way, attempt: ConnectAttempt, principal: Principal
 }
 
 function handOffOf(attempt: ConnectAttempt, principal: Principal): PassportHandOff {
-  const { bindingHash, browserHash: _, ...kept } = attempt;
+  const { bindingHash, browserHash: _, redirectUri: __, ...kept } = attempt;
   return { ...kept, companionHash: bindingHash, principal };
 }
 

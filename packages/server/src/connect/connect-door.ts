@@ -20,6 +20,7 @@ import type { PlatformUser } from './platform.ts';
 import { startAttempt } from './start.ts';
 import { SignInStop } from './stop.ts';
 import { finishTest, startTest } from './test-attempt.ts';
+import { callbackOf } from './way.ts';
 
 export type ConnectNeeds = {
   database: Database;
@@ -29,7 +30,7 @@ export type ConnectNeeds = {
   attempts: Pick<Attempts, 'step'>;
   visitors: Pick<Visitors, 'endByProvider'>;
   connectors: Pick<Connectors, 'find' | 'markUsed'>;
-  providers: Pick<Providers, 'start' | 'finish' | 'verifyLogout'>;
+  providers: Pick<Providers, 'redirectUriOf' | 'start' | 'finish' | 'verifyLogout'>;
   keptTokens: KeptTokens;
   sealing: Pick<Sealing, 'mac'>;
   logger: Logger;
@@ -55,7 +56,7 @@ export type ConnectNeeds = {
   finishPath: string;
 };
 
-/** `{connect}/start`, `{connect}/callback` and what a provider says by back-channel. Every answer is `no-store` and `no-referrer`: its URL holds a secret. */
+/** `{connect}/start`, `{connect}/callback`, those of connectors that have one of their own, and what a provider says by back-channel. Every answer is `no-store` and `no-referrer`: its URL holds a secret. */
 export function createConnectDoor(needs: ConnectNeeds): Door {
   const door = newDoor(answerWithPage);
   const way = {
@@ -76,11 +77,16 @@ export function createConnectDoor(needs: ConnectNeeds): Door {
     return leave((await startTest(way, code, cookie)) ?? (await startAttempt(way, code, cookie)));
   });
 
-  door.get('/callback', async (context) => {
-    const query = readNavigation(context);
-    const [answer, cookie] = [new URLSearchParams([...query]), context.req.header('cookie')];
-    return leave((await finishTest(way, answer, cookie)) ?? (await finishAttempt(way, answer, cookie)));
-  });
+  const finish = async (context: DoorContext, receivedAt: string) => {
+    const parameters = new URLSearchParams([...readNavigation(context)]);
+    const answer = { parameters, cookieHeader: context.req.header('cookie'), receivedAt };
+    return leave((await finishTest(way, answer)) ?? (await finishAttempt(way, answer)));
+  };
+  door.get('/callback', (context) => finish(context, callbackOf(way)));
+  // No connector is looked up by this path: an answer counts only where its own attempt asked for it.
+  door.get('/callback/:connectorId', (context) =>
+    finish(context, `${callbackOf(way)}/${context.req.param('connectorId')}`),
+  );
 
   door.post('/end-session', async (context) => {
     const { status, headers, body } = inlinePage(await leaveProvider(way, await readForm(context)));

@@ -58,3 +58,22 @@ export async function redeemAttempt<Attempt extends { reference: string; browser
   if (!outcome.committed) throw gone('used');
   return attempt;
 }
+
+/**
+ * Mix-up: an answer at another redirect URI than the one that was asked for is another provider's, whatever state it
+ * carries, and its code is for nobody else (RFC 9700 section 4.4.2.2).
+ *
+ * @throws SignInStop at step `response_issuer`
+ */
+export function validatePlace(
+  receivedAt: string,
+  attempt: { redirectUri: string },
+  at: { reference: string; beginAnew: string },
+): void {
+  if (receivedAt === attempt.redirectUri) return;
+  throw new SignInStop('response_issuer', 'sign_in_failed', {
+    ...at,
+    description: `Received an answer at ${receivedAt}. Expected one at ${attempt.redirectUri}, which this sign-in asked for.`,
+    mend: 'Begin anew. If it stays, somebody may be trying to mix up two identity providers: give the reference to your team.',
+  });
+}

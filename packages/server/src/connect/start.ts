@@ -2,7 +2,14 @@ import { platformConnectorId } from '@tessera/protocol';
 import { connectAttemptPurpose, passportStartPurpose, type PassportStart } from '#attempts';
 import { SignInStop } from './stop.ts';
 import { platformLocation } from './platform.ts';
-import { attemptLifetimeMilliseconds, pageOf, secretsOf, type ConnectAttempt, type Way } from './way.ts';
+import {
+  attemptLifetimeMilliseconds,
+  callbackOf,
+  pageOf,
+  secretsOf,
+  type ConnectAttempt,
+  type Way,
+} from './way.ts';
 
 /**
  * Redeems a start link and sends the browser to the identity provider.
@@ -27,13 +34,14 @@ export async function startAttempt(
   const at = { reference: start.reference, beginAnew: pageOf(way, start) };
   if (found.state !== 'live') throw spent(found.state, at);
 
+  const { redirectUri, detail, locationFor } = await findEntrance(way, start, at);
   const browser = way.browser.bind(cookieHeader);
   const { secret: state, statement: attempt } = way.codes.issue<ConnectAttempt>(
     connectAttemptPurpose,
-    { ...start, browserHash: browser.browserHash },
+    { ...start, browserHash: browser.browserHash, redirectUri },
     attemptLifetimeMilliseconds,
   );
-  const { location, detail } = await findEntrance(way, start, state, at);
+  const location = await locationFor(state);
   const step = way.attempts.step(start.reference, { step: 'redirect', outcome: 'ok', detail });
   const outcome = await way.database.tryWrite([way.codes.redeem(passportStartPurpose, code), attempt, step]);
   // Somebody was quicker with the same link.
@@ -41,15 +49,25 @@ export async function startAttempt(
   return { location, cookies: browser.cookiesFor(state) };
 }
 
+type Entrance = {
+  /** Where the answer is to come. */
+  redirectUri: string;
+  detail: string;
+  locationFor: (state: string) => Promise<string>;
+};
+
 /** Where the visitor signs in: at the connector's identity provider, or at our own login page. */
 async function findEntrance(
   way: Way,
   start: PassportStart,
-  state: string,
   at: { reference: string; beginAnew: string },
-): Promise<{ location: string; detail: string }> {
+): Promise<Entrance> {
   if (start.connectorId === platformConnectorId) {
-    return { location: platformLocation(way, state), detail: 'To the login of the platform itself.' };
+    return {
+      redirectUri: callbackOf(way),
+      detail: 'To the login of the platform itself.',
+      locationFor: async (state) => platformLocation(way, state),
+    };
   }
   const connector = await way.connectors.find(start.connectorId);
   if (connector === undefined || connector.teamId !== start.teamId) {
@@ -59,9 +77,11 @@ async function findEntrance(
       mend: 'Somebody of the team has to choose another one in the Passport setting of the project.',
     });
   }
+  const redirectUri = way.providers.redirectUriOf(connector);
   return {
-    location: await way.providers.start(connector, secretsOf(way.sealing, state)),
+    redirectUri,
     detail: `To "${connector.name}" at ${new URL(connector.authorizationEndpoint).host}.`,
+    locationFor: (state) => way.providers.start(connector, secretsOf(way.sealing, state), redirectUri),
   };
 }
 

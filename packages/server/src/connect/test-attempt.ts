@@ -4,13 +4,14 @@ import { ProviderFailure, type Connector } from '#connectors';
 import type { Bound } from '#database';
 import { evaluateAccessPolicy } from '#protection';
 import { connectorTestStartPurpose, toReported, type ConnectorTestStart } from '#providers';
-import { redeemAttempt } from './redeem.ts';
+import type { ReceivedAnswer } from './callback.ts';
+import { redeemAttempt, validatePlace } from './redeem.ts';
 import { spent } from './start.ts';
 import { SignInStop, stopOf } from './stop.ts';
 import { attemptLifetimeMilliseconds, secretsOf, type Way } from './way.ts';
 
 /** The payload of a code of purpose `connect-test`, whose secret is the `state` that goes to the provider. */
-type TestAttempt = ConnectorTestStart & { browserHash: string };
+type TestAttempt = ConnectorTestStart & { browserHash: string; redirectUri: string };
 
 type Leaving = { location: string; cookies: readonly string[] };
 
@@ -37,13 +38,14 @@ export async function startTest(
   if (found.state !== 'live') throw spent(found.state, at);
   const connector = await getConnector(way, start, at);
 
+  const redirectUri = way.providers.redirectUriOf(connector);
   const browser = way.browser.bind(cookieHeader);
   const { secret: state, statement: attempt } = way.codes.issue<TestAttempt>(
     testAttemptPurpose,
-    { ...start, browserHash: browser.browserHash },
+    { ...start, browserHash: browser.browserHash, redirectUri },
     attemptLifetimeMilliseconds,
   );
-  const location = await way.providers.start(connector, secretsOf(way.sealing, state));
+  const location = await way.providers.start(connector, secretsOf(way.sealing, state), redirectUri);
   const step = way.attempts.step(start.reference, {
     step: 'redirect',
     outcome: 'ok',
@@ -66,8 +68,7 @@ export async function startTest(
  */
 export async function finishTest(
   way: Way,
-  parameters: URLSearchParams,
-  cookieHeader: string | undefined,
+  { parameters, cookieHeader, receivedAt }: ReceivedAnswer,
 ): Promise<Leaving | undefined> {
   const state = parameters.get('state');
   if (state === null || (await way.codes.find(testAttemptPurpose, state)) === undefined) return undefined;
@@ -95,10 +96,12 @@ export async function finishTest(
   };
 
   try {
+    validatePlace(receivedAt, attempt, at);
     const connector = await getConnector(way, attempt, at);
     const { principal } = await way.providers.finish(connector, {
       parameters,
       secrets: secretsOf(way.sealing, state),
+      redirectUri: attempt.redirectUri,
       passed: (step, detail) => add(step, 'ok', detail, null),
       received(from, claims) {
         report.claims[from === 'id_token' ? 'idToken' : 'userinfo'] = toReported(claims);

@@ -15,9 +15,16 @@ export type Way = ConnectNeeds & {
 export type ConnectAttempt = PassportStart & {
   /** base64url SHA-256 of the cookie of the browser that began. */
   browserHash: string;
+  /** Where the answer is to come. */
+  redirectUri: string;
 };
 
 export const attemptLifetimeMilliseconds = 10 * 60_000;
+
+/** Where answers come, unless a connector has an address of its own. */
+export function callbackOf({ connectUrl }: Pick<Way, 'connectUrl'>): string {
+  return `${connectUrl}/callback`;
+}
 
 /** Where a visitor was going, on the deployment's host. `//evil` after an origin is a path like any other. */
 export function pageOf(

@@ -83,6 +83,7 @@ export function mergeUpdate(
     scopes: input.scopes ?? [...before.scopes],
     forwardedClaims: input.forwardedClaims ?? [...before.forwardedClaims],
     usesRefreshTokens: input.usesRefreshTokens ?? before.usesRefreshTokens,
+    usesOwnRedirectUri: input.usesOwnRedirectUri ?? before.usesOwnRedirectUri,
   };
 }
 

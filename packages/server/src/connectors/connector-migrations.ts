@@ -62,4 +62,13 @@ export const connectorMigrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0520-connectors-add-own-redirect-uri',
+    async up(schema) {
+      await schema.schema
+        .alterTable('connectors')
+        .addColumn('usesOwnRedirectUri', 'integer', (column) => column.notNull().defaultTo(0))
+        .execute();
+    },
+  },
 ];

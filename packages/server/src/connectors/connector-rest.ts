@@ -1,7 +1,7 @@
 import { getRoute, pageOf, type ConnectorDocument } from '@tessera/contract';
 import { publicError } from '#errors';
 import { restDoor, type Caller, type RestDoor } from '#http';
-import type { Connector } from './connector.ts';
+import { ownRedirectUriOf, redirectUriOf, type Connector } from './connector.ts';
 import type { Change, ConnectorCheck, Connectors } from './connectors.ts';
 import { createConnectorKeyRest } from './keys/connector-key-rest.ts';
 import { ProviderFailure } from './provider-failure.ts';
@@ -14,7 +14,7 @@ export function createConnectorRest({
   discover,
 }: {
   connectors: Connectors;
-  /** `{connect}`: the one redirect URI to register at every provider is `{connect}/callback`. */
+  /** `{connect}`. */
   connectUrl: string;
   /** The names of the projects that a connector protects. */
   projectsWith: (teamId: string, connectorId: string) => Promise<readonly string[]>;
@@ -42,7 +42,10 @@ export function createConnectorRest({
     scopes: [...connector.scopes],
     forwardedClaims: [...connector.forwardedClaims],
     usesRefreshTokens: connector.usesRefreshTokens,
-    redirectUri: `${connectUrl}/callback`,
+    usesOwnRedirectUri: connector.usesOwnRedirectUri,
+    redirectUri: redirectUriOf(connectUrl, connector),
+    ownRedirectUri: ownRedirectUriOf(connectUrl, connector),
+    authorizationResponseIssParameterSupported: connector.authorizationResponseIssParameterSupported,
     backchannelLogoutUri: `${connectUrl}/backchannel-logout/${connector.id}`,
     createdAt: connector.createdAt,
     updatedAt: connector.updatedAt,

@@ -25,6 +25,7 @@ type ConnectorRow = {
   idTokenSigningAlgorithms: string;
   issParameterSupported: number;
   usesRefreshTokens: number;
+  usesOwnRedirectUri: number;
   credentialsUsedAt: number | null;
   createdAt: number;
   updatedAt: number;
@@ -88,6 +89,7 @@ export function createConnectorStore(database: Database, uses: readonly Connecto
       idTokenSigningAlgorithms: value('idTokenSigningAlgorithms'),
       issParameterSupported: value('issParameterSupported'),
       usesRefreshTokens: value('usesRefreshTokens'),
+      usesOwnRedirectUri: value('usesOwnRedirectUri'),
       credentialsUsedAt: value('credentialsUsedAt'),
       createdAt: value('createdAt'),
       updatedAt: value('updatedAt'),
@@ -116,6 +118,7 @@ export function createConnectorStore(database: Database, uses: readonly Connecto
         idTokenSigningAlgorithms: value('idTokenSigningAlgorithms'),
         issParameterSupported: value('issParameterSupported'),
         usesRefreshTokens: value('usesRefreshTokens'),
+        usesOwnRedirectUri: value('usesOwnRedirectUri'),
         updatedAt: value('updatedAt'),
       })
       .where('id', '=', value('id'))
@@ -197,6 +200,7 @@ function toRow({ connector, clientSecretSealed }: StoredConnector): ConnectorRow
     idTokenSigningAlgorithms: JSON.stringify(connector.idTokenSigningAlgorithms),
     issParameterSupported: authorizationResponseIssParameterSupported ? 1 : 0,
     usesRefreshTokens: connector.usesRefreshTokens ? 1 : 0,
+    usesOwnRedirectUri: connector.usesOwnRedirectUri ? 1 : 0,
   };
 }
 
@@ -217,6 +221,7 @@ function toStored(row: ConnectorRow): StoredConnector {
       idTokenSigningAlgorithms: JSON.parse(row.idTokenSigningAlgorithms) as string[],
       authorizationResponseIssParameterSupported: issParameterSupported === 1,
       usesRefreshTokens: row.usesRefreshTokens === 1,
+      usesOwnRedirectUri: row.usesOwnRedirectUri === 1,
     },
   };
 }

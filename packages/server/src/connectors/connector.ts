@@ -29,6 +29,8 @@ export type Connector = {
   forwardedClaims: readonly string[];
   /** The provider gives refresh tokens, and a session asks it again and again whether the visitor still may. */
   usesRefreshTokens: boolean;
+  /** Visitors come back at an address of this connector alone. */
+  usesOwnRedirectUri: boolean;
   /** What an ID token may be signed with. Fixed when saving; a token never chooses. */
   idTokenSigningAlgorithms: readonly string[];
   /** RFC 9207: the provider names itself in its answer, so an answer that does not is refused. */
@@ -64,6 +66,18 @@ export const reservedClaims: ReadonlySet<string> = new Set(
     'environment deployment_id connector_id external_sub external_iss email email_verified name __proto__'
   ).split(' '),
 );
+
+/** What every connector may have registered; one with an address of its own has only that. */
+export function redirectUriOf(
+  connectUrl: string,
+  connector: Pick<Connector, 'id' | 'usesOwnRedirectUri'>,
+): string {
+  return connector.usesOwnRedirectUri ? ownRedirectUriOf(connectUrl, connector) : `${connectUrl}/callback`;
+}
+
+export function ownRedirectUriOf(connectUrl: string, { id }: Pick<Connector, 'id'>): string {
+  return `${connectUrl}/callback/${id}`;
+}
 
 export const endpointNames = [
   'authorizationEndpoint',

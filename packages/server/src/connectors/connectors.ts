@@ -111,6 +111,7 @@ export function createConnectors(needs: {
       scopes: scopesOf(type, input.scopes),
       forwardedClaims: [...new Set(input.forwardedClaims ?? [])],
       usesRefreshTokens: input.usesRefreshTokens,
+      usesOwnRedirectUri: input.usesOwnRedirectUri,
       idTokenSigningAlgorithms: await chooseVerified(endpoints.jwksUri, metadata, known),
       authorizationResponseIssParameterSupported:
         (metadata ?? known)?.authorizationResponseIssParameterSupported ?? false,

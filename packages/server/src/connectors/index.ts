@@ -6,7 +6,7 @@ export type { OpenedConnectorKey } from './keys/connector-key.ts';
 export { connectorMigrations } from './connector-migrations.ts';
 export { createConnectorRest } from './connector-rest.ts';
 export type { ConnectorUse } from './connector-store.ts';
-export { chooseAlgorithms, endpointNames, isEntraHost, isOktaHost } from './connector.ts';
+export { chooseAlgorithms, endpointNames, isEntraHost, isOktaHost, redirectUriOf } from './connector.ts';
 export type { Connector, ProviderMetadata } from './connector.ts';
 export { createConnectors } from './connectors.ts';
 export type { ConnectorCheck, Connectors } from './connectors.ts';

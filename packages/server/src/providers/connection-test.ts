@@ -1,7 +1,7 @@
 import type { testConnectorAnswer } from '@tessera/contract';
 import { authorizationCodeGrantRequest, validateAuthResponse } from 'oauth4webapi';
 import type { output } from 'zod';
-import { ProviderFailure, type Connector } from '#connectors';
+import { ProviderFailure, redirectUriOf, type Connector } from '#connectors';
 import { signatureAlgorithms } from '#remote-keys';
 import { findUsableKeys } from './connector-check.ts';
 import { textOf } from './diagnosis.ts';
@@ -69,6 +69,7 @@ export async function testConnection(needs: ProvidersNeeds, connector: Connector
       return { detail: `${usable} of the published keys can verify ID tokens.` };
     });
   }
+  steps.push(judgeMixUp(connector, redirectUriOf(needs.connectUrl, connector)));
   await run('credentials', () => probeCredentials(needs, connector));
   skip('sign_in', 'A sign-in takes a person: test with {"live":true} and open the address that is answered.');
   return { ok: steps.every(({ outcome }) => outcome !== 'failed'), steps };
@@ -108,6 +109,31 @@ function validateAlgorithms(connector: Connector, { metadata }: Discovery) {
   return { detail: `ID tokens may be signed with ${both.join(', ')}.` };
 }
 
+/** Whether an answer of another provider can be told from one of this (RFC 9700 section 4.4). */
+function judgeMixUp(connector: Connector, redirectUri: string): Report['steps'][number] {
+  const step = { step: 'response_issuer', milliseconds: 0, mend: null };
+  if (connector.usesOwnRedirectUri) {
+    return {
+      ...step,
+      outcome: 'ok',
+      detail: `Answers come at ${redirectUri}, which no other connector has.`,
+    };
+  }
+  if (connector.authorizationResponseIssParameterSupported) {
+    return {
+      ...step,
+      outcome: 'ok',
+      detail: `The provider names itself in its answers, which come at ${redirectUri}.`,
+    };
+  }
+  return {
+    ...step,
+    outcome: 'skipped',
+    detail: `The provider does not name itself in its answers, and they come at ${redirectUri} like those of other connectors: an answer that was led here by another provider looks the same.`,
+    mend: "Register the connector's ownRedirectUri at the provider in place of this one, then say usesOwnRedirectUri: true.",
+  };
+}
+
 function validateClock(now: number, providerTime: number | undefined) {
   if (providerTime === undefined) return { detail: 'The provider did not say its time.' };
   const seconds = Math.round((providerTime - now) / 1000);
@@ -138,7 +164,7 @@ async function probeCredentials(needs: ProvidersNeeds, connector: Connector): Pr
     authentication,
     // The library takes only parameters that it has looked at; that no sign-in stands behind them is the point.
     validateAuthResponse(server, client, madeUpAnswer(connector), 'connection-test'),
-    needs.redirectUri,
+    redirectUriOf(needs.connectUrl, connector),
     'tessera-connection-test-tessera-connection-test',
     options,
   );

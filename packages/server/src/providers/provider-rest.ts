@@ -37,6 +37,8 @@ export function createProviderRest(needs: ProviderRestNeeds): readonly RestDoor[
         tokenEndpointAuthMethodsSupported: [...metadata.tokenEndpointAuthMethodsSupported],
         scopesSupported: [...metadata.scopesSupported],
         idTokenSigningAlgValuesSupported: [...metadata.idTokenSigningAlgValuesSupported],
+        authorizationResponseIssParameterSupported: metadata.authorizationResponseIssParameterSupported,
+        redirectUri: `${needs.connectUrl}/callback`,
         steps: [...diagnosis.steps],
       };
     }),

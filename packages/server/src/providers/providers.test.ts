@@ -28,7 +28,8 @@ import { testConnection } from './connection-test.ts';
 import { discover } from './discovery.ts';
 import { createConnectorCheck, createProviders, type SignInSecrets } from './index.ts';
 
-const redirectUri = 'https://id.example/connect/callback';
+const connectUrl = 'https://id.example/connect';
+const redirectUri = `${connectUrl}/callback`;
 const secrets: SignInSecrets = { state: 'the-state', nonce: 'the-nonce', codeVerifier: 'v'.repeat(43) };
 const change = { actor: 'usr_a', reference: 'req_a' };
 
@@ -65,7 +66,7 @@ async function open(more: Record<string, unknown> = {}) {
     check: createConnectorCheck({ fetch, remoteKeys }),
     uses: [],
   });
-  const needs = { fetch, remoteKeys, connectors, clock, redirectUri };
+  const needs = { fetch, remoteKeys, connectors, clock, connectUrl };
   const providers = createProviders(needs);
   const connector = await connectors.create(
     'team_a',
@@ -86,7 +87,7 @@ type Opened = Awaited<ReturnType<typeof open>>;
 
 async function signIn({ providers, connector }: Opened, answer: Record<string, string> = {}) {
   const passed: string[] = [];
-  provider.remember(await providers.start(connector, secrets));
+  provider.remember(await providers.start(connector, secrets, redirectUri));
   const parameters = new URLSearchParams({
     code: 'a-code',
     state: secrets.state,
@@ -96,6 +97,7 @@ async function signIn({ providers, connector }: Opened, answer: Record<string, s
   const { principal } = await providers.finish(connector, {
     parameters,
     secrets,
+    redirectUri,
     passed: (step) => void passed.push(step),
   });
   return { principal, passed };
@@ -114,7 +116,7 @@ const stepOf = async (answer: Promise<unknown>) => (await failureOf(answer)).ste
 describe('signing in at a provider', () => {
   it('asks for a code with state, nonce and PKCE', async () => {
     const { providers, connector } = await open();
-    const url = new URL(await providers.start(connector, secrets));
+    const url = new URL(await providers.start(connector, secrets, redirectUri));
     expect(`${url.origin}${url.pathname}`).toBe(`${provider.issuer}/authorize`);
     expect(Object.fromEntries(url.searchParams)).toEqual({
       response_type: 'code',
@@ -206,7 +208,7 @@ describe('signing in at a provider', () => {
       status: 200,
       body: { id: 583231, login: 'octocat', email: 'octo@corp.example', groups: ['staff'] },
     });
-    const url = new URL(await opened.providers.start(opened.connector, secrets));
+    const url = new URL(await opened.providers.start(opened.connector, secrets, redirectUri));
     expect([...url.searchParams.keys()].toSorted()).toEqual([
       'client_id',
       'code_challenge',
@@ -309,10 +311,10 @@ describe('signing in at a provider', () => {
     expect(await stepOf(signIn(opened, { iss: 'https://evil.example' }))).toBe('response_issuer');
     const { providers, connector } = opened;
     const parameters = new URLSearchParams({ code: 'a-code', state: secrets.state });
-    const answer = { parameters, secrets, passed: () => undefined };
+    const answer = { parameters, secrets, redirectUri, passed: () => undefined };
     expect(await stepOf(providers.finish(connector, answer))).toBe('response_issuer');
     const silent: Connector = { ...connector, authorizationResponseIssParameterSupported: false };
-    provider.remember(await providers.start(silent, secrets));
+    provider.remember(await providers.start(silent, secrets, redirectUri));
     expect((await providers.finish(silent, answer)).principal.externalSub).toBe('visitor|1');
     expect(provider.tokenRequests).toHaveLength(1);
   });
@@ -468,6 +470,7 @@ describe('the connection test', () => {
       'algorithms ok',
       'clock ok',
       'keys ok',
+      'response_issuer ok',
       'credentials ok',
       'sign_in skipped',
     ]);

@@ -12,7 +12,13 @@ import {
 } from 'oauth4webapi';
 import type { Principal } from '#attempts';
 import type { Clock } from '#clock';
-import { ProviderFailure, type Connector, type Connectors, type ProviderStep } from '#connectors';
+import {
+  ProviderFailure,
+  redirectUriOf,
+  type Connector,
+  type Connectors,
+  type ProviderStep,
+} from '#connectors';
 import type { GuardedFetch } from '#fetch';
 import type { RemoteKeys } from '#remote-keys';
 import { readFailure } from './failure-reading.ts';
@@ -29,6 +35,8 @@ export type SignInSecrets = { state: string; nonce: string; codeVerifier: string
 export type ProviderAnswer = {
   parameters: URLSearchParams;
   secrets: SignInSecrets;
+  /** Where the provider was asked to answer, and did. */
+  redirectUri: string;
   /** Told of each step that went well, as it goes. */
   passed: (step: ProviderStep, detail: string) => void;
   /** Told of the claims that the provider gave, once they are verified: for a test of the connection. */
@@ -54,24 +62,27 @@ export type ProvidersNeeds = {
   remoteKeys: RemoteKeys;
   connectors: Connectors;
   clock: Clock;
-  /** `{connect}/callback`. */
-  redirectUri: string;
+  /** `{connect}`. */
+  connectUrl: string;
 };
 
 export type Providers = ReturnType<typeof createProviders>;
 
 /** Signs people in at the provider of a connector: authorization code with PKCE (OpenID Connect Core section 3.1). */
 export function createProviders(needs: ProvidersNeeds) {
-  const { remoteKeys, clock, redirectUri } = needs;
+  const { remoteKeys, clock, connectUrl } = needs;
   const speak = createSpeech(needs);
 
   return {
+    /** Where the answers of a connector come. */
+    redirectUriOf: (connector: Connector) => redirectUriOf(connectUrl, connector),
+
     /** What a provider says of the end of its sessions. @throws {OAuthError} `invalid_request`; `unavailable` */
     verifyLogout: (connector: Connector, token: string): Promise<ProviderLogout> =>
       verifyLogoutToken(token, connector, needs),
 
     /** Where to send the browser. */
-    async start(connector: Connector, secrets: SignInSecrets): Promise<string> {
+    async start(connector: Connector, secrets: SignInSecrets, redirectUri: string): Promise<string> {
       const url = new URL(connector.authorizationEndpoint);
       const parameters = {
         response_type: 'code',
@@ -104,7 +115,9 @@ export function createProviders(needs: ProvidersNeeds) {
           'response_issuer',
           connector.authorizationResponseIssParameterSupported
             ? `The answer is from ${connector.issuer}.`
-            : 'The provider does not name itself in its answers; the state alone tells whose it is.',
+            : answer.redirectUri === `${connectUrl}/callback`
+              ? 'The provider does not name itself in its answers; the state alone tells whose it is.'
+              : 'The answer came at the redirect URI that only this connector has.',
         );
         return validateAuthResponse(speech.server, speech.client, answer.parameters, answer.secrets.state);
       });
@@ -115,7 +128,7 @@ export function createProviders(needs: ProvidersNeeds) {
           speech.client,
           speech.authentication,
           code,
-          redirectUri,
+          answer.redirectUri,
           answer.secrets.codeVerifier,
           speech.options,
         ),
