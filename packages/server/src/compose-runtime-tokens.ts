@@ -3,19 +3,21 @@ import { connect } from 'node:net';
 import type { Config } from '#config';
 import type { Database } from '#database';
 import type { Deployments } from '#deployments';
+import type { GuardedFetch } from '#fetch';
 import { createHostTable, listen, problemAnswer, type Listener, type ListenNeeds } from '#http';
 import { createRuntimeTokenDoor } from '#issuers';
 import type { Limits } from '#limits';
 import type { Logger } from '#logger';
 import type { Project, Projects } from '#projects';
 import type { Team, Teams } from '#teams';
-import type { Workloads } from '#workloads';
+import { createStsCredentials, type Workloads } from '#workloads';
 
 export type RuntimeTokenNeeds = {
-  place: Config['workloadListen'];
+  config: Config;
   database: Database;
   logger: Logger;
   limits: Limits;
+  fetch: GuardedFetch;
   teams: Teams;
   projects: Projects;
   deployments: Deployments<Project, Team>;
@@ -31,13 +33,15 @@ export async function listenForWorkloads(
   needs: RuntimeTokenNeeds,
   listening: Omit<ListenNeeds, 'findApplication' | 'host' | 'port' | 'socketPath'>,
 ): Promise<Listener[]> {
-  const { place, database, logger, limits, teams, projects, deployments, workloads } = needs;
+  const { config, database, logger, limits, fetch, teams, projects, deployments, workloads } = needs;
+  const place = config.workloadListen;
   if (place === undefined) return [];
   const door = createRuntimeTokenDoor({
     ownHosts: ownHostsOf(place),
     database,
     limits,
     workloads,
+    findStsCredentials: createStsCredentials({ fetch, stsUrl: config.stsUrl, workloads }),
     async findRunning(secret) {
       const deployment = await deployments.findByWorkloadSecret(secret);
       if (deployment === undefined) return undefined;

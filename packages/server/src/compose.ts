@@ -472,7 +472,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
       );
       listeners.push(
         ...(await listenForWorkloads(
-          { place: config.workloadListen, database, logger, limits, teams, projects, deployments, workloads },
+          { config, database, logger, limits, fetch, teams, projects, deployments, workloads },
           listening,
         )),
       );

@@ -27,6 +27,8 @@ export type Config = GatewayConfig & {
   operationsListen: { host: string; port: number };
   /** Where running deployments get their tokens: on this machine alone; undefined: nowhere. */
   workloadListen: { host: string; port: number; socketPath: string | undefined } | undefined;
+  /** The token service that gives running deployments credentials of AWS; undefined: none. */
+  stsUrl: string | undefined;
   database: { dialect: 'sqlite'; path: string } | { dialect: 'postgres'; connectionString: string };
   dataFolder: string;
   masterKey:
@@ -173,6 +175,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     drainSeconds: read('TESSERA_DRAIN_SECONDS', (given) => parseNumber(given, 0, 3_600), 10),
     operationsListen: read('TESSERA_OPERATIONS_LISTEN', parseListen, { host: '127.0.0.1', port: 4001 }),
     workloadListen: read<Config['workloadListen']>('TESSERA_WORKLOAD_LISTEN', parseWorkloadListen, undefined),
+    stsUrl: read<string | undefined>('TESSERA_STS_URL', parseBaseUrl, undefined),
     database,
     dataFolder,
     masterKey:

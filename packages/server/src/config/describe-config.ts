@@ -21,6 +21,7 @@ export function describeConfig(config: Config): string {
     ['TESSERA_OPERATIONS_LISTEN', `${operationsListen.host}:${operationsListen.port}`],
     ...decisionLines(config.decisions),
     ['TESSERA_WORKLOAD_LISTEN', describePlace(config.workloadListen)],
+    ['TESSERA_STS_URL', config.stsUrl ?? '(none)'],
     [
       'TESSERA_DATABASE_URL',
       database.dialect === 'sqlite' ? `sqlite:${database.path}` : redactUrl(database.connectionString),

@@ -14,6 +14,8 @@ export const configNames = {
   TESSERA_DECISION_PROXIES: 'NAME:CREDENTIAL=HOST HOST, …: the front proxies, each with its hosts',
   TESSERA_WORKLOAD_LISTEN:
     'unix:/PATH or 127.0.0.1:PORT at which running deployments get their tokens; none by default',
+  TESSERA_STS_URL:
+    'https://sts.eu-central-1.amazonaws.com or another AssumeRoleWithWebIdentity, for the AWS credentials of running deployments; none by default',
   TESSERA_DATABASE_URL: 'sqlite:PATH or postgres://…',
   TESSERA_DATA: 'the folder for the SQLite file and the master key',
   TESSERA_MASTER_KEY: '32 bytes as base64url or hex; or TESSERA_MASTER_KEY_FILE',

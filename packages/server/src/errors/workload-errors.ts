@@ -40,6 +40,21 @@ export const workloadErrors = {
     title: 'Only programs on this machine may ask here',
     mend: 'Ask directly by the address of the listener, without a browser and without a proxy.',
   },
+  sts_not_configured: {
+    status: 404,
+    title: 'This instance asks no token service for credentials',
+    mend: 'The operator sets TESSERA_STS_URL, such as https://sts.eu-central-1.amazonaws.com.',
+  },
+  sts_refused: {
+    status: 403,
+    title: 'The token service gave no credentials for the role',
+    mend: "Compare the role's trust policy with the token: tessera-cli trust check aws.",
+  },
+  sts_unreachable: {
+    status: 502,
+    title: 'The token service gave no answer that can be used',
+    mend: 'Ask again in a while; the operator looks at TESSERA_STS_URL.',
+  },
   workload_token_not_allowed: {
     status: 403,
     title: 'You may not make this token',

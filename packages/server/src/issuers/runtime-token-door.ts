@@ -1,9 +1,18 @@
 import { decodeJwt } from 'jose';
 import type { Database } from '#database';
 import { publicError } from '#errors';
-import { newDoor, problemAnswer, readQuery, type Door, type DoorContext } from '#http';
+import { newDoor, problemAnswer, type Door, type DoorContext } from '#http';
 import { networkOf, type Limits } from '#limits';
-import type { Workload, WorkloadDeployment, WorkloadProject, WorkloadTeam, Workloads } from '#workloads';
+import type {
+  FindStsCredentials,
+  Workload,
+  WorkloadDeployment,
+  WorkloadProject,
+  WorkloadTeam,
+  Workloads,
+} from '#workloads';
+import { answerContainerCredentials } from './container-credentials.ts';
+import { readRuntimeQuery } from './runtime-query.ts';
 
 export type RunningDeployment = {
   team: WorkloadTeam;
@@ -17,6 +26,7 @@ export type RuntimeTokenDoorNeeds = {
   database: Pick<Database, 'tryWrite'>;
   limits: Pick<Limits, 'count'>;
   workloads: Pick<Workloads, 'forDeployment' | 'mint'>;
+  findStsCredentials: FindStsCredentials;
   /** The deployment that a workload secret was made for, while it runs. */
   findRunning(secret: string): Promise<RunningDeployment | undefined>;
 };
@@ -25,12 +35,11 @@ const windowMilliseconds = 60_000;
 /** Wrong secrets a minute of one address, and tokens a minute that are made for one deployment. */
 const limitOfWrongSecrets = 60;
 const limitOfMints = 60;
-const audienceLimitCharacters = 512;
-const parameters = ['audience', 'format'];
+const paths = ['/token', '/aws-credentials'];
 
 /**
- * `GET /token`: a running deployment's own token, for work that no request waits for. It proves which deployment it is
- * by its workload secret. Only programs beside us may ask: whatever came through a browser or a proxy is refused before
+ * `GET /token`: a running deployment's own token, for work that no request waits for; `GET /aws-credentials`: what AWS
+ * gives for one, in the form of its containers. A deployment proves which one it is by its workload secret. Only programs beside us may ask: whatever came through a browser or a proxy is refused before
  * the secret is looked at, and there is no CORS.
  */
 export function createRuntimeTokenDoor(needs: RuntimeTokenDoorNeeds): Door {
@@ -40,9 +49,9 @@ export function createRuntimeTokenDoor(needs: RuntimeTokenDoorNeeds): Door {
   door.use(async (context, next) => {
     requireProgramBesideUs(context, ownHosts);
     // The router takes HEAD for GET; nobody wants a token made that is then thrown away.
-    if (context.req.path === '/token' && context.req.method !== 'GET') {
+    if (paths.includes(context.req.path) && context.req.method !== 'GET') {
       throw publicError('method_not_allowed', {
-        description: `The method ${context.req.method} is not available at /token.`,
+        description: `The method ${context.req.method} is not available at ${context.req.path}.`,
         headers: { allow: 'GET' },
       });
     }
@@ -50,12 +59,30 @@ export function createRuntimeTokenDoor(needs: RuntimeTokenDoorNeeds): Door {
   });
 
   door.get('/token', async (context) => {
-    const { audience, format } = readAsked(context);
+    const query = readRuntimeQuery(context, ['audience', 'format']);
+    const audience = query.readAudience();
+    const format = readFormat(query.read('format'));
     const running = await findRunning(context);
     const token = await tokenOf(running, audience, context.get('reference'));
+    const expiresAt = decodeJwt(token).exp ?? 0;
     context.header('cache-control', 'no-store');
     if (format === 'text') return context.text(token);
-    return context.json({ token, expiresAt: (decodeJwt(token).exp ?? 0) * 1000 });
+    if (format === 'google-executable') return context.json(executableAnswer(token, expiresAt));
+    return context.json({ token, expiresAt: expiresAt * 1000 });
+  });
+
+  door.get('/aws-credentials', async (context) => {
+    const query = readRuntimeQuery(context, ['roleArn', 'audience', 'durationSeconds']);
+    const running = await findRunning(context);
+    await count('runtime-token', running.deployment.id, limitOfMints);
+    const answer = await answerContainerCredentials({
+      find: needs.findStsCredentials,
+      workload: workloadOf(running),
+      query,
+      reference: context.get('reference'),
+    });
+    context.header('cache-control', 'no-store');
+    return context.json(answer);
   });
   return door;
 
@@ -74,14 +101,12 @@ export function createRuntimeTokenDoor(needs: RuntimeTokenDoorNeeds): Door {
     audience: string | undefined,
     reference: string,
   ): Promise<string> {
-    const { deployment, team, project } = running;
+    const { deployment } = running;
     const reused = audience === undefined ? await workloads.forDeployment(running) : undefined;
     if (reused !== undefined) return reused;
     await count('runtime-token', deployment.id, limitOfMints);
-    const { environment } = deployment;
-    const workload: Workload = { team, project, environment, runtime: 'function', deployment };
     // Without an audience it was refused already: asked again, it says why, under this request's reference.
-    const minted = await workloads.mint(workload, {
+    const minted = await workloads.mint(workloadOf(running), {
       actor: deployment.id,
       audience,
       source: 'runtime',
@@ -127,23 +152,28 @@ function isOfBrowserOrProxy(name: string): boolean {
   );
 }
 
-function readAsked(context: DoorContext): { audience: string | undefined; format: 'json' | 'text' } {
-  const query = readQuery(context);
-  const unknown = [...query.keys()].find((name) => !parameters.includes(name));
-  if (unknown !== undefined) {
-    throw publicError('bad_request', {
-      description: `The query has "${unknown.slice(0, 64)}". Expected nothing but "audience" and "format".`,
-    });
-  }
-  const format = query.get('format') ?? 'json';
-  if (format !== 'json' && format !== 'text') {
-    throw publicError('bad_request', { description: 'The "format" is neither "json" nor "text".' });
-  }
-  const audience = query.get('audience');
-  if (audience !== undefined && audience.length > audienceLimitCharacters) {
-    throw publicError('invalid_target', {
-      description: `The audience has more than ${audienceLimitCharacters} characters.`,
-    });
-  }
-  return { audience, format };
+function workloadOf({ team, project, deployment }: RunningDeployment) {
+  const { environment } = deployment;
+  return { team, project, environment, runtime: 'function', deployment } satisfies Workload;
+}
+
+const formats = ['json', 'text', 'google-executable'] as const;
+
+function readFormat(text = 'json'): (typeof formats)[number] {
+  const format = formats.find((known) => known === text);
+  if (format !== undefined) return format;
+  throw publicError('bad_request', {
+    description: `The "format" is unknown. Expected ${formats.map((known) => `"${known}"`).join(', ')}.`,
+  });
+}
+
+/** What Google's libraries read from a command's output (executable-sourced credentials, version 1). */
+function executableAnswer(token: string, expiresAt: number) {
+  return {
+    version: 1,
+    success: true,
+    token_type: 'urn:ietf:params:oauth:token-type:jwt',
+    id_token: token,
+    expiration_time: expiresAt,
+  };
 }

@@ -17,6 +17,8 @@ export type { Exchange, ExchangedToken, ExchangeNeeds, ExchangeRequest } from '.
 export { createExchange } from './exchange/exchange.ts';
 export type { FindLiveWorkload } from './introspection.ts';
 export { createFindLiveWorkload } from './introspection.ts';
+export type { FindStsCredentials, StsCredentials } from './sts-credentials.ts';
+export { createStsCredentials } from './sts-credentials.ts';
 export { createRenames, type Renames } from './renames.ts';
 export { workloadTokenMigrations } from './workload-token-migrations.ts';
 export { createWorkloadTokenPurge } from './workload-token-store.ts';
