@@ -21,6 +21,12 @@ export type CommandLineMachine = {
   runIn(folder: string, ...args: string[]): Promise<Finished>;
   /** Starts a login and gives the address that it shows; `finished` when the command has ended. */
   beginLogin(origin: string): Promise<{ address: URL; finished: Promise<Finished> }>;
+  /** Starts a login on a terminal of its own (`script`), and gives the address that it shows. */
+  beginLoginOnTerminal(
+    origin: string,
+    args: readonly string[],
+    more: Readonly<Record<string, string>>,
+  ): { shown: Promise<string>; end(): Promise<void> };
   /** The same by the device flow: what it showed is the address and the code. */
   beginDeviceLogin(origin: string): BegunLogin;
   /** The whole login, as a person goes through it. */
@@ -67,6 +73,30 @@ export function createCommandLineMachine(
       const { shown, finished } = startLogin(/^(https?:\S+)$/m, ['--url', origin]);
       const [, address = ''] = await shown;
       return { address: new URL(address), finished };
+    },
+    beginLoginOnTerminal(origin, args, more) {
+      const line = [process.execPath, ...nodeArguments, program, 'login', '--url', origin, ...args].join(' ');
+      const child = spawn('script', ['-qec', line, '/dev/null'], {
+        cwd: work,
+        env: { PATH: process.env['PATH'], ...environment, ...more },
+        stdio: ['pipe', 'pipe', 'inherit'],
+      });
+      const { promise: shown, resolve, reject } = Promise.withResolvers<string>();
+      let text = '';
+      child.stdout.setEncoding('utf8').on('data', (part: string) => {
+        text += part;
+        const found = /^(https?:\S+)\r?$/m.exec(text);
+        if (found?.[1] !== undefined) resolve(found[1]);
+      });
+      const closed = once(child, 'close').then(() => reject(new Error(`no address was shown: ${text}`)));
+      return {
+        shown,
+        async end() {
+          // As somebody presses Ctrl-C.
+          child.stdin.write('\x03');
+          await closed;
+        },
+      };
     },
     beginDeviceLogin: (origin) =>
       startLogin(/^Open (\S+) and enter the code (\S+)$/m, ['--device', '--url', origin]),

@@ -1,7 +1,17 @@
-import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { listen } from '../../examples/listen.ts';
 import { send } from '../harness/send.ts';
 import { passSignInPages } from '../harness/sign-in.ts';
@@ -42,10 +52,11 @@ describe('the login on a machine', { timeout: 60_000 }, () => {
     for (const file of ['auth.json', 'instance.json']) {
       expect(statSync(join(machine.loginFolder, file)).mode & 0o777, file).toBe(0o600);
     }
-    const { origin, api } = tessera.urls;
+    const { origin, api, oidc } = tessera.urls;
     expect(JSON.parse(readFileSync(join(machine.loginFolder, 'instance.json'), 'utf8'))).toEqual({
       origin,
       api,
+      oidc,
     });
     const { token, refreshToken, expiresAt } = readLogin();
     expect(login.stdout + login.stderr).not.toContain(token);
@@ -90,6 +101,66 @@ describe('the login on a machine', { timeout: 60_000 }, () => {
     expect((await send(answer, { method: 'POST' })).status).toBe(404);
     expect((await send(answer)).status).toBe(200);
     await expect(finished).resolves.toMatchObject({ status: 0 });
+  });
+
+  describe('of a person in front of a screen', () => {
+    /** Runs the login on a terminal; what an `xdg-open` in the path is called with stands in a file. */
+    async function logInOnTerminal(more: Record<string, string>, ...args: string[]) {
+      const [bin, opened] = [join(machine.work, 'bin'), join(machine.work, 'opened')];
+      mkdirSync(bin, { recursive: true });
+      writeFileSync(
+        join(bin, 'xdg-open'),
+        '#!/bin/sh\nprintf "%s\\n" "$#" "$1" > "$OPENED.new" && mv "$OPENED.new" "$OPENED"\n',
+        {
+          mode: 0o755,
+        },
+      );
+      rmSync(opened, { force: true });
+      const login = machine.beginLoginOnTerminal(tessera.urls.origin, args, {
+        CI: '',
+        DISPLAY: ':0',
+        PATH: `${bin}:${process.env['PATH']}`,
+        OPENED: opened,
+        ...more,
+      });
+      const address = await login.shown;
+      return { address, opened, end: login.end };
+    }
+
+    test('opens a browser with the address alone, and shows it all the same', async () => {
+      const { address, opened, end } = await logInOnTerminal({});
+      await vi.waitFor(() => expect(existsSync(opened)).toBe(true), { timeout: 10_000 });
+      expect(readFileSync(opened, 'utf8')).toBe(`1\n${address}\n`);
+      expect(address.startsWith(`${tessera.urls.origin}/oauth/authorize?`)).toBe(true);
+      await end();
+    });
+
+    test.each([
+      ['--no-browser', {}, ['--no-browser']],
+      ['CI', { CI: 'true' }, []],
+      ['no screen', { DISPLAY: '' }, []],
+    ])('opens nothing with %s', async (_, more, args) => {
+      const { opened, end } = await logInOnTerminal(more, ...args);
+      await sleep(300);
+      expect(existsSync(opened)).toBe(false);
+      await end();
+    });
+
+    test('opens nothing without a terminal', async () => {
+      const bin = join(machine.work, 'bin');
+      mkdirSync(bin);
+      writeFileSync(join(bin, 'xdg-open'), '#!/bin/sh\ntouch "$OPENED"\n', { mode: 0o755 });
+      const opened = join(machine.work, 'opened');
+      const piped = createCommandLineMachine({
+        CI: '',
+        DISPLAY: ':0',
+        PATH: `${bin}:${process.env['PATH']}`,
+        OPENED: opened,
+      });
+      await expect(piped.logIn(tessera.urls.origin, world.admin)).resolves.toMatchObject({ status: 0 });
+      expect(existsSync(opened)).toBe(false);
+      piped.remove();
+    });
   });
 
   test('says so when it is refused', async () => {
@@ -160,6 +231,9 @@ describe('the login on a machine', { timeout: 60_000 }, () => {
         { revocation_endpoint: 'https://evil.example/login/oauth/token/revoke' },
         { device_authorization_endpoint: undefined },
         { authorization_endpoint: 'https://evil.example/oauth/authorize' },
+        // It says of itself that it is another.
+        { workload_token_issuer: `${origin}/oidc` },
+        { workload_token_issuer: 'http://evil.example' },
       ]) {
         Object.assign(said, whole, wrong);
         const { status, stderr } = await machine.run('login', '--url', origin);

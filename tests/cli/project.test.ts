@@ -121,6 +121,88 @@ describe('a linked project', { timeout: 60_000 }, () => {
     expect(existsSync(path('odd', '.env.local'))).toBe(false);
   });
 
+  describe('of a repository with several', () => {
+    const entry = (directory: string, id: string, more: object = {}) => ({
+      id,
+      name: 'x',
+      directory,
+      ...more,
+    });
+    const writeRepository = (content: object) =>
+      writeFileSync(path('repository', '.vercel', 'repo.json'), JSON.stringify(content));
+    const mint = (...parts: string[]) => machine.runIn(path('repository', ...parts), 'project', 'token');
+    const at = (...parts: string[]) => mkdirSync(path('repository', ...parts), { recursive: true });
+    beforeAll(() => {
+      at('.vercel');
+      at('apps', 'site', 'src');
+      at('apps', 'site-docs');
+      const team = { orgId: world.team.id };
+      writeRepository({
+        remoteName: 'origin',
+        projects: [entry('apps', 'prj_other', team), entry('./apps/site/', world.project.id, team)],
+      });
+    });
+
+    test('is the one whose directory it is, the innermost', async () => {
+      for (const parts of [
+        ['apps', 'site'],
+        ['apps', 'site', 'src'],
+      ]) {
+        const { stdout, stderr } = await mint(...parts);
+        expect(stderr).toBe('');
+        expect(decodeJwt(stdout.trim())).toMatchObject(development());
+      }
+      // A neighbour whose name begins alike is not in it.
+      const other = await mint('apps', 'site-docs');
+      expect([other.status, codeOf(other.stderr)]).toEqual([1, 'not_found']);
+    });
+
+    test('has its token beside its own code, and the repository stays as it is', async () => {
+      const pulled = await machine.runIn(path('repository', 'apps', 'site'), 'env', 'pull');
+      expect(pulled).toMatchObject({ status: 0 });
+      expect(read('repository', 'apps', 'site', '.gitignore')).toBe('.env.local\n');
+      expect(existsSync(path('repository', '.gitignore'))).toBe(false);
+    });
+
+    test('gives way to a link of the folder itself', async () => {
+      at('apps', 'alone', '.vercel');
+      writeFileSync(
+        path('repository', 'apps', 'alone', '.vercel', 'project.json'),
+        JSON.stringify({ projectId: world.project.id, orgId: world.team.id }),
+      );
+      expect(decodeJwt((await mint('apps', 'alone')).stdout.trim())).toMatchObject(development());
+    });
+
+    test.each([
+      ['outside of all', []],
+      ['between two of one place', ['apps', 'twice']],
+    ])('is none %s', async (_, parts) => {
+      at('apps', 'twice');
+      const team = { orgId: world.team.id };
+      writeRepository({
+        projects: [entry('apps/twice', 'prj_a', team), entry('apps/twice', 'prj_b', team)],
+      });
+      const { status, stderr } = await mint(...parts);
+      expect([status, codeOf(stderr)]).toEqual([1, 'not_linked']);
+      expect(stderr).toContain('apps/twice');
+    });
+
+    test.each([
+      '{',
+      'null',
+      '{"projects":{}}',
+      '{"projects":[null]}',
+      '{"projects":[{"directory":7,"id":"prj_x","orgId":"team_x"}]}',
+      '{"projects":[{"directory":".","id":"../../v2/user","orgId":"team_x"}]}',
+      '{"projects":[{"directory":".","id":"prj_x"}]}',
+    ])('is none that a file only claims: %s', async (content) => {
+      at('.vercel');
+      writeFileSync(path('repository', '.vercel', 'repo.json'), content);
+      const { status, stdout, stderr } = await mint();
+      expect([status, stdout, codeOf(stderr)]).toEqual([1, '', 'not_linked']);
+    });
+  });
+
   test('and the login are read by the unmodified @vercel/oidc', async () => {
     const program = join(root, 'tests', 'clients', 'vercel', 'use-vercel-oidc.ts');
     const { stdout, stderr } = await run(

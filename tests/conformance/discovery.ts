@@ -17,6 +17,7 @@ const strings = [
   'device_authorization_endpoint',
   'pushed_authorization_request_endpoint',
   'service_documentation',
+  'workload_token_issuer',
   'op_policy_uri',
   'op_tos_uri',
 ];

@@ -4,7 +4,7 @@ import { describeSignIn } from './on-both-databases.ts';
 
 describeSignIn('discovery', (place) => {
   test('is one document at both well-known paths, which promises what is served', async () => {
-    const { origin, api } = place.tessera.urls;
+    const { origin, api, oidc } = place.tessera.urls;
     const openid = await send(`${origin}/.well-known/openid-configuration`);
     const oauth = await send(`${origin}/.well-known/oauth-authorization-server`);
     expect(openid.status).toBe(200);
@@ -16,6 +16,7 @@ describeSignIn('discovery', (place) => {
       token_endpoint: `${api}/login/oauth/token`,
       userinfo_endpoint: `${api}/login/oauth/userinfo`,
       revocation_endpoint: `${api}/login/oauth/token/revoke`,
+      workload_token_issuer: oidc,
       introspection_endpoint: `${api}/login/oauth/token/introspect`,
       response_types_supported: ['code'],
       response_modes_supported: ['query', 'form_post', 'web_message.opener'],

@@ -6,11 +6,13 @@ import { createEnvPull, createLink, createProjectToken } from './project/index.t
 import { describeFailure, type Terminal } from './terminal.ts';
 import { createTrust, readTextFile } from './trust/index.ts';
 
+const isUnset = (value: string | undefined): boolean => /^(?:|0|false)$/i.test(value ?? '');
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 const terminal: Terminal = {
   environment: process.env,
   folder: process.cwd(),
   hasReader: Boolean(process.stdout.isTTY),
+  hasPerson: Boolean(process.stdin.isTTY && process.stderr.isTTY) && isUnset(process.env['CI']),
   print,
   tell: (line) => void process.stderr.write(`${line}\n`),
 };

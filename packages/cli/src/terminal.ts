@@ -7,6 +7,8 @@ export type Terminal = {
   readonly folder: string;
   /** A person reads the answers: text. Otherwise a program does: JSON. */
   readonly hasReader: boolean;
+  /** A person sits there and can be asked: neither a pipe nor a CI service. */
+  readonly hasPerson: boolean;
   /** The answer: standard output. */
   print(text: string): void;
   /** What is said on the way: standard error. */

@@ -2,7 +2,7 @@ import { CommandError, show } from '../errors.ts';
 import { ask } from './ask.ts';
 
 /** The base URLs of an instance that tokens are sent to. */
-export type Instance = { origin: string; api: string };
+export type Instance = { origin: string; api: string; oidc?: string };
 
 export type Metadata = Instance & {
   authorizationEndpoint: string;
@@ -59,14 +59,31 @@ export async function discover(origin: string): Promise<Metadata> {
       `names the authorization_endpoint ${show(authorizationEndpoint)}; expected it at the origin`,
     );
   }
+  const oidc = await findWorkloadIssuer(answer, endpointOf, refuse);
   return {
     origin,
     api,
+    ...(oidc === undefined ? {} : { oidc }),
     authorizationEndpoint,
     tokenEndpoint,
     deviceAuthorizationEndpoint: sameApi('device_authorization_endpoint', paths.device),
     revocationEndpoint: sameApi('revocation_endpoint', paths.revocation),
   };
+}
+
+/** Where workload tokens are exchanged: it says of itself that it is that issuer. An instance may not name one. */
+async function findWorkloadIssuer(
+  said: Record<string, unknown>,
+  endpointOf: (name: string) => string,
+  refuse: (detail: string) => CommandError,
+): Promise<string | undefined> {
+  if (said['workload_token_issuer'] === undefined) return undefined;
+  const issuer = endpointOf('workload_token_issuer');
+  const { status, answer } = await ask(`${issuer}/.well-known/openid-configuration`);
+  if (status === 200 && answer['issuer'] === issuer) return issuer;
+  throw refuse(
+    `names the workload_token_issuer ${show(issuer)}, which does not say so of itself (${status})`,
+  );
 }
 
 /** A base URL that tokens may travel to, without a trailing slash, or what is wrong with it. */

@@ -6,9 +6,10 @@ import { printAnswer, type FormatOption, type Terminal } from '../terminal.ts';
 import { logInByDevice } from './device.ts';
 import { discover, parseBaseUrl } from './instance.ts';
 import { logInByLoopback } from './loopback.ts';
+import { openBrowser } from './open-browser.ts';
 import { createStoredLogin, readClientId } from './stored-login.ts';
 
-type Options = FormatOption & { url: string; device?: true };
+type Options = FormatOption & { url: string; device?: true; browser: boolean };
 
 /** `login --url URL`: from here on commands and packages on this machine act for the person. */
 export function createLogin(terminal: Terminal): Command {
@@ -16,6 +17,7 @@ export function createLogin(terminal: Terminal): Command {
     .description('log in at an instance')
     .requiredOption('--url <origin>', 'the address of the instance, such as https://id.example.com')
     .option('--device', 'show a code to enter in a browser on another machine')
+    .option('--no-browser', 'show the address and open nothing')
     .action(async (options: Options) => {
       const parsed = parseBaseUrl(options.url);
       if ('problem' in parsed) {
@@ -31,9 +33,11 @@ export function createLogin(terminal: Terminal): Command {
         ? await logInByDevice(metadata, clientId, (address, code) =>
             terminal.tell(`Open ${address} and enter the code ${code}`),
           )
-        : await logInByLoopback(metadata, clientId, (address) =>
-            terminal.tell(`Open this address in a browser on this machine:\n${address}`),
-          );
+        : await logInByLoopback(metadata, clientId, (address) => {
+            const isOpening = options.browser && openBrowser(terminal, address);
+            const what = isOpening ? 'If no browser opens, open' : 'Open';
+            terminal.tell(`${what} this address in a browser on this machine:\n${address}`);
+          });
       const stored = createStoredLogin(terminal);
       await stored.keep(metadata, login);
       const { user } = await createClient({ baseUrl: metadata.api, token: login.token })('users.get');

@@ -7,6 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CommandError, show } from '../errors.ts';
 import { readWirePrefix, type Terminal } from '../terminal.ts';
 
+// Much of this is in packages/oidc too, which is published with jose alone and does not open its files to others.
+
 // Windows has no such bits: its user folders are the user's own.
 const ownerId = process.getuid?.();
 

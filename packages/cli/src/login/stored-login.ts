@@ -56,7 +56,8 @@ export function createStoredLogin(terminal: Pick<Terminal, 'environment'>) {
       throw damaged(instanceFile);
     };
     if (said === undefined) throw nobody('Nobody is logged in on this machine.');
-    return { origin: urlOf('origin'), api: urlOf('api') };
+    const oidc = said['oidc'] === undefined ? {} : { oidc: urlOf('oidc') };
+    return { origin: urlOf('origin'), api: urlOf('api'), ...oidc };
   }
 
   async function readLogin(): Promise<Login> {
@@ -76,10 +77,10 @@ export function createStoredLogin(terminal: Pick<Terminal, 'environment'>) {
 
   return {
     /** Replaces the login. The old token goes first: at no moment does it stand beside another instance's address. */
-    keep: ({ origin, api }: Instance, login: Login): Promise<void> =>
+    keep: ({ origin, api, oidc }: Instance, login: Login): Promise<void> =>
       withLock(authFile, async () => {
         await rm(authFile, { force: true });
-        await write(instanceFile, { origin, api });
+        await write(instanceFile, { origin, api, oidc });
         await write(authFile, login);
       }),
 

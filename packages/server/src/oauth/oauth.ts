@@ -57,7 +57,7 @@ import { createUserinfo } from './userinfo/userinfo.ts';
 
 export type OAuthNeeds = {
   /** Base URLs; the origin is the issuer. */
-  urls: { origin: string; api: string };
+  urls: { origin: string; api: string; oidc: string };
   database: Database;
   clock: Clock;
   audit: Audit;
@@ -162,7 +162,11 @@ export function createOAuth(needs: OAuthNeeds): OAuth {
     createIntrospection({ ...needs, api, issuer, authenticate }),
     ...createOwnRegistration(needs),
   ];
-  const discovery = createDiscovery({ issuer, endpoints: [...originEndpoints, ...apiEndpoints] });
+  const discovery = createDiscovery({
+    issuer,
+    workloadIssuer: needs.urls.oidc,
+    endpoints: [...originEndpoints, ...apiEndpoints],
+  });
 
   const errorPage: ErrorAnswer = (error, context) => {
     const page = needs.pages.errorPage({ ...answerOf(error), reference: context.get('reference') });

@@ -8,12 +8,18 @@ const cacheSeconds = 300;
  * The metadata document, at the paths of OpenID Connect Discovery 4 and of RFC 8414 3: one document, put together
  * from what each endpoint declares. It asks no database.
  */
-export function createDiscovery(needs: { issuer: string; endpoints: readonly Endpoint[] }): Endpoint {
+export function createDiscovery(needs: {
+  issuer: string;
+  workloadIssuer: string;
+  endpoints: readonly Endpoint[];
+}): Endpoint {
   const document: Record<string, unknown> = {
     issuer: needs.issuer,
     scopes_supported: identityScopes,
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: idTokenSigningAlgorithms,
+    // Of ours alone: where the command line finds the issuer of workload tokens.
+    workload_token_issuer: needs.workloadIssuer,
   };
   for (const endpoint of needs.endpoints) Object.assign(document, endpoint.metadata);
 
