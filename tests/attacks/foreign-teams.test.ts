@@ -162,6 +162,7 @@ function attemptsOn(
       body: { projectId: project, environment: 'production', upstream: 'http://127.0.0.1:9' },
     },
     get(`/v1/deployments/${deployment}`),
+    { method: 'POST', path: `/v1/deployments/${deployment}/workload-secret`, body: {} },
     { method: 'DELETE', path: `/v1/deployments/${deployment}` },
     get(`/v1/connectors/${connector}`),
     { method: 'PATCH', path: `/v1/connectors/${connector}`, body: { name: 'Mine' } },

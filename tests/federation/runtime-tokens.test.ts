@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLocalJWKSet, decodeJwt, jwtVerify, type JSONWebKeySet } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ProblemError } from '../../packages/contract/src/index.ts';
 import { findFreePort } from '../harness/free-port.ts';
 import { runTessera } from '../harness/run-tessera.ts';
 import { send } from '../harness/send.ts';
@@ -138,6 +139,52 @@ describe.each(kinds)('the token endpoint of running deployments on $kind, by $by
     const answer = await ask(workloadSecret);
     expect([answer.status, codeOf(answer)]).toEqual([401, 'workload_secret_refused']);
     expect(await world.introspect(token)).toEqual({ active: false });
+  });
+
+  const rotate = (id: string, body: { previousExpiresInSeconds?: number } = {}) =>
+    world.call('deployments.rotate-secret', { params: { id }, query: { teamId: world.team.id }, body });
+
+  test('a new secret counts beside the one from before, until that one’s end', async () => {
+    const { id, workloadSecret: first } = await deploy();
+    const { token } = got(await ask(first));
+    const { workloadSecret: second, previousExpiresAt } = await rotate(id, { previousExpiresInSeconds: 600 });
+    expect(second).not.toBe(first);
+    for (const secret of [first, second]) expect(got(await ask(secret)).token).toBe(token);
+    world.tessera.advance(11 * minute);
+    expect([(await ask(first)).status, (await ask(second)).status]).toEqual([401, 200]);
+
+    // Never more than two: the oldest is over with the next.
+    const { workloadSecret: third } = await rotate(id);
+    const { workloadSecret: fourth } = await rotate(id);
+    const statuses: number[] = [];
+    for (const secret of [first, second, third, fourth]) statuses.push((await ask(secret)).status);
+    expect(statuses).toEqual([401, 401, 200, 200]);
+
+    // A stolen one is over at once.
+    const { workloadSecret: fifth } = await rotate(id, { previousExpiresInSeconds: 0 });
+    expect([(await ask(fourth)).status, (await ask(fifth)).status]).toEqual([401, 200]);
+
+    const rotated = (await records()).filter(
+      ({ action, object }) => action === 'deployment.rotate-secret' && object === id,
+    );
+    expect(rotated).toHaveLength(4);
+    expect(rotated.at(-1)).toMatchObject({ after: { previousExpiresAt } });
+    for (const secret of [first, second, fifth]) expect(JSON.stringify(rotated)).not.toContain(secret);
+    const read = await world.call('deployments.get', { params: { id }, query: { teamId: world.team.id } });
+    expect(JSON.stringify(read)).not.toMatch(/secret/i);
+    await world.call('deployments.delete', { params: { id }, query: { teamId: world.team.id } });
+    expect((await ask(fifth)).status).toBe(401);
+  });
+
+  test('of secrets that are made at once, the last and one from before count, whoever asked', async () => {
+    const { id, workloadSecret } = await deploy();
+    const tried = await Promise.allSettled(Array.from({ length: 8 }, () => rotate(id)));
+    const made = tried.flatMap((one) => (one.status === 'fulfilled' ? [one.value.workloadSecret] : []));
+    const refused = tried.flatMap((one) => (one.status === 'rejected' ? [one.reason as ProblemError] : []));
+    expect(refused.every(({ problem }) => problem.code === 'changed_meanwhile')).toBe(true);
+    const statuses: number[] = [];
+    for (const secret of [workloadSecret, ...made]) statuses.push((await ask(secret)).status);
+    expect(statuses.filter((status) => status === 200)).toHaveLength(2);
   });
 
   test('federation-17: what comes through a browser or a proxy is refused, the right secret beside it', async () => {

@@ -65,5 +65,18 @@ export const createDeploymentBody = z.strictObject({
 export const createDeploymentAnswer = deploymentSchema.extend({
   workloadSecret: z.string().meta({ description: 'Shown once: give it to the deployment' }),
 });
+export const rotateWorkloadSecretBody = z.strictObject({
+  previousExpiresInSeconds: z
+    .int()
+    .min(0)
+    .max(604_800)
+    .default(86_400)
+    .meta({ description: 'How long the secret from before counts beside the new one; 0 when it was stolen' }),
+});
+export const rotateWorkloadSecretAnswer = z.strictObject({
+  id: z.string(),
+  workloadSecret: z.string().meta({ description: 'Shown once: give it to the deployment' }),
+  previousExpiresAt: timeSchema,
+});
 export const deploymentParams = z.strictObject({ id: z.string().min(1).max(64) });
 export const deploymentQuery = z.strictObject(teamQuery);

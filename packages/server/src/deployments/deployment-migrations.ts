@@ -51,4 +51,21 @@ export const deploymentMigrations: readonly Migration[] = [
       await schema.schema.alterTable('deployments').addColumn('trigger', 'text').execute();
     },
   },
+  {
+    name: '0510-deployments-previous-secret',
+    async up(schema) {
+      // While both count, nothing that runs has to be told at the very moment.
+      for (const [column, type] of [
+        ['previousWorkloadSecretHash', 'text'],
+        ['previousWorkloadSecretExpiresAt', 'bigint'],
+      ] as const) {
+        await schema.schema.alterTable('deployments').addColumn(column, type).execute();
+      }
+      await schema.schema
+        .createIndex('deploymentsByPreviousSecret')
+        .on('deployments')
+        .column('previousWorkloadSecretHash')
+        .execute();
+    },
+  },
 ];

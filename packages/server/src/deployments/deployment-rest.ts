@@ -7,6 +7,11 @@ import type { By, NewDeployment } from './deployments.ts';
 type Deployments = {
   create(input: NewDeployment, by: By): Promise<{ deployment: DeploymentWithHosts; workloadSecret: string }>;
   find(teamId: string, id: string): Promise<DeploymentWithHosts | undefined>;
+  rotateSecret(
+    teamId: string,
+    id: string,
+    by: By & { previousExpiresInSeconds: number },
+  ): Promise<{ workloadSecret: string; previousExpiresAt: number }>;
   delete(teamId: string, id: string, by: By): Promise<void>;
 };
 
@@ -50,6 +55,19 @@ export function createDeploymentRest({
 
     restDoor(getRoute('deployments.get'), async ({ team, params }) =>
       documentOf(await getDeployment(team.id, params.id)),
+    ),
+
+    restDoor(
+      getRoute('deployments.rotate-secret'),
+      async ({ team, params, body, caller, reference, authorize }) => {
+        const { id, environment, projectId } = await getDeployment(team.id, params.id);
+        // Whoever may create one gets a secret anyway.
+        authorize(permissionFor(environment), { projectId, environment });
+        return {
+          id,
+          ...(await deployments.rotateSecret(team.id, id, { ...body, actor: caller.id, reference })),
+        };
+      },
     ),
 
     restDoor(getRoute('deployments.delete'), async ({ team, params, caller, reference, authorize }) => {

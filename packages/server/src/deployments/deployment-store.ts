@@ -15,6 +15,11 @@ type DeploymentRow = {
   workloadSecretHash: string;
   createdAt: number;
 };
+/** What only the rotation of a secret knows. */
+type SecretColumns = {
+  previousWorkloadSecretHash: string | null;
+  previousWorkloadSecretExpiresAt: number | null;
+};
 type HostRow = {
   host: string;
   kind: string;
@@ -24,7 +29,7 @@ type HostRow = {
   environment: string;
   createdAt: number;
 };
-type DeploymentTables = { deployments: DeploymentRow; deploymentHosts: HostRow };
+type DeploymentTables = { deployments: DeploymentRow & SecretColumns; deploymentHosts: HostRow };
 
 /**
  * What a statement here may read of another room's rows: that room names its table and columns and gives its rows
@@ -57,12 +62,39 @@ export function createDeploymentStore<Project, Team>(
   const selectById = database.statement<{ teamId: string; id: string }>()((value) =>
     query
       .selectFrom('deployments')
-      .selectAll()
+      .select(columns)
       .where('id', '=', value('id'))
       .where('teamId', '=', value('teamId')),
   );
   const selectBySecretHash = database.statement<{ hash: string }>()((value) =>
-    query.selectFrom('deployments').selectAll().where('workloadSecretHash', '=', value('hash')),
+    query
+      .selectFrom('deployments')
+      .select(columns)
+      .where((row) =>
+        row.or([
+          row('workloadSecretHash', '=', value('hash')),
+          row.and([
+            row('previousWorkloadSecretHash', '=', value('hash')),
+            row('previousWorkloadSecretExpiresAt', '>', database.now),
+          ]),
+        ]),
+      ),
+  );
+  const updateSecret = database.statement<{
+    id: string;
+    before: string;
+    hash: string;
+    previousExpiresAt: number;
+  }>()((value) =>
+    query
+      .updateTable('deployments')
+      .set((row) => ({
+        previousWorkloadSecretHash: row.ref('workloadSecretHash'),
+        previousWorkloadSecretExpiresAt: value('previousExpiresAt'),
+        workloadSecretHash: value('hash'),
+      }))
+      .where('id', '=', value('id'))
+      .where('workloadSecretHash', '=', value('before')),
   );
   const selectHosts = database.statement<{ deploymentId: string }>()((value) =>
     query
@@ -182,6 +214,11 @@ export function createDeploymentStore<Project, Team>(
     /** Whose a host is, or was: it stays with its project and environment. */
     findHostOwner: (host: string): Promise<HostOwner | undefined> => database.find(selectHostOwner({ host })),
     insert: (deployment: Deployment): Expected => exactly(1, insertDeployment(rowOf(deployment))),
+    /** One row unless another rotation came first. The secret before the one from before counts no more. */
+    rotateSecret: (
+      { id, workloadSecretHash: before }: Deployment,
+      { hash, previousExpiresAt }: { hash: string; previousExpiresAt: number },
+    ): Expected => exactly(1, updateSecret({ id, before, hash, previousExpiresAt })),
     /** One row unless the host is, or was, somebody else's. A generated host is never taken from its deployment. */
     claimHost: ({ host, kind }: DeploymentHost, deployment: Deployment): Expected => {
       const { id, teamId, projectId, environment, createdAt } = deployment;

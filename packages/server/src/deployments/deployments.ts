@@ -116,6 +116,34 @@ export function createDeployments<Project, Team>(needs: DeploymentsNeeds<Project
       return { deployment: { ...deployment, hosts }, workloadSecret };
     },
 
+    /**
+     * A new workload secret. The one from before counts until its end, one from before that no more: never more than
+     * two. Throws `not_found`, `changed_meanwhile`.
+     */
+    async rotateSecret(
+      teamId: string,
+      id: string,
+      { previousExpiresInSeconds, ...by }: By & { previousExpiresInSeconds: number },
+    ): Promise<{ workloadSecret: string; previousExpiresAt: number }> {
+      const deployment = await store.find(teamId, id);
+      if (deployment === undefined) throw publicError('not_found');
+      const workloadSecret = createOpaqueToken(secretPrefix);
+      const previousExpiresAt = clock.now() + previousExpiresInSeconds * 1000;
+      const outcome = await database.tryWrite([
+        store.rotateSecret(deployment, { hash: hashSecret(workloadSecret), previousExpiresAt }),
+        audit.record({
+          actor: by.actor,
+          action: 'deployment.rotate-secret',
+          object: id,
+          teamId,
+          after: { previousExpiresAt },
+          reference: by.reference,
+        }),
+      ]);
+      if (!outcome.committed) throw publicError('changed_meanwhile');
+      return { workloadSecret, previousExpiresAt };
+    },
+
     /** Ends a deployment; its hosts stay with its project and environment. Throws `not_found`. */
     async delete(teamId: string, id: string, by: By): Promise<void> {
       const deployment = await store.find(teamId, id);
