@@ -405,7 +405,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
       doors: [oauth.originDoor, ...account.doors(oauth)],
       errors: pageErrors(pages),
     },
-    { base: urls.api, doors: [oauth.apiDoor, rest], errors: problemAnswer },
+    { base: urls.api, doors: [oauth.apiDoor, rest], direct: oauth.apiRoutes, errors: problemAnswer },
     { base: protectedResource.base, doors: [protectedResource.door], errors: problemAnswer },
     {
       base: urls.oidc,

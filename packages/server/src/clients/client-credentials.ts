@@ -89,6 +89,7 @@ function parseBasic(authorization: string): ClientCredentials & { method: 'clien
 
 /** RFC 6749, 2.3.1: both halves are form-encoded before they are joined. */
 function formDecode(text: string): string | undefined {
+  if (!/[%+]/.test(text)) return text;
   try {
     return decodeURIComponent(text.replaceAll('+', ' '));
   } catch {

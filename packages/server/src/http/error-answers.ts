@@ -1,4 +1,5 @@
 import { DatabaseUnavailable, OAuthError, PublicError, publicError, type OAuthErrorCode } from '#errors';
+import type { DirectAnswer } from './direct.ts';
 import type { DoorContext } from './door.ts';
 
 export type Answer = {
@@ -56,19 +57,28 @@ export function problemAnswer(error: unknown, context: DoorContext): Response {
 }
 
 /** RFC 6749 section 5.2: `error` and `error_description`, with the request's reference beside them. */
-export function oauthAnswer(error: unknown, context: DoorContext): Response {
+export function oauthAnswerOf(error: unknown, reference: string): Required<DirectAnswer> {
   const answer = answerOf(error);
-  return Response.json(
-    {
+  return {
+    status: answer.status,
+    headers: {
+      'content-type': 'application/json',
+      ...answer.headers,
+      'cache-control': 'no-store',
+      pragma: 'no-cache',
+    },
+    body: JSON.stringify({
       error: error instanceof OAuthError ? error.error : oauthCodeOf(answer.status),
       error_description: printable(answer.description),
-      reference: context.get('reference'),
-    },
-    {
-      status: answer.status,
-      headers: { ...answer.headers, 'cache-control': 'no-store', pragma: 'no-cache' },
-    },
-  );
+      reference,
+    }),
+  };
+}
+
+/** The same at a door. */
+export function oauthAnswer(error: unknown, context: DoorContext): Response {
+  const { status, headers, body } = oauthAnswerOf(error, context.get('reference'));
+  return new Response(body, { status, headers });
 }
 
 function oauthCodeOf(status: number): OAuthErrorCode {

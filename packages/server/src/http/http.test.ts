@@ -6,6 +6,7 @@ import { DatabaseUnavailable, oauthError } from '#errors';
 import {
   createClientAddress,
   createHostTable,
+  jsonAnswer,
   listen,
   newDoor,
   oauthAnswer,
@@ -14,6 +15,7 @@ import {
   readForm,
   readJson,
   requireSameOrigin,
+  type DirectRoute,
   type Listener,
 } from '#http';
 import { createSilentLogger } from '#logger';
@@ -50,12 +52,16 @@ function send(
 }
 
 /** Sends bytes as they are and answers the status line. */
-function sendRaw(bytes: string): Promise<string> {
+async function sendRaw(bytes: string): Promise<string> {
+  return (await sendWhole(bytes)).split('\r\n', 1)[0] ?? '';
+}
+
+function sendWhole(bytes: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(listener.port, '127.0.0.1', () => socket.write(bytes));
     let text = '';
     socket.on('data', (chunk) => (text += chunk.toString()));
-    socket.on('close', () => resolve(text.split('\r\n', 1)[0] ?? ''));
+    socket.on('close', () => resolve(text));
     socket.on('error', reject);
   });
 }
@@ -80,6 +86,22 @@ beforeAll(async () => {
   rest.get('/facts', (context) =>
     context.json({ reference: context.get('reference'), clientAddress: context.get('clientAddress') }),
   );
+  const direct: DirectRoute[] = [
+    {
+      path: '/direct',
+      forAnyOrigin: true,
+      methods: {
+        GET: async (call) => jsonAnswer({ target: call.target, authorization: call.header('authorization') }),
+        POST: async (call) => {
+          call.setHeader('dpop-nonce', 'the next one');
+          const form = await readForm(call);
+          if (form.has('fail')) throw new Error('the secret inside');
+          return jsonAnswer(Object.fromEntries(form), 201, { pragma: 'no-cache' });
+        },
+      },
+    },
+    { path: '/closed', forAnyOrigin: false, methods: { POST: async () => ({ status: 200 }) } },
+  ];
   const origin = newDoor('problem');
   origin.post('/form', (context) => {
     requireSameOrigin(context, 'https://id.example.com');
@@ -88,7 +110,7 @@ beforeAll(async () => {
   const hosts = createHostTable(
     [
       { base: 'https://id.example.com', doors: [origin], errors: problemAnswer },
-      { base: 'https://id.example.com/api', doors: [rest, token], errors: oauthAnswer },
+      { base: 'https://id.example.com/api', doors: [rest, token], direct, errors: oauthAnswer },
     ],
     createSilentLogger(),
   );
@@ -109,6 +131,62 @@ afterAll(() => listener.close());
 
 const form = { 'content-type': 'application/x-www-form-urlencoded' };
 const json = { 'content-type': 'application/json' };
+
+describe('a direct route', () => {
+  it('answers with the headers of every answer, its own, and those for any origin', async () => {
+    const answer = await send('/api/direct?a=1', { method: 'POST', headers: form, body: 'a=1&b=ü' });
+    expect([answer.status, answer.body]).toEqual([201, '{"a":"1","b":"ü"}']);
+    expect(answer.headers).toMatchObject({
+      'content-type': 'application/json',
+      'content-length': '18',
+      'cache-control': 'no-store',
+      pragma: 'no-cache',
+      'x-content-type-options': 'nosniff',
+      'access-control-allow-origin': '*',
+      'dpop-nonce': 'the next one',
+      'x-vercel-id': expect.stringMatching(/^req_/) as string,
+    });
+  });
+
+  it('answers HEAD where it answers GET, and a preflight for any origin alone', async () => {
+    expect(await send('/api/direct', { method: 'HEAD' })).toMatchObject({ status: 200, body: '' });
+    const preflight = await send('/api/direct', { method: 'OPTIONS' });
+    expect([preflight.status, preflight.headers['allow']]).toEqual([204, 'GET, POST, OPTIONS']);
+    const closed = await send('/api/closed', { method: 'OPTIONS' });
+    expect([closed.status, closed.headers['allow']]).toEqual([405, 'POST']);
+    expect(closed.headers['access-control-allow-origin']).toBeUndefined();
+    const put = await send('/api/direct', { method: 'PUT' });
+    expect([put.status, put.headers['allow']]).toEqual([405, 'HEAD, GET, POST, OPTIONS']);
+    expect((await send('/direct')).status).toBe(404);
+  });
+
+  it('says nothing of an error that is not from the catalogue, and keeps the headers', async () => {
+    const answer = await send('/api/direct', { method: 'POST', headers: form, body: 'fail=1' });
+    expect(answer.status).toBe(500);
+    expect(answer.body).not.toContain('secret');
+    expect(JSON.parse(answer.body)).toMatchObject({ error: 'server_error' });
+    expect(answer.headers).toMatchObject({
+      'access-control-allow-origin': '*',
+      'dpop-nonce': 'the next one',
+      'x-content-type-options': 'nosniff',
+    });
+  });
+
+  it('takes no credentials out of two headers', async () => {
+    const answer = await sendWhole(
+      'GET /api/direct HTTP/1.1\r\nHost: id.example.com\r\nAuthorization: Bearer one\r\nAuthorization: Bearer two\r\nConnection: close\r\n\r\n',
+    );
+    expect(answer).toContain('"authorization":"Bearer one, Bearer two"');
+  });
+
+  it('answers before a body has come, and takes the next request on the connection', async () => {
+    const body = 'x'.repeat(20_000);
+    const answer = await sendWhole(
+      `POST /api/direct HTTP/1.1\r\nHost: id.example.com\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}\r\n\r\n${body}GET /api/direct HTTP/1.1\r\nHost: id.example.com\r\nConnection: close\r\n\r\n`,
+    );
+    expect(answer.match(/HTTP\/1.1 \d+/g)).toEqual(['HTTP/1.1 415', 'HTTP/1.1 200']);
+  });
+});
 
 describe('hosts and paths', () => {
   it('finds the door by host and the deeper path first', async () => {

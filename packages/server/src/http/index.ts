@@ -1,5 +1,7 @@
 // HTTP in: listeners, which host and path belongs to which door, reading what arrives (forms, JSON, cookies, the
 // client's address) and turning errors into answers. Owns no endpoint and no decision of who may do what.
+export { jsonAnswer, readableByAnyOrigin } from './direct.ts';
+export type { DirectAnswer, DirectCall, DirectRoute } from './direct.ts';
 export { createClientAddress } from './client-address.ts';
 export { cookieHeader, readCookie, secureCookieName } from './cookies.ts';
 export type { CookieOptions } from './cookies.ts';

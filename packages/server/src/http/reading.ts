@@ -3,6 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import type { Readable } from 'node:stream';
 import type { ZodType } from 'zod';
 import { oauthError, publicError } from '#errors';
+import type { DirectCall } from './direct.ts';
 import type { DoorContext } from './door.ts';
 
 export const bodyLimitBytes = 64 * 1024;
@@ -17,7 +18,7 @@ const bodyTimeoutMilliseconds = 15_000;
  * `invalid_request`.
  */
 export async function readForm(
-  context: DoorContext,
+  context: DoorContext | DirectCall,
   repeatable: readonly string[] = [],
 ): Promise<ReadonlyMap<string, string>> {
   const type = mediaType(context);
@@ -121,16 +122,21 @@ export async function readUpload(
 }
 
 /** The body as text, at most 64 KiB, whatever `Content-Length` says. */
-async function readText(context: DoorContext): Promise<string> {
+async function readText(context: DoorContext | DirectCall): Promise<string> {
   const body = await readBody(context, bodyLimitBytes);
   if (!isUtf8(body)) throw publicError('bad_request', { description: 'The body is not UTF-8.' });
   return body.toString();
 }
 
-async function readBody(context: DoorContext, limit: number): Promise<Buffer> {
-  if (Number(context.req.header('content-length') ?? 0) > limit) throw tooLarge(limit);
+async function readBody(context: DoorContext | DirectCall, limit: number): Promise<Buffer> {
+  if (Number(headerOf(context, 'content-length') ?? 0) > limit) throw tooLarge(limit);
+  if ('incoming' in context) return readBytes(context.incoming, limit);
   const { incoming } = context.env;
   return incoming === undefined ? Buffer.from(await context.req.arrayBuffer()) : readBytes(incoming, limit);
+}
+
+function headerOf(context: DoorContext | DirectCall, name: string): string | undefined {
+  return 'incoming' in context ? context.header(name) : context.req.header(name);
 }
 
 /**
@@ -182,8 +188,8 @@ function tooLarge(limit: number) {
   });
 }
 
-function mediaType(context: DoorContext): string {
-  return (context.req.header('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+function mediaType(context: DoorContext | DirectCall): string {
+  return (headerOf(context, 'content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
 }
 
 function isDeeper(value: unknown, levels: number): boolean {

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import { publicError } from '#errors';
 import type { Logger } from '#logger';
+import { answerDirectly } from './direct.ts';
 import type { RequestFacts } from './door.ts';
 import { createCertificates, type CertificateFiles } from './certificates.ts';
 import { answerOf } from './error-answers.ts';
@@ -118,8 +119,16 @@ export async function listen(needs: ListenNeeds): Promise<Listener> {
       send(response, refusal(publicError('bad_request', { description: fault })), facts);
       return;
     }
-    if (findApplication(hostOf(request) ?? '') === undefined) {
+    const application = findApplication(hostOf(request) ?? '');
+    if (application === undefined) {
       gateway.request(request, response, facts);
+      return;
+    }
+    const question = url.indexOf('?');
+    const path = question === -1 ? url : url.slice(0, question);
+    const direct = application.findDirect(path, request.method ?? '');
+    if (direct !== undefined) {
+      void answerDirectly(direct, { request, response, facts }, application);
       return;
     }
     if (!url.startsWith('/')) {
@@ -132,7 +141,8 @@ export async function listen(needs: ListenNeeds): Promise<Listener> {
     }
     void answerDoors(request, response);
   };
-  const options = { maxHeaderSize: headerLimitBytes, requestTimeout: 0 };
+  // What may stand once is not taken from the first of two: joined, they are neither.
+  const options = { maxHeaderSize: headerLimitBytes, requestTimeout: 0, joinDuplicateHeaders: true };
   const certificates =
     needs.certificates === undefined || needs.certificates.length === 0
       ? undefined

@@ -7,7 +7,7 @@ import type { Consents } from '#consents';
 import type { Bound, Database, Expected } from '#database';
 import type { Dpop } from '#dpop';
 import type { GuardedFetch } from '#fetch';
-import { answerOf, newDoor, type Door, type DoorContext, type ErrorAnswer } from '#http';
+import { answerOf, newDoor, type DirectRoute, type Door, type DoorContext, type ErrorAnswer } from '#http';
 import type { Keys } from '#keys';
 import type { Limits } from '#limits';
 import { openerKept, type Pages } from '#pages';
@@ -104,8 +104,10 @@ export type OAuthNeeds = {
 export type OAuth = {
   /** At the origin: discovery, key set, authorization. */
   originDoor: Door;
-  /** At the api: token, userinfo, revocation, introspection. */
+  /** At the api: registration. */
   apiDoor: Door;
+  /** At the api: token, userinfo, revocation, introspection and what else apps call. */
+  apiRoutes: readonly DirectRoute[];
   /** For the login and consent pages. */
   signIn: SignIn;
   /** For the REST API. */
@@ -174,13 +176,14 @@ export function createOAuth(needs: OAuthNeeds): OAuth {
     return context.body(page.body, page.status as 400, page.headers);
   };
   const originDoor = newDoor(errorPage);
-  for (const endpoint of [discovery, ...originEndpoints]) endpoint.mount(originDoor);
+  for (const endpoint of [discovery, ...originEndpoints]) endpoint.mount?.(originDoor);
   const apiDoor = newDoor('oauth');
-  for (const endpoint of apiEndpoints) endpoint.mount(apiDoor);
+  for (const endpoint of apiEndpoints) endpoint.mount?.(apiDoor);
 
   return {
     originDoor,
     apiDoor,
+    apiRoutes: apiEndpoints.flatMap(({ routes = [] }) => routes),
     signIn: createSignIn({ ...needs, authorizing }),
     findApiAccess: createApiAccess(needs),
     endSessionRequests: endSession.requests,

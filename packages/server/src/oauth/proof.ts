@@ -1,14 +1,14 @@
 import { isPublicApp, type App } from '#apps';
 import type { Dpop } from '#dpop';
 import { oauthError } from '#errors';
-import type { DoorContext } from '#http';
+import type { DirectCall } from '#http';
 
 /**
  * The key that a request of this client proves, undefined when it need not and does not. Throws OAuthError
  * `invalid_request` when the proof is missing, `invalid_dpop_proof` or `use_dpop_nonce` (RFC 9449, 5 and 8).
  */
 export type ReadProof = (
-  context: DoorContext,
+  call: DirectCall,
   client: App,
   url: string,
   /** Also of a client whose tokens are bound to a key: no token is issued here. */
@@ -21,8 +21,8 @@ export function createProofReader({
 }: {
   dpop: Pick<Dpop, 'verifyRequest' | 'currentNonce'>;
 }): ReadProof {
-  return async (context, client, url, options) => {
-    const proof = context.req.header('dpop');
+  return async (call, client, url, options) => {
+    const proof = call.header('dpop');
     if (proof === undefined) {
       if (!client.dpopBoundAccessTokens || options?.isOptional === true) return undefined;
       // There is no proof that could be wrong; the Foundation's plans accept this one at every grant.
@@ -31,8 +31,8 @@ export function createProofReader({
         'The tokens of this client are bound to a key. Expected a DPoP header with a proof',
       );
     }
-    context.header('dpop-nonce', dpop.currentNonce());
-    return dpop.verifyRequest({ proof, method: context.req.method, url }, needsNonce(client));
+    call.setHeader('dpop-nonce', dpop.currentNonce());
+    return dpop.verifyRequest({ proof, method: call.method, url }, needsNonce(client));
   };
 }
 

@@ -4,7 +4,7 @@ import type { AuthenticateClient } from '#clients';
 import type { Codes } from '#codes';
 import type { Database } from '#database';
 import { oauthError } from '#errors';
-import type { DoorContext } from '#http';
+import { jsonAnswer, type DirectAnswer, type DirectCall } from '#http';
 import { networkOf, type Limits } from '#limits';
 import {
   deviceIntervalSeconds,
@@ -13,7 +13,7 @@ import {
   type DeviceRequests,
 } from '#requests';
 import { parseScopes } from '../authorization/parsing.ts';
-import { mountForAnyOrigin, type Endpoint } from '../endpoint.ts';
+import type { Endpoint } from '../endpoint.ts';
 import { parseResources } from '../resources.ts';
 import type { SignInAttempts } from '../shapes.ts';
 import { readEndpointForm } from '../token/token.ts';
@@ -38,11 +38,11 @@ const windowMilliseconds = 10 * 60_000;
 export function createDeviceAuthorization(needs: DeviceAuthorizationNeeds): Endpoint {
   const { api, origin, limits } = needs;
 
-  async function answer(context: DoorContext): Promise<Response> {
-    const form = await readEndpointForm(context);
-    const clientAddress = context.get('clientAddress');
+  async function answer(call: DirectCall): Promise<DirectAnswer> {
+    const form = await readEndpointForm(call);
+    const { clientAddress } = call;
     const client = await needs.authenticate({
-      authorization: context.req.header('authorization'),
+      authorization: call.header('authorization'),
       form,
       clientAddress,
     });
@@ -74,7 +74,7 @@ export function createDeviceAuthorization(needs: DeviceAuthorizationNeeds): Endp
         resources,
         reference: started.reference,
         address: clientAddress,
-        userAgent: context.req.header('user-agent'),
+        userAgent: call.header('user-agent'),
       });
       const code: DeviceCode = { requestId: request.id };
       const { secret, statement } = needs.codes.issue(
@@ -90,7 +90,7 @@ export function createDeviceAuthorization(needs: DeviceAuthorizationNeeds): Endp
       ]);
       if (!outcome.committed) continue;
       const userCode = formatUserCode(request.userCode);
-      return context.json(
+      return jsonAnswer(
         {
           device_code: secret,
           user_code: userCode,
@@ -108,6 +108,6 @@ export function createDeviceAuthorization(needs: DeviceAuthorizationNeeds): Endp
 
   return {
     metadata: { device_authorization_endpoint: `${api}/login/oauth/device-authorization` },
-    mount: (door) => mountForAnyOrigin(door, '/login/oauth/device-authorization', { POST: answer }),
+    routes: [{ path: '/login/oauth/device-authorization', methods: { POST: answer }, forAnyOrigin: true }],
   };
 }

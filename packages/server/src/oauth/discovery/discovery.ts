@@ -27,9 +27,7 @@ export function createDiscovery(needs: {
     metadata: {},
     mount(door) {
       for (const path of ['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server']) {
-        mountForAnyOrigin(door, path, {
-          GET: async (context) => publicDocument(context, document, cacheSeconds),
-        });
+        mountForAnyOrigin(door, path, async (context) => publicDocument(context, document, cacheSeconds));
       }
     },
   };

@@ -3,7 +3,7 @@ import { isPublicApp, type App, type Apps } from '#apps';
 import type { AuthenticateClient } from '#clients';
 import type { Database } from '#database';
 import { oauthError } from '#errors';
-import type { Door, DoorContext } from '#http';
+import { jsonAnswer, type DirectAnswer, type DirectCall } from '#http';
 import { networkOf, type Limits } from '#limits';
 import type { AccessToken, Tokens } from '#tokens';
 import type { Endpoint } from '../endpoint.ts';
@@ -103,12 +103,9 @@ export function createIntrospection(needs: IntrospectionNeeds): Endpoint {
   }
 
   /** Who asks; undefined when the request holds nothing but the token, and that is enough here. */
-  async function readAsking(
-    context: DoorContext,
-    form: ReadonlyMap<string, string>,
-  ): Promise<App | undefined> {
-    const authorization = context.req.header('authorization');
-    const clientAddress = context.get('clientAddress');
+  async function readAsking(call: DirectCall, form: ReadonlyMap<string, string>): Promise<App | undefined> {
+    const authorization = call.header('authorization');
+    const { clientAddress } = call;
     const isAnonymous =
       authorization === undefined && !form.has('client_id') && !form.has('client_assertion');
     if (isAnonymous && needs.openIntrospection) {
@@ -144,12 +141,12 @@ export function createIntrospection(needs: IntrospectionNeeds): Endpoint {
     );
   }
 
-  async function answer(context: DoorContext): Promise<Response> {
-    const form = await readEndpointForm(context);
-    const asking = await readAsking(context, form);
+  async function answer(call: DirectCall): Promise<DirectAnswer> {
+    const form = await readEndpointForm(call);
+    const asking = await readAsking(call, form);
     const token = form.get('token');
     if (token === undefined) throw oauthError('invalid_request', "Parameter 'token'. Required");
-    return context.json(await introspect(token, asking), 200, { 'cache-control': 'no-store' });
+    return jsonAnswer(await introspect(token, asking));
   }
 
   return {
@@ -160,9 +157,7 @@ export function createIntrospection(needs: IntrospectionNeeds): Endpoint {
       ),
       introspection_endpoint_auth_signing_alg_values_supported: clientAssertionAlgorithms,
     },
-    mount(door: Door) {
-      door.post('/login/oauth/token/introspect', answer);
-    },
+    routes: [{ path: '/login/oauth/token/introspect', methods: { POST: answer }, forAnyOrigin: false }],
   };
 }
 

@@ -9,14 +9,13 @@ export function createJwks(needs: { keys: Pick<Keys, 'published'>; origin: strin
   return {
     metadata: { jwks_uri: `${needs.origin}/.well-known/jwks` },
     mount(door) {
-      mountForAnyOrigin(door, '/.well-known/jwks', {
-        GET: async (context) =>
-          publicDocument(
-            context,
-            { keys: await needs.keys.published(['id-token', 'access-token']) },
-            cacheSeconds,
-          ),
-      });
+      mountForAnyOrigin(door, '/.well-known/jwks', async (context) =>
+        publicDocument(
+          context,
+          { keys: await needs.keys.published(['id-token', 'access-token']) },
+          cacheSeconds,
+        ),
+      );
     },
   };
 }

@@ -2,12 +2,12 @@ import { isPublicApp, type App } from '#apps';
 import type { AuthenticateClient } from '#clients';
 import type { Database } from '#database';
 import { OAuthError, oauthError, PublicError } from '#errors';
-import type { DoorContext } from '#http';
+import { jsonAnswer, type DirectAnswer, type DirectCall } from '#http';
 import { networkOf, type Limits } from '#limits';
 import { pushedRequestLifetimeSeconds, type PushedRequests } from '#requests';
 import type { VerifyIdTokenHint } from '../authorization/id-token-hint.ts';
 import { parseParameters, parseRedirectUri, parseResponseMode } from '../authorization/parsing.ts';
-import { mountForAnyOrigin, type Endpoint } from '../endpoint.ts';
+import type { Endpoint } from '../endpoint.ts';
 import type { ReadProof } from '../proof.ts';
 import type { Redirects } from '../redirects.ts';
 import { readEndpointForm } from '../token/token.ts';
@@ -65,15 +65,15 @@ export function createPushedAuthorizationRequest(needs: PushedAuthorizationReque
     });
   }
 
-  async function answer(context: DoorContext): Promise<Response> {
-    const form = await readEndpointForm(context);
+  async function answer(call: DirectCall): Promise<DirectAnswer> {
+    const form = await readEndpointForm(call);
     const client = await needs.authenticate({
-      authorization: context.req.header('authorization'),
+      authorization: call.header('authorization'),
       form,
-      clientAddress: context.get('clientAddress'),
+      clientAddress: call.clientAddress,
     });
-    await countRequest(client.id, context.get('clientAddress'));
-    const dpopJkt = await needs.readProof(context, client, url, { isOptional: true });
+    await countRequest(client.id, call.clientAddress);
+    const dpopJkt = await needs.readProof(call, client, url, { isOptional: true });
     if (form.has('request_uri')) {
       throw oauthError(
         'invalid_request',
@@ -86,7 +86,7 @@ export function createPushedAuthorizationRequest(needs: PushedAuthorizationReque
     await validate(sent, (await needs.redirects.admit(client, sent.get('redirect_uri'))).app);
     const { requestUri, statements } = needs.pushedRequests.push(client.id, sent);
     await needs.database.write(statements);
-    return context.json({ request_uri: requestUri, expires_in: pushedRequestLifetimeSeconds }, 201, {
+    return jsonAnswer({ request_uri: requestUri, expires_in: pushedRequestLifetimeSeconds }, 201, {
       'cache-control': 'no-store',
     });
   }
@@ -97,7 +97,7 @@ export function createPushedAuthorizationRequest(needs: PushedAuthorizationReque
       // Of the server as a whole; an app may have it required (RFC 9126, 6).
       require_pushed_authorization_requests: false,
     },
-    mount: (door) => mountForAnyOrigin(door, '/login/oauth/par', { POST: answer }),
+    routes: [{ path: '/login/oauth/par', methods: { POST: answer }, forAnyOrigin: true }],
   };
 }
 

@@ -1,9 +1,9 @@
 import { clientAssertionAlgorithms, tokenEndpointAuthMethods } from '@tessera/protocol';
 import type { AuthenticateClient } from '#clients';
 import { oauthError } from '#errors';
-import type { DoorContext } from '#http';
+import type { DirectAnswer, DirectCall } from '#http';
 import type { Tokens } from '#tokens';
-import { mountForAnyOrigin, type Endpoint } from '../endpoint.ts';
+import type { Endpoint } from '../endpoint.ts';
 import { readEndpointForm } from '../token/token.ts';
 
 /**
@@ -15,23 +15,23 @@ export function createRevocation(needs: {
   authenticate: AuthenticateClient;
   tokens: Pick<Tokens, 'revoke'>;
 }): Endpoint {
-  async function answer(context: DoorContext): Promise<Response> {
-    const form = await readEndpointForm(context);
+  async function answer(call: DirectCall): Promise<DirectAnswer> {
+    const form = await readEndpointForm(call);
     const client = await needs.authenticate({
-      authorization: context.req.header('authorization'),
+      authorization: call.header('authorization'),
       form,
-      clientAddress: context.get('clientAddress'),
+      clientAddress: call.clientAddress,
     });
     const token = form.get('token');
     if (token === undefined) throw oauthError('invalid_request', "Parameter 'token'. Required");
     const outcome = await needs.tokens.revoke(token, client.id, {
       teamId: client.teamId,
-      reference: context.get('reference'),
+      reference: call.reference,
     });
     if (outcome === 'foreign') {
       throw oauthError('invalid_request', "Parameter 'token'. It was issued to another client");
     }
-    return context.body(null, 200, { 'cache-control': 'no-store' });
+    return { status: 200 };
   }
 
   return {
@@ -40,6 +40,6 @@ export function createRevocation(needs: {
       revocation_endpoint_auth_methods_supported: tokenEndpointAuthMethods,
       revocation_endpoint_auth_signing_alg_values_supported: clientAssertionAlgorithms,
     },
-    mount: (door) => mountForAnyOrigin(door, '/login/oauth/token/revoke', { POST: answer }),
+    routes: [{ path: '/login/oauth/token/revoke', methods: { POST: answer }, forAnyOrigin: true }],
   };
 }

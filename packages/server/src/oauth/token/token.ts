@@ -8,8 +8,8 @@ import {
 import { grantTypesOf } from '#apps';
 import type { AuthenticateClient } from '#clients';
 import { oauthError } from '#errors';
-import { readForm, type DoorContext } from '#http';
-import { mountForAnyOrigin, type Endpoint } from '../endpoint.ts';
+import { jsonAnswer, readForm, type DirectAnswer, type DirectCall } from '#http';
+import type { Endpoint } from '../endpoint.ts';
 import type { ReadProof } from '../proof.ts';
 import { repeatableParameters } from '../resources.ts';
 import { tokenAnswer, type Grant, type OpenGrant } from './grant.ts';
@@ -33,24 +33,24 @@ export function createTokenEndpoint(needs: TokenNeeds): Endpoint {
   /** Who is named without being asked for a proof is nobody; a proof that is there has to be right. */
   async function answerOpenly(
     grant: OpenGrant,
-    context: DoorContext,
+    call: DirectCall,
     form: ReadonlyMap<string, string>,
-  ): Promise<Response> {
-    const authorization = context.req.header('authorization');
-    const clientAddress = context.get('clientAddress');
+  ): Promise<DirectAnswer> {
+    const authorization = call.header('authorization');
+    const { clientAddress } = call;
     if (authorization !== undefined || form.has('client_secret') || form.has('client_assertion')) {
       await authenticate({ authorization, form, clientAddress });
     }
-    const answered = await grant.answer({ form, reference: context.get('reference'), clientAddress });
-    return context.json(answered, 200, uncached);
+    const answered = await grant.answer({ form, reference: call.reference, clientAddress });
+    return jsonAnswer(answered, 200, uncached);
   }
 
-  async function answer(context: DoorContext): Promise<Response> {
-    const form = await readEndpointForm(context);
+  async function answer(call: DirectCall): Promise<DirectAnswer> {
+    const form = await readEndpointForm(call);
     const grantType = form.get('grant_type');
     if (grantType === undefined) throw oauthError('invalid_request', "Parameter 'grant_type'. Required");
     const openGrant = openGrants.find((one) => one.grantType === grantType);
-    if (openGrant !== undefined) return answerOpenly(openGrant, context, form);
+    if (openGrant !== undefined) return answerOpenly(openGrant, call, form);
     const grant = isGrantType(grantType) ? byType.get(grantType) : undefined;
     if (grant === undefined) {
       const known = [...byType.keys(), ...openGrants.map((one) => one.grantType)]
@@ -62,9 +62,9 @@ export function createTokenEndpoint(needs: TokenNeeds): Endpoint {
       );
     }
     const client = await authenticate({
-      authorization: context.req.header('authorization'),
+      authorization: call.header('authorization'),
       form,
-      clientAddress: context.get('clientAddress'),
+      clientAddress: call.clientAddress,
     });
     if (!grantTypesOf(client).includes(grant.grantType)) {
       throw oauthError(
@@ -72,13 +72,13 @@ export function createTokenEndpoint(needs: TokenNeeds): Endpoint {
         `This client may not use the grant '${grant.grantType}': it has no secret to prove itself with`,
       );
     }
-    const dpopJkt = await readProof(context, client, url);
+    const dpopJkt = await readProof(call, client, url);
     const tokens = await grant.issue({
       client,
       form,
-      context: { teamId: client.teamId, reference: context.get('reference'), form: client, dpopJkt },
+      context: { teamId: client.teamId, reference: call.reference, form: client, dpopJkt },
     });
-    return context.json(tokenAnswer(tokens), 200, uncached);
+    return jsonAnswer(tokenAnswer(tokens), 200, uncached);
   }
 
   return {
@@ -89,17 +89,17 @@ export function createTokenEndpoint(needs: TokenNeeds): Endpoint {
       dpop_signing_alg_values_supported: dpopSigningAlgorithms,
       grant_types_supported: [...grants, ...openGrants].map((grant) => grant.grantType),
     },
-    mount: (door) => mountForAnyOrigin(door, '/login/oauth/token', { POST: answer }),
+    routes: [{ path: '/login/oauth/token', methods: { POST: answer }, forAnyOrigin: true }],
   };
 }
 
 /** The form of an endpoint that clients call: secrets in an address end in logs, so nothing is read from there. */
-export async function readEndpointForm(context: DoorContext): Promise<ReadonlyMap<string, string>> {
-  if (context.req.url.includes('?')) {
+export async function readEndpointForm(call: DirectCall): Promise<ReadonlyMap<string, string>> {
+  if (call.target.includes('?')) {
     throw oauthError(
       'invalid_request',
       'Parameters in the URL are refused. Expected all of them in the form body',
     );
   }
-  return readForm(context, repeatableParameters);
+  return readForm(call, repeatableParameters);
 }

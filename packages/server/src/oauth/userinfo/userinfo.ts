@@ -2,10 +2,10 @@ import { dpopSigningAlgorithms, idTokenSigningAlgorithms } from '@tessera/protoc
 import type { App, Apps } from '#apps';
 import type { Dpop } from '#dpop';
 import { oauthError, type OAuthError } from '#errors';
-import { readForm, type DoorContext } from '#http';
+import { jsonAnswer, readForm, type DirectAnswer, type DirectCall } from '#http';
 import type { Keys } from '#keys';
 import { userClaims, type AccessToken, type Tokens } from '#tokens';
-import { mountForAnyOrigin, type Endpoint } from '../endpoint.ts';
+import type { Endpoint } from '../endpoint.ts';
 import { needsNonce } from '../proof.ts';
 import type { FindUser } from '../shapes.ts';
 
@@ -46,8 +46,8 @@ export function createUserinfo(needs: {
 }): Endpoint {
   const endpoint = `${needs.api}/login/oauth/userinfo`;
 
-  async function answer(context: DoorContext): Promise<Response> {
-    const presented = await readAccessToken(context);
+  async function answer(call: DirectCall): Promise<DirectAnswer> {
+    const presented = await readAccessToken(call);
     const token = await needs.tokens.findAccessToken(presented.accessToken);
     if (token === undefined) throw invalidToken('The access token is unknown, expired or revoked');
     // RFC 9068, 4: a token for somebody else's server, which it could pass on, is none for us.
@@ -57,7 +57,7 @@ export function createUserinfo(needs: {
       token.userId === undefined ? undefined : needs.findUser(token.userId),
     ]);
     if (client === undefined) throw invalidToken('The app of the access token is gone');
-    await verifySender(context, presented, token, client);
+    await verifySender(call, presented, token, client);
     if (token.userId === undefined || !token.scopes.includes('openid')) {
       throw oauthError('insufficient_scope', "The access token does not have the scope 'openid'", {
         status: 403,
@@ -68,7 +68,7 @@ export function createUserinfo(needs: {
     const claims = userClaims(user, token.scopes, needs.origin, token.claims?.userinfo);
     const algorithm = client.userinfoSignedResponseAlg;
     if (algorithm === undefined) {
-      return context.json({ sub: user.id, ...claims }, 200, { 'cache-control': 'no-store' });
+      return jsonAnswer({ sub: user.id, ...claims });
     }
     const jwt = await needs.keys.sign({
       purpose: 'id-token',
@@ -76,23 +76,23 @@ export function createUserinfo(needs: {
       type: userinfoType,
       claims: { sub: user.id, ...claims, iss: needs.origin, aud: token.clientId },
     });
-    return context.body(jwt, 200, { 'content-type': 'application/jwt', 'cache-control': 'no-store' });
+    return { status: 200, headers: { 'content-type': 'application/jwt' }, body: jwt };
   }
 
   /** RFC 9449, 7: a token that is bound to a key comes with a proof of it. */
   async function verifySender(
-    context: DoorContext,
+    call: DirectCall,
     presented: { scheme: string; accessToken: string },
     token: AccessToken,
     client: App,
   ): Promise<void> {
     const { dpopJkt: boundTo } = token;
-    if (boundTo !== undefined) context.header('dpop-nonce', needs.dpop.currentNonce());
+    if (boundTo !== undefined) call.setHeader('dpop-nonce', needs.dpop.currentNonce());
     await needs.dpop.verifySender({
       ...presented,
       boundTo,
-      proof: context.req.header('dpop'),
-      method: context.req.method,
+      proof: call.header('dpop'),
+      method: call.method,
       url: endpoint,
       needsNonce: needsNonce(client),
     });
@@ -105,16 +105,15 @@ export function createUserinfo(needs: {
       claims_supported: claimsSupported,
       claims_parameter_supported: true,
     },
-    mount: (door) => mountForAnyOrigin(door, '/login/oauth/userinfo', { GET: answer, POST: answer }),
+    routes: [{ path: '/login/oauth/userinfo', methods: { GET: answer, POST: answer }, forAnyOrigin: true }],
   };
 }
 
 /** RFC 6750, 2.1 and 2.2: in the header or, as a bearer token, in a form body; never in the address. */
-async function readAccessToken(context: DoorContext): Promise<{ scheme: string; accessToken: string }> {
-  const authorization = context.req.header('authorization');
-  const isForm = context.req.header('content-type')?.startsWith('application/x-www-form-urlencoded') ?? false;
-  const inBody =
-    context.req.method === 'POST' && isForm ? (await readForm(context)).get('access_token') : undefined;
+async function readAccessToken(call: DirectCall): Promise<{ scheme: string; accessToken: string }> {
+  const authorization = call.header('authorization');
+  const isForm = call.header('content-type')?.startsWith('application/x-www-form-urlencoded') ?? false;
+  const inBody = call.method === 'POST' && isForm ? (await readForm(call)).get('access_token') : undefined;
   if (authorization !== undefined && inBody !== undefined) {
     throw oauthError(
       'invalid_request',
