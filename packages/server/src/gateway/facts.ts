@@ -38,7 +38,7 @@ export async function gatherFacts(
   { clientAddress, wantsSession, isExplanation }: Asking,
 ): Promise<GatheredFacts> {
   const { passport, protection } = site.project;
-  const { ssoProtection, passwordProtection, trustedIps, protectionExceptions = [] } = protection;
+  const { ssoProtection, passwordProtection } = protection;
   const mayGuess = () =>
     isExplanation === true || !needs.bypasses.guesses.isBlocked(site.project.id, clientAddress);
   const [{ fact, session }, bypasses, trustedSource] = await Promise.all([
@@ -52,26 +52,39 @@ export async function gatherFacts(
     session,
     bypasses,
     facts: {
-      deployment: {
-        host: site.host,
-        environment: site.deployment.environment,
-        hostKind: site.hostKind,
-      },
-      exceptions: protectionExceptions,
-      optionsAllowlist: optionsFactOf(parsed, protection.optionsAllowlist?.paths),
+      ...siteFactsOf(parsed, site, clientAddress),
       trustedSource,
       automationBypass: bypasses.automationBypass,
       shareLink: bypasses.shareLink,
-      trustedIps: trustedIps && {
-        deploymentType: trustedIps.deploymentType,
-        protectionMode: trustedIps.protectionMode,
-        isTrusted: trustedIps.addresses.some(({ value }) => isOneOf(value, clientAddress)),
-      },
-      passport,
-      ssoProtection,
-      password: passwordProtection,
       session: fact,
     },
+  };
+}
+
+/** What the site's settings say of a request from this address, whatever it presents. */
+export function siteFactsOf(
+  parsed: ParsedRequest,
+  site: Site,
+  clientAddress: string,
+): Omit<ProtectionFacts, 'trustedSource' | 'automationBypass' | 'shareLink' | 'session'> {
+  const { passport, protection } = site.project;
+  const { ssoProtection, passwordProtection, trustedIps, protectionExceptions = [] } = protection;
+  return {
+    deployment: {
+      host: site.host,
+      environment: site.deployment.environment,
+      hostKind: site.hostKind,
+    },
+    exceptions: protectionExceptions,
+    optionsAllowlist: optionsFactOf(parsed, protection.optionsAllowlist?.paths),
+    trustedIps: trustedIps && {
+      deploymentType: trustedIps.deploymentType,
+      protectionMode: trustedIps.protectionMode,
+      isTrusted: trustedIps.addresses.some(({ value }) => isOneOf(value, clientAddress)),
+    },
+    passport,
+    ssoProtection,
+    password: passwordProtection,
   };
 }
 

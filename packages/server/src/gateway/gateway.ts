@@ -1,12 +1,10 @@
 import { ServerResponse, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { isId } from '@tessera/protocol';
 import { publicError } from '#errors';
 import type { NodeDoor, RequestFacts } from '#http';
 import type { Admission } from './admission.ts';
 import { createAnswers } from './answers.ts';
-import { passingBypass } from './bypass-entry.ts';
 import { createDecisionDoor, type DecisionNeeds } from './decisions/decision-door.ts';
 import type { FrontProxyBinding } from './decisions/front-proxies.ts';
 import type { GatewayNeeds } from './needs.ts';
@@ -16,6 +14,7 @@ import { createPassportTokens } from './passport/tokens.ts';
 import { createRequestHeaderRules } from './request/headers.ts';
 import { createOwnNames } from './request/own-names.ts';
 import { sentRequestOf, type SentRequest } from './request/sent-request.ts';
+import { createStandings } from './standing.ts';
 import { createAddressRules } from './upstream/addresses.ts';
 import { createConnector } from './upstream/connector.ts';
 import { forward, type ForwardedRequest } from './upstream/forward.ts';
@@ -55,14 +54,8 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     ...(needs.resolve === undefined ? {} : { resolve: needs.resolve }),
   });
   const pools = createPools(connector, needs.upstreams);
-  /** What an open connection rests on: a visitor's session, or a bypass. */
-  const findLive = (id: string): Promise<object | undefined> =>
-    isId('pbs', id)
-      ? needs.bypasses.automation.findLive(id)
-      : isId('shl', id)
-        ? needs.bypasses.shareLinks.findLive(id)
-        : needs.visitors.findLive(id);
-  const open = createOpenConnections({ findLive });
+  const standings = createStandings(needs);
+  const open = createOpenConnections();
   const visit = createVisit({ ...needs, names, ownCookies, tokens, answers });
 
   async function forwardedOf(
@@ -123,8 +116,10 @@ export function createGateway(needs: GatewayNeeds): Gateway {
         answers.send(request, response, facts, asked.answer);
         return;
       }
-      const forwarded = await forwardedOf(sent, facts, asked.admission);
-      await forward({ pools, responseHeaders }, request, response, forwarded);
+      const { admission } = asked;
+      const forwarded = await forwardedOf(sent, facts, admission);
+      const end = open.watch(response, () => standings.of(admission, facts.clientAddress));
+      await forward({ pools, responseHeaders }, request, response, forwarded).finally(end);
     } catch (error) {
       answerError(request, response, facts, error);
     }
@@ -145,14 +140,11 @@ export function createGateway(needs: GatewayNeeds): Gateway {
       const { admission } = asked;
       if (admission.body !== undefined) throw ambiguousUpgrade('An upgrade with a body was received.');
       validateUpgradeOrigin(request, admission);
-      const { outcome } = admission.verdict;
-      const sessionId = outcome.is === 'pass' ? outcome.sessionId : undefined;
-      const permit = sessionId ?? passingBypass(admission)?.id;
       await forwardUpgrade(
         { connector, pools, responseHeaders },
         client,
         await forwardedOf(request, facts, admission),
-        (connection) => open.add(connection, permit),
+        (connection) => open.add(connection, standings.of(admission, facts.clientAddress)),
       );
     } catch (error) {
       answerError(request, response, facts, error);

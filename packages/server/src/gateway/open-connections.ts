@@ -1,87 +1,128 @@
+import type { Standing } from './standing.ts';
 import type { OpenSocket } from './upstream/upgrade.ts';
 
 type Connection = Pick<OpenSocket, 'cut' | 'goAway' | 'onceClosed'>;
+/** An answer that is on its way. */
+type Stream = { destroy(): unknown };
+type Watched = { readonly stream: Stream; readonly since: number; readonly standingOf: () => Standing };
 
-type Held = { connections: Set<Connection>; seenAt: number; isAsked: boolean };
+type Held = { standing: Standing; cuts: Set<() => void>; seenAt: number; isAsked: boolean };
 
 const tickMilliseconds = 1_000;
 const goodbyeMilliseconds = 1_000;
-/** How old what is known of a session may be before it is asked again. */
+/** How old what is known of a connection's standing may be before it is asked again. */
 const askMilliseconds = 2_000;
-/** Without an answer of the database for so long, a session is not trusted any further. */
+/** Without an answer for so long, it is not trusted any further. */
 const trustMilliseconds = 5_000;
 
 /**
- * The upgraded connections, which no request passes any more. Those that rest on a session or a bypass are cut when it ends, or
- * when nobody could say for five seconds that it goes on: all sessions that hold one are looked up every two.
+ * What goes on after its request was decided about: upgraded connections, and answers that take long. They are cut
+ * when what let them pass is over, or when nobody could say for five seconds that it is not: it is asked every two.
  */
-export function createOpenConnections(permits: { findLive(id: string): Promise<object | undefined> }) {
-  const all = new Set<Connection>();
-  const bySession = new Map<string, Held>();
+export function createOpenConnections() {
+  const sockets = new Set<Connection>();
+  /** Answers that have just begun: most are over before anybody has to ask. */
+  const young = new Set<Watched>();
+  const byKey = new Map<string, Held>();
+  const leaves = new Map<Watched, () => void>();
   let timer: NodeJS.Timeout | undefined;
 
   function cut(held: Held): void {
-    for (const connection of held.connections) connection.cut();
+    for (const each of held.cuts) each();
   }
 
-  async function ask(sessionId: string, held: Held): Promise<void> {
+  async function ask(held: Held): Promise<void> {
     const askedAt = performance.now();
     held.isAsked = true;
     try {
       // An answer is as old as its question.
-      if ((await permits.findLive(sessionId)) === undefined) cut(held);
-      else held.seenAt = askedAt;
+      if (await held.standing.stands()) held.seenAt = askedAt;
+      else cut(held);
     } catch {
-      // Asked again at the next tick, for as long as the session is trusted.
+      // Asked again at the next tick, for as long as what was said last is trusted.
     } finally {
       held.isAsked = false;
     }
   }
 
-  function look(): void {
-    for (const [sessionId, held] of bySession) {
-      const age = performance.now() - held.seenAt;
-      // The next tick would be too late.
-      if (age + tickMilliseconds > trustMilliseconds) cut(held);
-      else if (age >= askMilliseconds && !held.isAsked) void ask(sessionId, held);
-    }
+  /** Until what it returns is called. */
+  function hold(cutOne: () => void, standing: Standing, seenAt: number): () => void {
+    const held = byKey.get(standing.key) ?? {
+      standing,
+      cuts: new Set<() => void>(),
+      seenAt,
+      isAsked: false,
+    };
+    byKey.set(standing.key, held);
+    held.cuts.add(cutOne);
+    return () => {
+      held.cuts.delete(cutOne);
+      if (held.cuts.size === 0 && byKey.get(standing.key) === held) byKey.delete(standing.key);
+    };
   }
 
+  function look(): void {
+    const now = performance.now();
+    for (const watched of young) {
+      // The oldest come first.
+      if (now - watched.since < askMilliseconds) break;
+      young.delete(watched);
+      leaves.set(
+        watched,
+        hold(() => watched.stream.destroy(), watched.standingOf(), watched.since),
+      );
+    }
+    for (const held of byKey.values()) {
+      const age = now - held.seenAt;
+      // The next tick would be too late.
+      if (age + tickMilliseconds > trustMilliseconds) cut(held);
+      else if (age >= askMilliseconds && !held.isAsked) void ask(held);
+    }
+    if (young.size > 0 || byKey.size > 0) return;
+    clearInterval(timer);
+    timer = undefined;
+  }
+
+  const keepLooking = (): void => {
+    timer ??= setInterval(look, tickMilliseconds).unref();
+  };
+
   return {
-    add(connection: Connection, sessionId: string | undefined): void {
-      all.add(connection);
-      connection.onceClosed(() => all.delete(connection));
-      if (sessionId === undefined) return;
-      const held = bySession.get(sessionId) ?? {
-        connections: new Set<Connection>(),
-        seenAt: performance.now(),
-        isAsked: false,
-      };
-      bySession.set(sessionId, held);
-      held.connections.add(connection);
-      timer ??= setInterval(look, tickMilliseconds).unref();
+    add(connection: Connection, standing: Standing): void {
+      keepLooking();
+      sockets.add(connection);
+      const leave = hold(() => connection.cut(), standing, performance.now());
       connection.onceClosed(() => {
-        held.connections.delete(connection);
-        if (held.connections.size === 0) bySession.delete(sessionId);
-        if (bySession.size > 0) return;
-        clearInterval(timer);
-        timer = undefined;
+        sockets.delete(connection);
+        leave();
       });
     },
 
-    /** Says goodbye to all; whoever does not go within a second is cut. */
+    /** An answer that is being sent, until what this returns is called. Its standing is made only if it takes long. */
+    watch(stream: Stream, standingOf: () => Standing): () => void {
+      keepLooking();
+      const watched = { stream, since: performance.now(), standingOf };
+      young.add(watched);
+      return () => {
+        if (young.delete(watched)) return;
+        leaves.get(watched)?.();
+        leaves.delete(watched);
+      };
+    },
+
+    /** Says goodbye to all upgraded connections; whoever does not go within a second is cut. */
     async close(): Promise<void> {
       clearInterval(timer);
-      if (all.size === 0) return;
+      if (sockets.size === 0) return;
       const gone = Promise.all(
-        [...all].map((connection) => new Promise<void>((resolve) => connection.onceClosed(resolve))),
+        [...sockets].map((socket) => new Promise<void>((resolve) => socket.onceClosed(resolve))),
       );
-      for (const connection of all) connection.goAway();
-      const cut = setTimeout(() => {
-        for (const connection of all) connection.cut();
+      for (const socket of sockets) socket.goAway();
+      const cutAll = setTimeout(() => {
+        for (const socket of sockets) socket.cut();
       }, goodbyeMilliseconds);
       await gone;
-      clearTimeout(cut);
+      clearTimeout(cutAll);
     },
   };
 }

@@ -41,12 +41,23 @@ export async function findSession(
   }
   const session = await needs.visitors.findLive(claims.sid);
   if (session === undefined) return refused('The session has ended.');
+  if (session.companionHash !== claims.companionHash) {
+    return refused('The session cookie is not one that counts here.');
+  }
+  return foundSessionOf(session, host, site);
+}
+
+/** Whether a session that goes on counts at this site, by its settings of now. */
+export function foundSessionOf(
+  session: VisitorSession,
+  host: Pick<RequestHost, 'name'>,
+  site: Site,
+): FoundSession {
   const counts =
     session.host === host.name &&
     session.teamId === site.team.id &&
     session.projectId === site.project.id &&
-    session.environment === site.deployment.environment &&
-    session.companionHash === claims.companionHash;
+    session.environment === site.deployment.environment;
   if (!counts) return refused('The session belongs to another deployment.');
   const { passwordProtection } = site.project.protection;
   const ofPassword = session.connectorId === passwordConnectorId;
