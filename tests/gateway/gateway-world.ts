@@ -11,6 +11,7 @@ import {
   type Principal,
 } from '../../packages/server/src/attempts/index.ts';
 import { auditMigrations, createAudit } from '../../packages/server/src/audit/index.ts';
+import { changeMigrations, createChanges } from '../../packages/server/src/changes/index.ts';
 import { createShiftedClock } from '../../packages/server/src/clock/index.ts';
 import { codeMigrations, createCodes } from '../../packages/server/src/codes/index.ts';
 import { migrate, openDatabase, type Database } from '../../packages/server/src/database/index.ts';
@@ -60,6 +61,7 @@ export async function startGatewayWorld(
   await migrate(database, [
     ...codeMigrations,
     ...auditMigrations,
+    ...changeMigrations,
     ...keyMigrations,
     ...attemptMigrations,
     ...visitorMigrations,
@@ -78,7 +80,11 @@ export async function startGatewayWorld(
   const codes = createCodes({ database: breakable });
   const audit = createAudit({ database: breakable, clock });
   const attempts = createAttempts({ database: breakable, clock });
-  const visitors = createVisitors({ database: breakable, clock });
+  const visitors = createVisitors({
+    database: breakable,
+    clock,
+    changes: createChanges({ database: breakable, clock }),
+  });
   const bypasses = createBypasses({ database: breakable, clock, audit, sealing, limits });
   const port = await findFreePort();
   const base = `http://localhost:${port}`;

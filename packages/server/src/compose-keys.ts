@@ -1,4 +1,5 @@
 import { createAudit, type Audit } from '#audit';
+import { createChanges } from '#changes';
 import type { Clock } from '#clock';
 import type { Config } from '#config';
 import { openDatabase } from '#database';
@@ -21,7 +22,7 @@ export async function composeKeys(needs: {
   const database = openDatabase(config.database, clock);
   const signing = { database, sealing: createSealing(needs.masterKey), clock, logger, policy: config.keys };
   const keys = createKeys({ ...signing, globalIssuer: config.urls.oidc });
-  const visitors = createVisitors({ database, clock });
+  const visitors = createVisitors({ database, clock, changes: createChanges({ database, clock }) });
   const close = async () => {
     await keys.stop();
     await database.close();
@@ -49,6 +50,6 @@ export function composeRotation(
     ...signing,
     refresh: keys.refresh,
     record: audit.record,
-    endSessions: (of) => [visitors.endBegun(of)],
+    endSessions: visitors.endBegun,
   });
 }

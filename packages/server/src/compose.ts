@@ -101,6 +101,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   const codes = createCodes({ database });
   const audit = createAudit({ database, clock });
   const changes = createChanges({ database, clock });
+  const recording = { database, clock, audit, changes };
   const signing = { database, sealing, clock, logger, policy: config.keys };
   const keys = createKeys({ ...signing, globalIssuer: urls.oidc });
   await keys.start();
@@ -109,7 +110,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   const limits = createLimits({ database, sealing });
 
   // Records
-  const users = createUsers({ database, clock });
+  const users = createUsers({ database, clock, changes });
   const sessions = createSessions({ database, clock });
   const connectorCheck = createConnectorCheck({ fetch, remoteKeys });
   const connectors = createConnectors({
@@ -120,34 +121,25 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     check: connectorCheck,
     uses: [projectConnectorUse, teamConnectorUse],
   });
-  const teams = createTeams({ database, clock, audit, holdConnector: connectors.hold });
+  const teams = createTeams({ ...recording, holdConnector: connectors.hold });
   const { clientIdDocuments } = config;
-  const apps = createApps({ database, clock, audit, changes, sealing, wire, clientIdDocuments });
+  const apps = createApps({ ...recording, sealing, wire, clientIdDocuments });
   if (config.cliClientId !== undefined) {
     await createCommandLine({ database, clock, audit }).seed(config.cliClientId);
   }
-  const registrations = createAppRegistrations({
-    database,
-    clock,
-    audit,
-    changes,
-    wire,
-    prepareSecret: apps.prepareSecret,
-  });
+  const registrations = createAppRegistrations({ ...recording, wire, prepareSecret: apps.prepareSecret });
   const logos = createAppLogos({ database, clock, audit });
   const consents = createConsents({ database, clock });
   const requests = createRequests({ database });
   const pushedRequests = createPushedRequests({ database, clock });
   const deviceRequests = createDeviceRequests({ database, sealing });
   const attempts = createAttempts({ database, clock });
-  const visitors = createVisitors({ database, clock, platformAccounts: [isMember, isEnabled] });
+  const visitors = createVisitors({ database, clock, changes, platformAccounts: [isMember, isEnabled] });
   const keyRotation = composeRotation({ ...signing, keys, audit, visitors });
   const address = config.deployments ?? { protocol: 'https:', port: '' };
   const roleUrls = Object.values(urls).map((url) => new URL(url));
   const deployments = createDeployments({
-    database,
-    clock,
-    audit,
+    ...recording,
     joins: { project: projectJoin, team: teamJoin },
     hostSpace: {
       domain: config.deployments?.domain,
@@ -159,9 +151,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   });
   const bypasses = createBypasses({ database, clock, audit, sealing, limits });
   const projects = createProjects({
-    database,
-    clock,
-    audit,
+    ...recording,
     holdConnector: connectors.hold,
     endOf: [deployments.endOfProject, visitors.endOfProject],
     endOfPassword: visitors.endOfPassword,

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { createSilentLogger } from '#logger';
 import { apiTokenMigrations, createApiTokens } from '#api-tokens';
 import { auditMigrations, createAudit } from '#audit';
+import { changeMigrations, createChanges } from '#changes';
 import { createShiftedClock } from '#clock';
 import { codeMigrations, createCodes } from '#codes';
 import { createCredentials, createSetupLinks, credentialMigrations } from '#credentials';
@@ -24,6 +25,7 @@ const origin = 'https://id.example.com';
 const password = 'quiet rivers carry small boats';
 const weak = { memory: 64, passes: 1, parallelism: 1 };
 const migrations = [
+  changeMigrations,
   codeMigrations,
   auditMigrations,
   userMigrations,
@@ -78,11 +80,12 @@ describeOnBothDatabases('the account pages', (openDatabase) => {
     const database = await openDatabase(migrations, clock);
     const sealing = createSealing(new Uint8Array(32).fill(1));
     const audit = createAudit({ database, clock });
+    const changes = createChanges({ database, clock });
     // Nothing disables people yet: the test says of whom it is so.
     const disabled = new Set<string>();
     const asDisabled = (user: User | undefined) =>
       user && disabled.has(user.email) ? { ...user, disabledAt: clock.now() } : user;
-    const everybody = createUsers({ database, clock });
+    const everybody = createUsers({ database, clock, changes });
     const users: Users = {
       ...everybody,
       find: async (id) => asDisabled(await everybody.find(id)),
@@ -94,8 +97,8 @@ describeOnBothDatabases('the account pages', (openDatabase) => {
     const credentials = createCredentials({ database, clock, limits, passwords, users });
     const codes = createCodes({ database });
     const setupLinks = createSetupLinks({ codes, origin });
-    const teams = createTeams({ database, clock, audit });
-    const projects = createProjects({ database, clock, audit });
+    const teams = createTeams({ database, clock, audit, changes });
+    const projects = createProjects({ database, clock, audit, changes });
     const apiTokens = createApiTokens({
       database,
       clock,

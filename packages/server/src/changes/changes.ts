@@ -20,10 +20,10 @@ export type Changes = {
    * `load`, whose finds are remembered. A change that a process of ours has made and answered is seen by whoever asks
    * after it: at once in that process and, on SQLite, in all; within a second in others on PostgreSQL. Nobody gets a
    * copy, so nobody may change what they get. Throws what `load` throws, and `DatabaseUnavailable` when the counters
-   * cannot be read: nothing is remembered beyond the database.
+   * cannot be read: nothing is remembered beyond the database. A record that rests on several kinds names them all.
    */
   remember<Value extends object>(
-    kind: string,
+    kind: string | readonly string[],
     most: number,
     load: (key: string) => Promise<Value | undefined>,
   ): (key: string) => Promise<Value | undefined>;
@@ -60,17 +60,21 @@ export function createChanges({ database, clock }: { database: Database; clock: 
     },
 
     remember<Value extends object>(
-      kind: string,
+      kind: string | readonly string[],
       most: number,
       load: (key: string) => Promise<Value | undefined>,
     ) {
+      const kinds = typeof kind === 'string' ? [kind] : kind;
       type Remembered = { value: Value; count: number; at: number };
       // Counted, not reserved: `max` would set aside all places at start.
       const remembered = new LRUCache<string, Remembered>({ maxSize: most, sizeCalculation: () => 1 });
 
       return async (key) => {
         // Asked for before the record is: what is loaded then is as new as the count, or newer.
-        const count = (await readCounts()).get(kind) ?? 0;
+        const current = await readCounts();
+        // They only grow, so their sum stands still as long as each of them does.
+        let count = 0;
+        for (const one of kinds) count += current.get(one) ?? 0;
         const known = remembered.get(key);
         const age = clock.now() - (known?.at ?? 0);
         if (known?.count === count && age >= 0 && age < rememberedMilliseconds) return known.value;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { changeMigrations, createChanges } from '#changes';
 import { createShiftedClock } from '#clock';
 import { codeMigrations, createCodes } from '#codes';
 import { createLimits, limitMigrations, networkOf } from '#limits';
@@ -18,10 +19,16 @@ describeOnBothDatabases('credentials', (openDatabase) => {
   async function world() {
     const clock = createShiftedClock();
     const database = await openDatabase(
-      [...codeMigrations, ...limitMigrations, ...userMigrations, ...credentialMigrations],
+      [
+        ...changeMigrations,
+        ...codeMigrations,
+        ...limitMigrations,
+        ...userMigrations,
+        ...credentialMigrations,
+      ],
       clock,
     );
-    const users = createUsers({ database, clock });
+    const users = createUsers({ database, clock, changes: createChanges({ database, clock }) });
     const limits = createLimits({ database, sealing: createSealing(new Uint8Array(32).fill(1)) });
     const credentialsWith = (parameters: typeof weak) =>
       createCredentials({ database, clock, limits, users, passwords: createPasswords({ parameters }) });

@@ -37,6 +37,8 @@ type DeploymentTables = { deployments: DeploymentRow & SecretColumns; deployment
  */
 export type Join<Noun> = {
   readonly table: string;
+  /** What a unit that changes such a row notes. */
+  readonly kind: string;
   readonly columns: readonly string[];
   read(row: Record<string, unknown>): Noun;
 };

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
 import { expect, it } from 'vitest';
 import { auditMigrations, createAudit } from '#audit';
+import { changeMigrations, createChanges } from '#changes';
 import { createShiftedClock } from '#clock';
 import { describeOnBothDatabases } from '../../../../tests/harness/both-databases.ts';
 import { deploymentMigrations } from './deployment-migrations.ts';
@@ -26,6 +27,7 @@ const ownersMigration = {
 };
 const joinOf = (table: string) => ({
   table,
+  kind: table,
   columns: ['id', 'label'],
   read: (row: Record<string, unknown>) => row as { id: string; label: string },
 });
@@ -35,7 +37,7 @@ describeOnBothDatabases('deployments', (openDatabase) => {
   async function world() {
     const clock = createShiftedClock();
     const database = await openDatabase(
-      [ownersMigration, ...deploymentMigrations, ...auditMigrations],
+      [ownersMigration, ...deploymentMigrations, ...auditMigrations, ...changeMigrations],
       clock,
     );
     const audit = createAudit({ database, clock });
@@ -49,6 +51,7 @@ describeOnBothDatabases('deployments', (openDatabase) => {
       database,
       clock,
       audit,
+      changes: createChanges({ database, clock }),
       joins: { project: joinOf('owningProjects'), team: joinOf('owningTeams') },
       hostSpace: { domain: 'app.localhost', roleHosts: ['localhost'], development: true },
       upstreamAllow: { all: ['127.0.0.0/8', '::1'], byTeam: new Map() },

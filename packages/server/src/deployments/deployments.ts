@@ -1,6 +1,7 @@
 import type { DeploymentHost, Git } from '@tessera/contract';
 import { createId, createOpaqueToken, hasValidChecksum } from '@tessera/protocol';
 import type { Audit } from '#audit';
+import type { Changes } from '#changes';
 import type { Clock } from '#clock';
 import type { Bound, Database } from '#database';
 import { publicError } from '#errors';
@@ -27,6 +28,7 @@ export type DeploymentsNeeds<Project, Team> = {
   database: Database;
   clock: Clock;
   audit: Audit;
+  changes: Changes;
   /** The rooms whose rows are read together with a host's. */
   joins: { project: Join<Project>; team: Join<Team> };
   hostSpace: HostSpace;
@@ -38,14 +40,23 @@ export type DeploymentsNeeds<Project, Team> = {
 export type Deployments<Project, Team> = ReturnType<typeof createDeployments<Project, Team>>;
 
 const secretPrefix = 'dws_';
+const mostRemembered = 20_000;
 
 export function createDeployments<Project, Team>(needs: DeploymentsNeeds<Project, Team>) {
-  const { database, clock, audit, hostSpace, upstreamAllow, ownHosts } = needs;
-  const store = createDeploymentStore(database, needs.joins);
+  const { database, clock, audit, changes, joins, hostSpace, upstreamAllow, ownHosts } = needs;
+  const store = createDeploymentStore(database, joins);
+  const findByHost = changes.remember(
+    ['deployments', joins.project.kind, joins.team.kind],
+    mostRemembered,
+    store.findByHost,
+  );
 
   return {
-    /** What answers at a host (lower case, without port); undefined for every host that is not a deployment's. */
-    findByHost: (host: string): Promise<Located<Project, Team> | undefined> => store.findByHost(host),
+    /**
+     * What answers at a host (lower case, without port); undefined for every host that is not a deployment's.
+     * Remembered: for those who only look.
+     */
+    findByHost: (host: string): Promise<Located<Project, Team> | undefined> => findByHost(host),
 
     /** Whose a host is, or was, whether or not a deployment answers there. */
     findHostOwner: store.findHostOwner,
@@ -107,6 +118,8 @@ export function createDeployments<Project, Team>(needs: DeploymentsNeeds<Project
           },
           reference: by.reference,
         }),
+        // An alias or a domain may have answered for another one until now.
+        ...(hosts.some(({ kind }) => kind !== 'generated') ? [changes.note('deployments')] : []),
       ]);
       if (!outcome.committed) {
         throw publicError('host_taken', {
@@ -158,12 +171,16 @@ export function createDeployments<Project, Team>(needs: DeploymentsNeeds<Project
           before: { projectId: deployment.projectId, environment: deployment.environment },
           reference: by.reference,
         }),
+        changes.note('deployments'),
       ]);
       if (!outcome.committed) throw publicError('not_found');
     },
 
     /** Statements that end every deployment of a project, for the unit that deletes it. */
-    endOfProject: ({ id }: { id: string }): readonly Bound<unknown>[] => store.deleteOfProject(id),
+    endOfProject: ({ id }: { id: string }): readonly Bound<unknown>[] => [
+      ...store.deleteOfProject(id),
+      changes.note('deployments'),
+    ],
   };
 
   function completeHosts(

@@ -52,7 +52,7 @@ export type GatewayNeeds = {
   readonly codes: Codes;
   readonly keys: Pick<Keys, 'sign' | 'verify' | 'epoch'>;
   readonly attempts: Pick<Attempts, 'begin' | 'step'>;
-  readonly visitors: Pick<Visitors, 'create' | 'findLive' | 'end'>;
+  readonly visitors: Pick<Visitors, 'create' | 'findLive' | 'findRemembered' | 'end'>;
   /** Has the provider asked again while the session lasts, where it can be. */
   scheduleRefresh(session: VisitorSession): readonly Bound<unknown>[];
   readonly trustedSources: Pick<TrustedSources, 'judge'>;

@@ -19,7 +19,10 @@ const headerLimitBytes = 64 * 1024;
 const addressLimitCharacters = 8 * 1024;
 const headersTimeoutMilliseconds = 10_000;
 
-/** A door on `node:http` itself: the gateway's data path, where a byte is not touched twice. */
+/**
+ * A door on `node:http` itself: the gateway's data path, where a byte is not touched twice. It names the request in its
+ * answers itself: a header set before would make Node merge it with the door's own list, one by one.
+ */
 export type NodeDoor = {
   request(request: IncomingMessage, response: ServerResponse, facts: RequestFacts): void;
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, facts: RequestFacts): void;
@@ -58,15 +61,17 @@ export async function listen(needs: ListenNeeds): Promise<Listener> {
   const factsOf = new WeakMap<IncomingMessage, RequestFacts>();
   const begin = (request: IncomingMessage): RequestFacts => {
     const forwarded = request.headers['x-forwarded-for'];
-    const facts = {
+    return {
       reference: createReference(),
       clientAddress: needs.clientAddress(
         request.socket.remoteAddress,
         Array.isArray(forwarded) ? forwarded.join(',') : forwarded,
       ),
     };
-    factsOf.set(request, facts);
-    return facts;
+  };
+  const refuse = (response: ServerResponse, error: Error, { reference }: RequestFacts): void => {
+    response.setHeader(requestIdHeader, reference);
+    send(response, refusal(error), reference);
   };
 
   const answerDoors = getRequestListener(
@@ -91,7 +96,6 @@ export async function listen(needs: ListenNeeds): Promise<Listener> {
   const answerRequest = (request: IncomingMessage, response: ServerResponse): void => {
     const started = performance.now();
     const facts = begin(request);
-    response.setHeader(requestIdHeader, facts.reference);
     if (isClosing) response.shouldKeepAlive = false;
     response.once('close', () => {
       // It was begun before, when the connection was still to be kept.
@@ -111,12 +115,12 @@ export async function listen(needs: ListenNeeds): Promise<Listener> {
     });
     const url = request.url ?? '';
     if (url.length > addressLimitCharacters) {
-      send(response, refusal(publicError('uri_too_long')), facts);
+      refuse(response, publicError('uri_too_long'), facts);
       return;
     }
     const fault = framingFault(request);
     if (fault !== undefined) {
-      send(response, refusal(publicError('bad_request', { description: fault })), facts);
+      refuse(response, publicError('bad_request', { description: fault }), facts);
       return;
     }
     const application = findApplication(hostOf(request) ?? '');
@@ -132,13 +136,15 @@ export async function listen(needs: ListenNeeds): Promise<Listener> {
       return;
     }
     if (!url.startsWith('/')) {
-      send(
+      refuse(
         response,
-        refusal(publicError('bad_request', { description: 'The request target is not a path.' })),
+        publicError('bad_request', { description: 'The request target is not a path.' }),
         facts,
       );
       return;
     }
+    factsOf.set(request, facts);
+    response.setHeader(requestIdHeader, facts.reference);
     void answerDoors(request, response);
   };
   // What may stand once is not taken from the first of two: joined, they are neither.
@@ -196,7 +202,7 @@ function refusal(error: Error): Response {
   );
 }
 
-function send(response: ServerResponse, refused: Response, { reference }: RequestFacts): void {
+function send(response: ServerResponse, refused: Response, reference: string): void {
   void refused.json().then((body: unknown) => {
     if (isHttp2(response.req)) refused.headers.delete('connection');
     response.writeHead(refused.status, Object.fromEntries(refused.headers));

@@ -225,6 +225,7 @@ export const projectConnectorUse = { table: 'projects', column: 'passport', team
 /** What another room's one statement may read of a project beside its own rows; the row's meaning stays here. */
 export const projectJoin = {
   table: 'projects',
+  kind: 'projects',
   columns,
   read: (row: Record<string, unknown>): Project => projectOf(row as ProjectRow),
 };

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { auditMigrations, createAudit } from '#audit';
+import { changeMigrations, createChanges } from '#changes';
 import { createShiftedClock } from '#clock';
 import { describeOnBothDatabases } from '../../../../tests/harness/both-databases.ts';
 import { projectMigrations } from './project-migrations.ts';
@@ -18,9 +19,13 @@ const passport = {
 describeOnBothDatabases('projects', (openDatabase) => {
   async function world() {
     const clock = createShiftedClock();
-    const database = await openDatabase([...projectMigrations, ...auditMigrations], clock);
+    const database = await openDatabase(
+      [...projectMigrations, ...auditMigrations, ...changeMigrations],
+      clock,
+    );
     const audit = createAudit({ database, clock });
-    return { clock, database, audit, projects: createProjects({ database, clock, audit }) };
+    const changes = createChanges({ database, clock });
+    return { clock, database, audit, projects: createProjects({ database, clock, audit, changes }) };
   }
 
   it('finds a project by id and by name, in its own team alone', async () => {

@@ -1,6 +1,7 @@
 import type { OidcTokenConfig, PassportSetting, Rename } from '@tessera/contract';
 import { createId, isId, platformConnectorId } from '@tessera/protocol';
 import type { Audit } from '#audit';
+import type { Changes } from '#changes';
 import type { Clock } from '#clock';
 import type { Bound, Database, Expected } from '#database';
 import { publicError } from '#errors';
@@ -45,6 +46,7 @@ export type ProjectsNeeds = {
   database: Database;
   clock: Clock;
   audit: Audit;
+  changes: Pick<Changes, 'note'>;
   /** Matches one row while the team's connector is there: no setting comes to name one that is being deleted. */
   holdConnector?: (teamId: string, connectorId: string) => Expected;
   /** Ends the sessions of visitors that a password let in. */
@@ -64,6 +66,7 @@ export function createProjects({
   database,
   clock,
   audit,
+  changes,
   holdConnector,
   endOf = [],
   endOfPassword = () => [],
@@ -205,6 +208,7 @@ export function createProjects({
             after: { ...fieldsOf(after, change), ...(by.rename === undefined ? {} : { breaks: by.rename }) },
             reference: by.reference,
           }),
+          changes.note('projects'),
         ]);
         if (outcome.committed) return after;
         if (outcome.refusedAt < claims.length) throw nameTaken(after.name);
@@ -232,29 +236,30 @@ export function createProjects({
         // Named by id and by name, it is still one project.
         const found = new Map(asked.flatMap((project) => (project ? [[project.id, project]] : [])));
         const unchanged = [...found.values()].filter((project) => hasAssigned(project, assigned));
-        const changes = [...found.values()]
+        const affected = [...found.values()]
           .filter((project) => !hasAssigned(project, assigned))
           .map((before) => ({
             before,
             after: { ...before, passport: withAssigned(before.passport, assigned), updatedAt: clock.now() },
           }));
-        if (preview || changes.length === 0) return { changes, unchanged };
+        if (preview || affected.length === 0) return { changes: affected, unchanged };
         const outcome = await database.tryWrite([
-          ...changes.map(({ after }) => store.update(after)),
+          ...affected.map(({ after }) => store.update(after)),
           ...heldFor(teamId, assigned),
-          ...changes.map(({ after }) => usage.record(after, after.updatedAt)),
+          ...affected.map(({ after }) => usage.record(after, after.updatedAt)),
           audit.record({
             actor: by.actor,
             action: 'passport.assign',
             object: assigned.connectorId,
             teamId,
-            before: Object.fromEntries(changes.map(({ before }) => [before.id, before.passport ?? null])),
-            after: { ...assigned, projectIds: changes.map(({ after }) => after.id) },
+            before: Object.fromEntries(affected.map(({ before }) => [before.id, before.passport ?? null])),
+            after: { ...assigned, projectIds: affected.map(({ after }) => after.id) },
             reference: by.reference,
           }),
+          changes.note('projects'),
         ]);
-        if (outcome.committed) return { changes, unchanged };
-        if (outcome.refusedAt === changes.length) throw publicError('unknown_connector');
+        if (outcome.committed) return { changes: affected, unchanged };
+        if (outcome.refusedAt === affected.length) throw publicError('unknown_connector');
       }
       throw publicError('changed_meanwhile');
     },
@@ -274,6 +279,7 @@ export function createProjects({
           before: { name: project.name },
           reference: by.reference,
         }),
+        changes.note('projects'),
       ]);
       if (!outcome.committed) throw publicError('not_found');
     },

@@ -37,7 +37,7 @@ export function createSessionRefresh(needs: SessionRefreshNeeds): {
 } {
   const end = (session: VisitorSession, because: string): Verdict => ({
     statements: [
-      needs.visitors.end(session.id, 'ended-by-provider'),
+      ...needs.visitors.end(session.id, 'ended-by-provider'),
       needs.audit.record({
         actor: session.connectorId,
         action: 'passport-session.end',
@@ -67,8 +67,9 @@ export function createSessionRefresh(needs: SessionRefreshNeeds): {
       const tokens = { ...refreshed.tokens, refreshToken: refreshed.tokens.refreshToken ?? refreshToken };
       const kept = await needs.keptTokens.seal(connector, session, tokens);
       const claims = principal === undefined ? session.claims : visitorClaimsOf(principal);
+      const [update, noted] = needs.visitors.update(session.id, { claims, providerTokens: kept });
       return {
-        statements: [exactly(1, needs.visitors.update(session.id, { claims, providerTokens: kept }))],
+        statements: [exactly(1, update), noted],
         againInMilliseconds: delayOf({ providerTokens: kept }),
       };
     } catch (error) {

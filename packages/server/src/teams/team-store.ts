@@ -243,20 +243,17 @@ export const teamConnectorUse = { table: 'teams', column: 'defaultPassport', tea
 /** What another room's one statement may read of a team beside its own rows; the row's meaning stays here. */
 export const teamJoin = {
   table: 'teams',
+  kind: 'teams',
   columns,
   read: (row: Record<string, unknown>): Team => teamOf(row as TeamRow),
 };
 
-/** Whether a person is a member of a team, as a condition over columns of another room's statement. */
-export function isMember({
-  teamId,
-  userId,
-}: {
-  teamId: RawBuilder<string>;
-  userId: RawBuilder<string>;
-}): RawBuilder<boolean> {
-  return sql`exists (select 1 from "members" where "members"."teamId" = ${teamId} and "members"."userId" = ${userId})`;
-}
+/** That a person is a member of a team, as a condition over columns of another room's statement. */
+export const isMember = {
+  kind: 'members',
+  holds: ({ teamId, userId }: { teamId: RawBuilder<string>; userId: RawBuilder<string> }) =>
+    sql<boolean>`exists (select 1 from "members" where "members"."teamId" = ${teamId} and "members"."userId" = ${userId})`,
+};
 
 function rowOf(team: Team): Omit<TeamRow, 'revision'> {
   return {

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { auditMigrations, createAudit } from '#audit';
+import { changeMigrations, createChanges } from '#changes';
 import { createShiftedClock } from '#clock';
 import { describeOnBothDatabases } from '../../../../tests/harness/both-databases.ts';
 import { teamMigrations } from './team-migrations.ts';
@@ -8,9 +9,10 @@ import { createTeams } from './teams.ts';
 describeOnBothDatabases('teams', (openDatabase) => {
   async function world() {
     const clock = createShiftedClock();
-    const database = await openDatabase([...teamMigrations, ...auditMigrations], clock);
+    const database = await openDatabase([...teamMigrations, ...auditMigrations, ...changeMigrations], clock);
     const audit = createAudit({ database, clock });
-    return { clock, database, audit, teams: createTeams({ database, clock, audit }) };
+    const changes = createChanges({ database, clock });
+    return { clock, database, audit, teams: createTeams({ database, clock, audit, changes }) };
   }
 
   it('keeps a team with its founder as owner, and tells the audit log', async () => {

@@ -1,6 +1,7 @@
 import { createId } from '@tessera/protocol';
 import type { Rename, Role } from '@tessera/contract';
 import type { Audit } from '#audit';
+import type { Changes } from '#changes';
 import type { Clock } from '#clock';
 import type { Database, Expected } from '#database';
 import { publicError } from '#errors';
@@ -34,11 +35,12 @@ export type TeamsNeeds = {
   database: Database;
   clock: Clock;
   audit: Audit;
+  changes: Pick<Changes, 'note'>;
   /** Matches one row while the team's connector is there: no default comes to name one that is being deleted. */
   holdConnector?: (teamId: string, connectorId: string) => Expected;
 };
 
-export function createTeams({ database, clock, audit, holdConnector }: TeamsNeeds) {
+export function createTeams({ database, clock, audit, changes, holdConnector }: TeamsNeeds) {
   const store = createTeamStore(database);
 
   function slugTaken(slug: string) {
@@ -122,6 +124,7 @@ export function createTeams({ database, clock, audit, holdConnector }: TeamsNeed
             after: { ...changedOf(after, change), ...(by.rename === undefined ? {} : { breaks: by.rename }) },
             reference: by.reference,
           }),
+          changes.note('teams'),
         ]);
         if (outcome.committed) return after;
         if (outcome.refusedAt < claims.length) throw slugTaken(after.slug);
@@ -178,6 +181,7 @@ export function createTeams({ database, clock, audit, holdConnector }: TeamsNeed
           after: { role },
           reference: by.reference,
         }),
+        changes.note('members'),
       ]);
       if (!outcome.committed) throw publicError('last_owner');
       return { ...before, role };
@@ -197,6 +201,7 @@ export function createTeams({ database, clock, audit, holdConnector }: TeamsNeed
           before: { role: before.role },
           reference: by.reference,
         }),
+        changes.note('members'),
       ]);
       if (!outcome.committed) throw publicError('last_owner');
     },

@@ -21,10 +21,12 @@ type UserTables = {
 };
 type Row = UserTables['users'];
 
-/** Whether a person may use their account, as a condition over a column of another room's statement. */
-export function isEnabled({ userId }: { userId: RawBuilder<string> }): RawBuilder<boolean> {
-  return sql`exists (select 1 from "users" where "users"."id" = ${userId} and "users"."disabledAt" is null)`;
-}
+/** That a person may use their account, as a condition over a column of another room's statement. */
+export const isEnabled = {
+  kind: 'users',
+  holds: ({ userId }: { userId: RawBuilder<string> }) =>
+    sql<boolean>`exists (select 1 from "users" where "users"."id" = ${userId} and "users"."disabledAt" is null)`,
+};
 
 export type UserStore = ReturnType<typeof createUserStore>;
 

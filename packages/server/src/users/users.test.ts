@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { changeMigrations, createChanges } from '#changes';
 import { createShiftedClock } from '#clock';
 import { describeOnBothDatabases } from '../../../../tests/harness/both-databases.ts';
 import { emailProblem, personNameProblem, usernameFromEmail } from './user.ts';
@@ -8,8 +9,9 @@ import { createUsers } from './users.ts';
 describeOnBothDatabases('users', (openDatabase) => {
   async function world() {
     const clock = createShiftedClock();
-    const database = await openDatabase(userMigrations, clock);
-    return { database, clock, users: createUsers({ database, clock }) };
+    const database = await openDatabase([...userMigrations, ...changeMigrations], clock);
+    const changes = createChanges({ database, clock });
+    return { database, clock, users: createUsers({ database, clock, changes }) };
   }
 
   it('finds a person by id and by address in any case', async () => {

@@ -1,4 +1,5 @@
 import { createId, randomBase62 } from '@tessera/protocol';
+import type { Changes } from '#changes';
 import type { Clock } from '#clock';
 import type { Bound, Database, Expected } from '#database';
 import { usernameFromEmail, type User } from './user.ts';
@@ -35,7 +36,15 @@ export type Users = {
   enable(id: string): Expected;
 };
 
-export function createUsers({ database, clock }: { database: Database; clock: Clock }): Users {
+export function createUsers({
+  database,
+  clock,
+  changes,
+}: {
+  database: Database;
+  clock: Clock;
+  changes: Pick<Changes, 'note'>;
+}): Users {
   const store = createUserStore(database);
 
   return {
@@ -61,7 +70,7 @@ export function createUsers({ database, clock }: { database: Database; clock: Cl
       return { user, statement: store.insert(user, input.isFirst ?? false) };
     },
 
-    disable: (id) => store.disable(id, clock.now()),
+    disable: (id) => [...store.disable(id, clock.now()), changes.note('users')],
     enable: (id) => store.enable(id, clock.now()),
     updateName: (id, name) => store.updateName(id, name.trim(), clock.now()),
   };

@@ -31,8 +31,10 @@ export function createVisitorRest(needs: {
       if (session === undefined) throw publicError('not_found');
       // Ended by now, or by somebody else: what was asked for is so.
       if (session.endedAt !== undefined) return;
+      const [end, noted] = visitors.end(session.id, 'ended-by-team');
       await database.tryWrite([
-        exactly(1, visitors.end(session.id, 'ended-by-team')),
+        exactly(1, end),
+        noted,
         audit.record({
           actor: caller.id,
           action: 'passport-session.end',
@@ -59,7 +61,7 @@ export function createVisitorRest(needs: {
       }
       const ended = await visitors.countOfTeam(team.id, filter);
       await database.write([
-        visitors.endOfTeam(team.id, filter, 'ended-by-team'),
+        ...visitors.endOfTeam(team.id, filter, 'ended-by-team'),
         audit.record({
           actor: caller.id,
           action: 'passport-session.end-many',

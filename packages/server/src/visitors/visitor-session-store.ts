@@ -1,5 +1,6 @@
 import { createId, passwordConnectorId, platformConnectorId } from '@tessera/protocol';
 import { sql, type ExpressionBuilder, type RawBuilder } from 'kysely';
+import type { Changes } from '#changes';
 import type { Clock } from '#clock';
 import type { Bound, Database } from '#database';
 import type {
@@ -36,15 +37,21 @@ export type ProviderEnd = {
   before: number;
 };
 
+/** The change itself, and the note of it: both belong into the caller's unit. */
+export type Change = readonly [Bound<unknown>, Bound<unknown>];
+
 type PassportTables = { passportSessions: PassportSessionRow };
 
 export type Visitors = ReturnType<typeof createVisitors>;
 
 /** What must hold of a person in a team, over two columns of a statement here; the tables it asks are others' own. */
-export type PersonCondition = (person: {
-  teamId: RawBuilder<string>;
-  userId: RawBuilder<string>;
-}) => RawBuilder<boolean>;
+export type PersonCondition = {
+  readonly holds: (person: { teamId: RawBuilder<string>; userId: RawBuilder<string> }) => RawBuilder<boolean>;
+  /** What a unit notes after which it may hold no longer. */
+  readonly kind: string;
+};
+
+const mostRemembered = 20_000;
 
 /**
  * Sessions of visitors. What is over (ended, or past its time by the database's clock) is never found as live; nor is
@@ -54,10 +61,12 @@ export type PersonCondition = (person: {
 export function createVisitors({
   database,
   clock,
+  changes,
   platformAccounts = [],
 }: {
   database: Database;
   clock: Clock;
+  changes: Changes;
   /** When a person with an account here may visit their team's deployments. Without any, no such session counts. */
   platformAccounts?: readonly PersonCondition[];
 }) {
@@ -70,7 +79,7 @@ export function createVisitors({
     platformAccounts.length === 0
       ? sql<boolean>`1 = 0`
       : sql<boolean>`${sql.join(
-          platformAccounts.map((condition) => condition(person)),
+          platformAccounts.map(({ holds }) => holds(person)),
           sql` and `,
         )}`;
 
@@ -144,12 +153,15 @@ export function createVisitors({
         ...(filter.externalSub === undefined ? [] : [where('externalSub', '=', filter.externalSub)]),
       ]);
 
-  function endAll(teamId: string, filter: VisitorSessionFilter, by: SessionEnd): Bound<unknown> {
+  /** Whoever ends or changes sessions says so in the same unit. */
+  const noted = (change: Bound<unknown>): Change => [change, changes.note('visitors')];
+
+  function endAll(teamId: string, filter: VisitorSessionFilter, by: SessionEnd): Change {
     const update = query
       .updateTable('passportSessions')
       .set({ endedAt: database.now, endedBy: by })
       .where(liveOf(teamId, filter));
-    return database.statement<object>()(() => update)({});
+    return noted(database.statement<object>()(() => update)({}));
   }
   const markAllBegun = database.statement<{ from: number; until: number }>()((value) =>
     query
@@ -167,6 +179,16 @@ export function createVisitors({
       .where('createdAt', '>=', value('from'))
       .where('createdAt', '<=', value('until'))
       .where('endedAt', 'is', null),
+  );
+
+  async function findLiveNow(id: string): Promise<VisitorSession | undefined> {
+    const row = await database.find(findLive({ id }));
+    return row === undefined ? undefined : sessionOf(row);
+  }
+  const findRemembered = changes.remember(
+    ['visitors', ...platformAccounts.map(({ kind }) => kind)],
+    mostRemembered,
+    findLiveNow,
   );
 
   return {
@@ -193,9 +215,12 @@ export function createVisitors({
     },
 
     /** The session if it counts now, by the database's clock. */
-    async findLive(id: string): Promise<VisitorSession | undefined> {
-      const row = await database.find(findLive({ id }));
-      return row === undefined ? undefined : sessionOf(row);
+    findLive: findLiveNow,
+
+    /** The same as it is remembered, for a request of its visitor, who may be asking many times a second. */
+    async findRemembered(id: string): Promise<VisitorSession | undefined> {
+      const session = await findRemembered(id);
+      return session === undefined || session.expiresAt <= clock.now() ? undefined : session;
     },
 
     /** The session whether it still counts or not; undefined for another team's. */
@@ -236,29 +261,30 @@ export function createVisitors({
     },
 
     /** What is known of a visitor by now; one row while the session lasts. */
-    update(id: string, known: Pick<VisitorSession, 'claims' | 'providerTokens'>): Bound<unknown> {
-      return updateLive({
-        id,
-        claims: JSON.stringify(known.claims),
-        providerTokens: known.providerTokens === undefined ? null : JSON.stringify(known.providerTokens),
-      });
+    update(id: string, known: Pick<VisitorSession, 'claims' | 'providerTokens'>): Change {
+      return noted(
+        updateLive({
+          id,
+          claims: JSON.stringify(known.claims),
+          providerTokens: known.providerTokens === undefined ? null : JSON.stringify(known.providerTokens),
+        }),
+      );
     },
 
     /** Ends it at once; changes no row when it had ended already. */
-    end(id: string, by: SessionEnd): Bound<unknown> {
-      return markEnded({ id, endedBy: by });
+    end(id: string, by: SessionEnd): Change {
+      return noted(markEnded({ id, endedBy: by }));
     },
 
     /** For the unit that deletes the project. */
-    endOfProject: ({ teamId, id }: { teamId: string; id: string }): readonly Bound<unknown>[] => [
+    endOfProject: ({ teamId, id }: { teamId: string; id: string }): Change =>
       endAll(teamId, { projectId: id }, 'project-deleted'),
-    ],
 
     /**
      * Ends what the provider of a connector has ended: its own session by name, or all of a person. Where the provider
      * gave no name when the visitor signed in, the person has to do.
      */
-    endByProvider(connectorId: string, { externalSub, externalSid, before }: ProviderEnd): Bound<unknown> {
+    endByProvider(connectorId: string, { externalSub, externalSid, before }: ProviderEnd): Change {
       const update = query
         .updateTable('passportSessions')
         .set({ endedAt: database.now, endedBy: 'ended-by-provider' satisfies SessionEnd })
@@ -272,26 +298,18 @@ export function createVisitors({
           const unnamed = where('externalSid', 'is', null);
           return where.and([where('externalSub', '=', externalSub), where.or([named, unnamed])]);
         });
-      return database.statement<object>()(() => update)({});
+      return noted(database.statement<object>()(() => update)({}));
     },
 
     /** For the unit that gives the project another password, or none. */
-    endOfPassword: ({ teamId, id }: { teamId: string; id: string }): readonly Bound<unknown>[] => [
+    endOfPassword: ({ teamId, id }: { teamId: string; id: string }): Change =>
       endAll(teamId, { projectId: id, connectorId: passwordConnectorId }, 'password-changed'),
-    ],
 
     /** Ends every live session of the team that the filter matches. */
     endOfTeam: endAll,
     /** Ends all that began in this time, of one team or of all: the key of their cookies is not safe any more. */
-    endBegun({
-      teamId,
-      ...time
-    }: {
-      teamId: string | undefined;
-      from: number;
-      until: number;
-    }): Bound<unknown> {
-      return teamId === undefined ? markAllBegun(time) : markBegunOfTeam({ teamId, ...time });
+    endBegun({ teamId, ...time }: { teamId: string | undefined; from: number; until: number }): Change {
+      return noted(teamId === undefined ? markAllBegun(time) : markBegunOfTeam({ teamId, ...time }));
     },
   };
 }

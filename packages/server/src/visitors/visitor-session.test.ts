@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { changeMigrations, createChanges } from '#changes';
 import { createShiftedClock } from '#clock';
 import { exactly } from '#database';
 import { createVisitors, visitorMigrations, type NewVisitorSession } from '#visitors';
@@ -23,8 +24,8 @@ const ada: NewVisitorSession = {
 describeOnBothDatabases('visitor sessions', (openDatabase) => {
   const open = async () => {
     const clock = createShiftedClock();
-    const database = await openDatabase(visitorMigrations, clock);
-    const visitors = createVisitors({ database, clock });
+    const database = await openDatabase([...visitorMigrations, ...changeMigrations], clock);
+    const visitors = createVisitors({ database, clock, changes: createChanges({ database, clock }) });
     const enter = async (facts: Partial<NewVisitorSession> = {}) => {
       const { session, statement } = visitors.create({ ...ada, ...facts });
       await database.write([exactly(1, statement)]);
@@ -45,11 +46,24 @@ describeOnBothDatabases('visitor sessions', (openDatabase) => {
   it('end once, at once', async () => {
     const { database, visitors, enter } = await open();
     const session = await enter();
-    await database.write([exactly(1, visitors.end(session.id, 'sign-out'))]);
+    expect(await visitors.findRemembered(session.id)).toEqual(session);
+    const end = (id: string) => {
+      const [ended, noted] = visitors.end(id, 'sign-out');
+      return database.tryWrite([exactly(1, ended), noted]);
+    };
+    expect(await end(session.id)).toEqual({ committed: true });
     expect(await visitors.findLive(session.id)).toBeUndefined();
-    expect(await database.tryWrite([exactly(1, visitors.end(session.id, 'sign-out'))])).toMatchObject({
-      committed: false,
-    });
+    expect(await visitors.findRemembered(session.id)).toBeUndefined();
+    expect(await end(session.id)).toMatchObject({ committed: false });
+  });
+
+  it('are remembered until their time is over, and no longer', async () => {
+    const { clock, visitors, enter } = await open();
+    const session = await enter({ lifetimeSeconds: 1 });
+    clock.advance(999);
+    expect(await visitors.findRemembered(session.id)).toEqual(session);
+    clock.advance(1);
+    expect(await visitors.findRemembered(session.id)).toBeUndefined();
   });
 
   it('are listed for their own team only, newest first, page by page', async () => {

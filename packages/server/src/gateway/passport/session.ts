@@ -39,7 +39,7 @@ export async function findSession(
   if (!equalInConstantTime(hashSecret(cookies.companion.value), claims.companionHash)) {
     return refused('The session cookie came with the companion of another one.');
   }
-  const session = await needs.visitors.findLive(claims.sid);
+  const session = await needs.visitors.findRemembered(claims.sid);
   if (session === undefined) return refused('The session has ended.');
   if (session.companionHash !== claims.companionHash) {
     return refused('The session cookie is not one that counts here.');

@@ -52,7 +52,7 @@ export async function signOut(
   if (session !== undefined) {
     await needs.database.write([
       ...(goodbye === undefined ? [] : [goodbye.statement]),
-      needs.visitors.end(session.id, 'sign-out'),
+      ...needs.visitors.end(session.id, 'sign-out'),
       needs.audit.record({
         actor: session.externalSub,
         action: 'passport-session.end',
