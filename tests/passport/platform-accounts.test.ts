@@ -171,14 +171,11 @@ describe.each(databaseKinds)('visitors with an account of the platform, on %s', 
       body: { email: member.email, role: 'viewer' },
     });
     expect((await visitor.visit(page())).status).toBe(200);
-    // Nothing that can be called disables people yet.
-    const disable = (at: string) =>
-      sql(`update "${'users'}" set "disabledAt" = ${at} where "id" = '${userId}'`);
-    await disable('1');
+    await world.call('users.disable', { params: { idOrEmail: userId } });
     expect((await program()).status).toBe(401);
     // Logged out by that as well, so the way leads to the login page.
     expect((await visitor.visit(page())).url.pathname).toBe('/login');
-    await disable('null');
+    await world.call('users.enable', { params: { idOrEmail: userId } });
   });
 
   test('a hand-off counts for nothing once the setting is off, or Passport decides', async () => {
