@@ -152,6 +152,7 @@ export function createDeployments<Project, Team>(needs: DeploymentsNeeds<Project
           after: { previousExpiresAt },
           reference: by.reference,
         }),
+        changes.note('deployments'),
       ]);
       if (!outcome.committed) throw publicError('changed_meanwhile');
       return { workloadSecret, previousExpiresAt };
