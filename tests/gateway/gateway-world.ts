@@ -315,7 +315,12 @@ function makeSite(host: string, upstream: EchoUpstream, changes: SiteChanges): S
             },
       protection: changes.protection ?? {},
     },
-    team: { id: changes.teamId ?? 'team_a', slug: changes.teamSlug ?? 'acme', workloadAlgorithm: 'RS256' },
+    team: {
+      id: changes.teamId ?? 'team_a',
+      slug: changes.teamSlug ?? 'acme',
+      workloadAlgorithm: 'RS256',
+      passportEnabled: true,
+    },
   };
 }
 

@@ -22,6 +22,7 @@ export * from './route.ts';
 export * from './routes.ts';
 export * from './sign-in-attempts.ts';
 export * from './signing-keys.ts';
+export * from './team-features.ts';
 export * from './teams.ts';
 export * from './tokens.ts';
 export * from './trusted-sources.ts';

@@ -10,6 +10,7 @@ import { protectionRoutes } from './protection-routes.ts';
 import { listOf, type Route } from './route.ts';
 import * as attempts from './sign-in-attempts.ts';
 import { signingKeyRoutes } from './signing-key-routes.ts';
+import { teamFeatureRoutes } from './team-feature-routes.ts';
 import * as teams from './teams.ts';
 import * as tokens from './tokens.ts';
 import { trustRoutes } from './trust-routes.ts';
@@ -323,6 +324,7 @@ export const routes = listOf(
   ...connectorRoutes,
   ...appRoutes,
   ...signingKeyRoutes,
+  ...teamFeatureRoutes,
   {
     name: 'sign-in-attempts.find',
     method: 'GET',

@@ -21,7 +21,7 @@ import {
   createUserStandingRest,
   type UserStandingNeeds,
 } from '#rest';
-import { createTeamRest, type Team, type Teams } from '#teams';
+import { createTeamFeatureRest, createTeamRest, type Team, type Teams } from '#teams';
 import type { Tokens } from '#tokens';
 import type { Users } from '#users';
 import { createVisitorRest, type Visitors } from '#visitors';
@@ -86,6 +86,7 @@ export function createRestDoors(rooms: RestRooms): readonly RestDoor[] {
       describeRename: renames.ofTeam,
       invitation: setupLinks.invitation,
     }),
+    createTeamFeatureRest({ teams, findUser: users.find, passportUsage: projects.passportUsage }),
     createProjectRest({
       projects,
       findTeam: teams.find,

@@ -82,7 +82,7 @@ export function siteFactsOf(
       protectionMode: trustedIps.protectionMode,
       isTrusted: trustedIps.addresses.some(({ value }) => isOneOf(value, clientAddress)),
     },
-    passport,
+    passport: passport && { ...passport, isEntitled: site.team.passportEnabled },
     ssoProtection,
     password: passwordProtection,
   };

@@ -41,7 +41,7 @@ export type Site = {
       | undefined;
     readonly protection: ProtectionSettings;
   };
-  readonly team: Running['team'];
+  readonly team: Running['team'] & { readonly passportEnabled: boolean };
 };
 
 export type GatewayNeeds = {

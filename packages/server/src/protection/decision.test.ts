@@ -5,7 +5,7 @@ const valid = { state: 'valid', sessionId: 'psid_1', of: 'person' } as const;
 const absent: SecretFact = { state: 'absent' };
 const accepted: SecretFact = { state: 'accepted', because: 'It is good.' };
 const refused: SecretFact = { state: 'refused', because: 'It is not.' };
-const passport = { connectorId: 'scl_1', deploymentType: 'all' } as const;
+const passport = { connectorId: 'scl_1', deploymentType: 'all', isEntitled: true } as const;
 
 type Changes = Partial<Omit<ProtectionFacts, 'deployment'>> & {
   deployment?: Partial<ProtectionFacts['deployment']>;

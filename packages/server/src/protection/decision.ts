@@ -56,7 +56,7 @@ const rules: Readonly<Record<RuleName, (facts: ProtectionFacts) => RuleAnswer>> 
   'share-link': ({ shareLink }) => askSecret(shareLink, 'The request does not come by a share link.'),
   'trusted-ips': askTrustedIps,
   scope: askScope,
-  passport: (facts) => askSignIn(facts, facts.passport, 'Passport'),
+  passport: askPassport,
   'platform-accounts': (facts) => askSignIn(facts, platformOf(facts), platformAccountsName),
   password: askPassword,
 };
@@ -171,13 +171,27 @@ function platformOf({ ssoProtection }: Pick<ProtectionFacts, 'ssoProtection'>) {
  * password; undefined where nobody has to.
  */
 export function findEntrance(
-  facts: Pick<ProtectionFacts, 'deployment' | 'passport' | 'ssoProtection' | 'password'>,
+  facts: Pick<ProtectionFacts, 'deployment' | 'ssoProtection' | 'password'> & {
+    readonly passport:
+      | Pick<NonNullable<ProtectionFacts['passport']>, 'connectorId' | 'deploymentType'>
+      | undefined;
+  },
 ): { readonly by: 'connector'; readonly connectorId: string } | { readonly by: 'password' } | undefined {
   const covers = (setting: Parameters<typeof coverageOf>[0]) =>
     coverageOf(setting, facts.deployment, '').is === 'covered';
   const connector = [facts.passport, platformOf(facts)].find(covers);
   if (connector !== undefined) return { by: 'connector', connectorId: connector.connectorId };
   return covers(facts.password) ? { by: 'password' } : undefined;
+}
+
+/** A team that may not use Passport any more does not get open deployments by it: it gets closed ones. */
+function askPassport(facts: ProtectionFacts): RuleAnswer {
+  const answer = askSignIn(facts, facts.passport, 'Passport');
+  if (answer.says !== 'sign-in' || facts.passport?.isEntitled === true) return answer;
+  return {
+    says: 'refuse',
+    because: 'The team may not use Passport any more: an administrator of the instance can switch it on.',
+  };
 }
 
 function askSignIn(

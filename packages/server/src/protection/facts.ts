@@ -19,7 +19,14 @@ export type ProtectionFacts = {
       }
     | undefined;
   /** The project's Passport setting; undefined when Passport is off. */
-  readonly passport: { readonly connectorId: string; readonly deploymentType: DeploymentType } | undefined;
+  readonly passport:
+    | {
+        readonly connectorId: string;
+        readonly deploymentType: DeploymentType;
+        /** Whether the team may use Passport now. Without, nobody new comes in. */
+        readonly isEntitled: boolean;
+      }
+    | undefined;
   /** Platform accounts; undefined when they are off. */
   readonly ssoProtection: { readonly deploymentType: DeploymentType } | undefined;
   /** Password protection; undefined when it is off. Who gave the password has a session. */

@@ -74,7 +74,12 @@ function refusalOf(
 ): PublicError | undefined {
   const { authority, role, isFresh, hasFeature } = standing;
   const feature = featureOf(permission);
-  if (feature !== undefined && !hasFeature(feature)) return publicError('not_found');
+  if (feature !== undefined && !hasFeature(feature)) {
+    return publicError('not_found', {
+      description: 'The team does not have Passport.',
+      mend: 'Ask an administrator of this instance to switch Passport on for the team.',
+    });
+  }
   if (permission === 'oidc-token:build') return refusalToBuild(authority, object);
 
   const cell = role === undefined ? cellOfEveryone(permission) : permissionTable[permission][role];

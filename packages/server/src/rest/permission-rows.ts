@@ -156,6 +156,8 @@ export const rows: readonly Row[] = [
   { route: 'apps.mark', body: { firstParty: true }, roles: '◐ ◐ ◐ ◐ ◐', token: 'never' },
   { route: 'users.disable', roles: '◐ ◐ ◐ ◐ ◐', token: 'never' },
   { route: 'users.enable', roles: '◐ ◐ ◐ ◐ ◐', token: 'never' },
+  { route: 'team-features.get', roles: '◐ ◐ ◐ ◐ ◐', token: 'never' },
+  { route: 'team-features.update', body: { passport: false }, roles: '◐ ◐ ◐ ◐ ◐', token: 'never' },
   { route: 'signing-keys.list', roles: '◐ ◐ ◐ ◐ ◐', token: 'never' },
   { route: 'signing-keys.rotate', body: { purpose: 'workload' }, roles: '◐ ◐ ◐ ◐ ◐', token: 'never' },
   { route: 'signing-keys.revoke-all', body: { purpose: 'workload' }, roles: '◐ ◐ ◐ ◐ ◐', token: 'never' },

@@ -93,6 +93,19 @@ export function createTeamStore(database: Database) {
       .where('id', '=', value('id'))
       .where('revision', '=', value('revision')),
   );
+  const updatePassport = database.statement<
+    Pick<TeamRow, 'id' | 'passportEnabled' | 'updatedAt' | 'revision'>
+  >()((value) =>
+    query
+      .updateTable('teams')
+      .set((row) => ({
+        passportEnabled: value('passportEnabled'),
+        updatedAt: value('updatedAt'),
+        revision: row('revision', '+', 1),
+      }))
+      .where('id', '=', value('id'))
+      .where('revision', '=', value('revision')),
+  );
   const insertMember = database.statement<MemberRow>()((value) =>
     query
       .insertInto('members')
@@ -204,6 +217,9 @@ export function createTeamStore(database: Database) {
     /** No row when the team has changed since it was read. */
     update: ({ revision, ...team }: StoredTeam): Expected =>
       exactly(1, updateTeam({ ...rowOf(team), revision })),
+    /** The same for what only the instance's administrators change. */
+    updatePassport: ({ id, passportEnabled, updatedAt, revision }: StoredTeam): Expected =>
+      exactly(1, updatePassport({ id, passportEnabled: passportEnabled ? 1 : 0, updatedAt, revision })),
 
     /** No row when the person is a member already. */
     insertMember: ({ teamId, userId, role, createdAt }: Membership): Expected =>

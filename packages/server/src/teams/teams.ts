@@ -133,6 +133,30 @@ export function createTeams({ database, clock, audit, changes, holdConnector }: 
       throw publicError('changed_meanwhile');
     },
 
+    /** Switches Passport on or off for the team, with all its settings left as they are. Throws `not_found`, `changed_meanwhile`. */
+    async setPassport(id: string, passportEnabled: boolean, by: By): Promise<Team> {
+      for (let attempt = 0; attempt < attempts; attempt++) {
+        const before = await store.find(id);
+        if (before === undefined) throw publicError('not_found');
+        if (before.passportEnabled === passportEnabled) return before;
+        const after = { ...before, passportEnabled, updatedAt: clock.now() };
+        const outcome = await database.tryWrite([
+          store.updatePassport(after),
+          audit.record({
+            actor: by.actor,
+            action: 'team.features',
+            object: id,
+            teamId: id,
+            before: { passport: before.passportEnabled },
+            after: { passport: passportEnabled },
+            reference: by.reference,
+          }),
+        ]);
+        if (outcome.committed) return after;
+      }
+      throw publicError('changed_meanwhile');
+    },
+
     /** What the team would be after a change. Throws `name_taken` and `not_found`, as the change would. */
     async preview(id: string, change: TeamChange): Promise<Team> {
       const before = await store.find(id);

@@ -159,6 +159,9 @@ function findFault(
   if (entrance?.by !== 'connector' || entrance.connectorId !== handOff.connectorId) {
     return refuse('The protection of this deployment was changed while you signed in.');
   }
+  if (handOff.connectorId !== platformConnectorId && !site.team.passportEnabled) {
+    return refuse('Passport was switched off for the team while you signed in.');
+  }
   return undefined;
 }
 
