@@ -1,0 +1,66 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+import { send } from '../harness/send.ts';
+import { createTesseraEnvironment } from '../harness/tessera-environment.ts';
+import { createTestDatabase } from '../harness/test-databases.ts';
+
+const root = join(import.meta.dirname, '../..');
+const run = promisify(execFile);
+
+/** The words of a script of package.json, one command after the other. */
+function commandsOf(script: string): string[][] {
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>;
+  };
+  return (scripts[script] ?? '').split(' && ').map((command) => command.split(' '));
+}
+
+test.for(['sqlite', 'postgres'] as const)(
+  'what npm start runs serves documents, pages and all that pages ask for, on %s',
+  { timeout: 120_000 },
+  async (kind) => {
+    for (const [, ...words] of commandsOf('prestart')) await run(process.execPath, words, { cwd: root });
+    const [[command, ...words] = []] = commandsOf('start');
+    expect(command).toBe('node');
+
+    const database = await createTestDatabase(kind);
+    const { folder, urls, variables } = await createTesseraEnvironment(database);
+    const child = spawn(process.execPath, words, {
+      cwd: root,
+      env: { PATH: process.env['PATH'], ...variables },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    try {
+      let complaints = '';
+      child.stderr.on('data', (chunk: Buffer) => (complaints += chunk.toString()));
+      const said: string[] = [];
+      for await (const line of createInterface({ input: child.stdout })) {
+        said.push(line);
+        if (line.startsWith('listening')) break;
+      }
+      expect(said.at(-1), complaints).toBe(`listening: ${urls.origin}`);
+
+      const discovery = await send(`${urls.origin}/.well-known/openid-configuration`);
+      expect(discovery.json()).toMatchObject({ issuer: urls.origin });
+      const page = await send(said[0]?.replace('set-up link: ', '') ?? '');
+      expect([page.status, page.text]).toEqual([200, expect.stringContaining('<form')]);
+      const style = await send(new URL(/href="([^"]+\.css)"/.exec(page.text)?.[1] ?? '', urls.origin).href);
+      expect(style.headers['content-type']).toContain('text/css');
+      const font = await send(
+        new URL(/url\("?([^")]+\.woff2)/.exec(style.text)?.[1] ?? '', urls.origin).href,
+      );
+      expect(font.headers['content-type']).toBe('font/woff2');
+    } finally {
+      const ended = once(child, 'exit');
+      child.kill('SIGTERM');
+      expect(await ended).toEqual([0, null]);
+      rmSync(folder, { recursive: true, force: true });
+      await database.remove();
+    }
+  },
+);
