@@ -280,7 +280,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     openIntrospection: config.openIntrospection,
     attempts,
     pages,
-    findUser: users.find,
+    users,
     exchangeWorkloadToken: exchange,
     exchangeOutsideToken: trust.exchange,
     findLiveWorkload,

@@ -82,7 +82,7 @@ export type OAuthNeeds = {
   openIntrospection: boolean;
   attempts: SignInAttempts;
   pages: Pick<Pages, 'page' | 'errorPage' | 'webMessagePage'>;
-  findUser: FindUser;
+  users: { find: FindUser; findRemembered: FindUser };
   findTeam: FindTeamName;
   findMembership: FindMembership;
   listTeams: ListTeams;
@@ -121,7 +121,7 @@ export type OAuth = {
 export function createOAuth(needs: OAuthNeeds): OAuth {
   const { origin, api } = needs.urls;
   const issuer = origin;
-  const { authenticateClient: authenticate } = needs;
+  const { authenticateClient: authenticate, users } = needs;
   const issueIdToken = createIdTokens({ keys: needs.keys, clock: needs.clock, issuer });
   const readProof = createProofReader(needs);
   const authorizing = createAuthorizing(needs);
@@ -150,18 +150,18 @@ export function createOAuth(needs: OAuthNeeds): OAuth {
       authenticate,
       readProof,
       grants: [
-        createAuthorizationCodeGrant({ ...needs, api, issueIdToken, redirects }),
-        createRefreshTokenGrant({ ...needs, api, issueIdToken }),
+        createAuthorizationCodeGrant({ ...needs, api, issueIdToken, redirects, findUser: users.find }),
+        createRefreshTokenGrant({ ...needs, api, issueIdToken, findUser: users.find }),
         createClientCredentialsGrant({ ...needs, api }),
-        createDeviceCodeGrant({ ...needs, api, issueIdToken }),
+        createDeviceCodeGrant({ ...needs, api, issueIdToken, findUser: users.find }),
       ],
       openGrants: [createTokenExchangeGrant(needs)],
     }),
     createPushedAuthorizationRequest({ ...needs, api, authenticate, readProof, verifyHint, redirects }),
     createDeviceAuthorization({ ...needs, origin, api, authenticate }),
-    createUserinfo({ ...needs, api, origin }),
+    createUserinfo({ ...needs, api, origin, findUser: users.findRemembered }),
     createRevocation({ ...needs, api, authenticate }),
-    createIntrospection({ ...needs, api, issuer, authenticate }),
+    createIntrospection({ ...needs, api, issuer, authenticate, findUser: users.findRemembered }),
     ...createOwnRegistration(needs),
   ];
   const discovery = createDiscovery({

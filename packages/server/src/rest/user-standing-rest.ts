@@ -61,7 +61,7 @@ export function createUserStandingRest(needs: UserStandingNeeds): readonly RestD
     restDoor(getRoute('users.enable'), async (call) => {
       const person = await getPerson(call.caller.userId, call.params.idOrEmail);
       if (person.disabledAt !== undefined) {
-        await database.write([users.enable(person.id), entryOf('user.enable', person, call)]);
+        await database.write([...users.enable(person.id), entryOf('user.enable', person, call)]);
       }
       return answerOf(person.id);
     }),

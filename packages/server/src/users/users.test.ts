@@ -52,7 +52,7 @@ describeOnBothDatabases('users', (openDatabase) => {
     const left = (await users.list(10)).filter(({ disabledAt }) => disabledAt === undefined);
     expect(left).toHaveLength(1);
     const disabled = administrators.find(({ user }) => user.id !== left[0]?.id)?.user.id ?? '';
-    await database.write([users.enable(disabled)]);
+    await database.write(users.enable(disabled));
     await database.write(users.disable(left[0]?.id ?? ''));
     expect((await users.find(disabled))?.disabledAt).toBeUndefined();
   });
@@ -69,16 +69,32 @@ describeOnBothDatabases('users', (openDatabase) => {
     expect(await users.list(100)).toHaveLength(1);
   });
 
+  it('remembers a person until they are renamed, disabled or enabled', async () => {
+    const { database, users } = await world();
+    const people = await Promise.all(
+      ['a', 'b'].map((name) => users.create({ email: `${name}@example.com` })),
+    );
+    for (const { statement } of people) await database.write([statement]);
+    const id = people[0]?.user.id ?? '';
+    expect(await users.findRemembered(id)).toBe(await users.findRemembered(id));
+    await database.write(users.updateName(id, 'Ada'));
+    expect((await users.findRemembered(id))?.name).toBe('Ada');
+    await database.write(users.disable(id));
+    expect((await users.findRemembered(id))?.disabledAt).toBeTypeOf('number');
+    await database.write(users.enable(id));
+    expect((await users.findRemembered(id))?.disabledAt).toBeUndefined();
+  });
+
   it('changes the name and says when', async () => {
     const { database, users, clock } = await world();
     const { user, statement } = await users.create({ email: 'ada@example.com', name: 'Ada' });
     await database.write([statement]);
     clock.advance(1000);
-    await database.write([users.updateName(user.id, ' Ada Lovelace ')]);
+    await database.write(users.updateName(user.id, ' Ada Lovelace '));
     const changed = await users.find(user.id);
     expect(changed?.name).toBe('Ada Lovelace');
     expect(changed?.updatedAt).toBeGreaterThanOrEqual(user.updatedAt + 1000);
-    expect(await database.tryWrite([users.updateName('usr_nobody', 'X')])).toMatchObject({
+    expect(await database.tryWrite(users.updateName('usr_nobody', 'X'))).toMatchObject({
       committed: false,
     });
   });

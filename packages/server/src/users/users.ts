@@ -18,6 +18,8 @@ export type NewUser = {
 
 export type Users = {
   find(id: string): Promise<User | undefined>;
+  /** A person as they are remembered, for those who only look. */
+  findRemembered(id: string): Promise<User | undefined>;
   /** By address, whatever its case. */
   findByEmail(email: string): Promise<User | undefined>;
   /** Whether the instance has been set up. */
@@ -29,12 +31,14 @@ export type Users = {
    * or the username is taken.
    */
   create(user: NewUser): Promise<{ user: User; statement: Expected }>;
-  updateName(id: string, name: string): Expected;
+  updateName(id: string, name: string): readonly (Bound<unknown> | Expected)[];
   /** Refused when they are disabled already, or are the last administrator who is not. */
   disable(id: string): readonly (Bound<unknown> | Expected)[];
   /** Refused when they are not disabled. */
-  enable(id: string): Expected;
+  enable(id: string): readonly (Bound<unknown> | Expected)[];
 };
+
+const mostRemembered = 10_000;
 
 export function createUsers({
   database,
@@ -43,12 +47,14 @@ export function createUsers({
 }: {
   database: Database;
   clock: Clock;
-  changes: Pick<Changes, 'note'>;
+  changes: Changes;
 }): Users {
   const store = createUserStore(database);
 
   return {
     find: store.find,
+    // At userinfo, and at introspection of people's tokens.
+    findRemembered: changes.remember('users', mostRemembered, store.find),
     findByEmail: store.findByEmail,
     hasAny: store.hasAny,
     list: store.list,
@@ -71,8 +77,8 @@ export function createUsers({
     },
 
     disable: (id) => [...store.disable(id, clock.now()), changes.note('users')],
-    enable: (id) => store.enable(id, clock.now()),
-    updateName: (id, name) => store.updateName(id, name.trim(), clock.now()),
+    enable: (id) => [store.enable(id, clock.now()), changes.note('users')],
+    updateName: (id, name) => [store.updateName(id, name.trim(), clock.now()), changes.note('users')],
   };
 
   /** Somebody may take it in between: then the unit is refused and the caller tries again. */

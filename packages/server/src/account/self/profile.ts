@@ -52,7 +52,7 @@ export function createProfileDoor(needs: {
       return desk.show(context, await page(browser, refused));
     }
     await database.write([
-      users.updateName(browser.user.id, name),
+      ...users.updateName(browser.user.id, name),
       audit.record({
         actor: browser.user.id,
         action: 'user.update',
