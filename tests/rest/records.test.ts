@@ -96,6 +96,29 @@ describe.each(databaseKinds)('teams, projects and deployments over REST on %s', 
     expect(await refusal(change)).toBe('bad_request');
   });
 
+  test('the deployments of a project are listed, the newest first, page by page', async () => {
+    await asAda('projects.create', { body: { name: 'listed' } });
+    const made: string[] = [];
+    for (const environment of ['production', 'preview', 'production']) {
+      const { id } = await asAda('deployments.create', {
+        body: { projectId: 'listed', environment, upstream },
+      });
+      made.unshift(id);
+      tessera.advance(1);
+    }
+    const list = (more: object = {}) =>
+      asAda('deployments.list', { query: { projectId: 'listed', ...more } });
+    const first = await list({ limit: 2 });
+    expect(first.deployments.map(({ id }) => id)).toEqual(made.slice(0, 2));
+    const rest = await list({ limit: 2, cursor: first.pagination.next ?? '' });
+    expect(rest.deployments.map(({ id }) => id)).toEqual(made.slice(2));
+    expect(rest.pagination.next).toBeNull();
+    const [newest] = (await list({ environment: 'production', limit: 1 })).deployments;
+    expect(newest).toEqual(await asAda('deployments.get', { params: { id: made[0] ?? '' } }));
+    expect((await list({ environment: 'preview' })).deployments.map(({ id }) => id)).toEqual([made[1]]);
+    expect(await refusal(asAda('deployments.list', { query: { projectId: 'nobodys' } }))).toBe('not_found');
+  });
+
   test('a deployment gets a host and shows its secret once', async () => {
     const created = await asAda('deployments.create', {
       body: { projectId: 'site', environment: 'production', upstream, git: { ref: 'main', fork: false } },
@@ -186,6 +209,7 @@ describe.each(databaseKinds)('teams, projects and deployments over REST on %s', 
       asEve('projects.get', { params: { idOrName: 'site' }, query }),
       asEve('projects.update', { params: { idOrName: site.id }, query, body: { name: 'stolen' } }),
       asEve('deployments.get', { params: { id: deployment.id }, query }),
+      asEve('deployments.list', { query: { ...query, projectId: site.id } }),
       asEve('deployments.delete', { params: { id: deployment.id }, query }),
       asEve('deployments.create', { query, body: { projectId: site.id, environment: 'preview', upstream } }),
       asEve('tokens.mint', { params: { idOrName: site.id }, query }),

@@ -8,6 +8,7 @@ import {
   triggerSchema,
   webUrlSchema,
 } from './names.ts';
+import { pageQuery, paginationSchema } from './pagination.ts';
 
 export const hostKindSchema = z.enum(['generated', 'alias', 'custom']);
 export type HostKind = z.infer<typeof hostKindSchema>;
@@ -79,4 +80,14 @@ export const rotateWorkloadSecretAnswer = z.strictObject({
   previousExpiresAt: timeSchema,
 });
 export const deploymentParams = z.strictObject({ id: z.string().min(1).max(64) });
+export const listDeploymentsQuery = z.strictObject({
+  ...teamQuery,
+  ...pageQuery,
+  projectId: idOrNameSchema.meta({ description: 'Id or name of the project' }),
+  environment: nameSchema.optional(),
+});
+export const listDeploymentsAnswer = z.strictObject({
+  deployments: z.array(deploymentSchema).meta({ description: 'The newest first' }),
+  pagination: paginationSchema,
+});
 export const deploymentQuery = z.strictObject(teamQuery);

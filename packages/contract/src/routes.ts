@@ -286,6 +286,17 @@ export const routes = listOf(
     answer: deployments.createDeploymentAnswer,
   },
   {
+    name: 'deployments.list',
+    method: 'GET',
+    path: '/v1/deployments',
+    summary: 'List the deployments of a project, the newest first',
+    permission: 'deployment:read',
+    team: 'query',
+    query: deployments.listDeploymentsQuery,
+    status: 200,
+    answer: deployments.listDeploymentsAnswer,
+  },
+  {
     name: 'deployments.get',
     method: 'GET',
     path: '/v1/deployments/{id}',

@@ -1,6 +1,7 @@
-import { getRoute, type DeploymentDocument } from '@tessera/contract';
+import { getRoute, pageOf, type DeploymentDocument } from '@tessera/contract';
 import { publicError } from '#errors';
 import { restDoor, type RestDoor } from '#http';
+import type { DeploymentPage } from './deployment-store.ts';
 import { permissionFor, type DeploymentWithHosts } from './deployment.ts';
 import type { By, NewDeployment } from './deployments.ts';
 
@@ -12,6 +13,7 @@ type Deployments = {
     id: string,
     by: By & { previousExpiresInSeconds: number },
   ): Promise<{ workloadSecret: string; previousExpiresAt: number }>;
+  list(projectId: string, page: DeploymentPage): Promise<DeploymentWithHosts[]>;
   delete(teamId: string, id: string, by: By): Promise<void>;
 };
 
@@ -51,6 +53,17 @@ export function createDeploymentRest({
         { actor: caller.id, reference },
       );
       return { ...documentOf(deployment), workloadSecret };
+    }),
+
+    restDoor(getRoute('deployments.list'), async ({ team, query }) => {
+      const { projectId, environment, cursor, limit } = query;
+      const project = await findProject(team.id, projectId);
+      if (project === undefined) {
+        throw publicError('not_found', { description: `The team has no project "${projectId}".` });
+      }
+      const page = { environment, after: cursor, limit: limit + 1 };
+      const { rows, pagination } = pageOf(await deployments.list(project.id, page), limit);
+      return { deployments: rows.map(documentOf), pagination };
     }),
 
     restDoor(getRoute('deployments.get'), async ({ team, params }) =>

@@ -43,6 +43,12 @@ export type Join<Noun> = {
   read(row: Record<string, unknown>): Noun;
 };
 
+export type DeploymentPage = {
+  environment?: string | undefined;
+  after?: { createdAt: number; id: string } | undefined;
+  limit: number;
+};
+
 const columns = [
   'id',
   'teamId',
@@ -68,6 +74,26 @@ export function createDeploymentStore<Project, Team>(
       .where('id', '=', value('id'))
       .where('teamId', '=', value('teamId')),
   );
+  type Page = { projectId: string; environment: string; at: number; id: string; limit: number };
+  const listStatement = (ofEnvironment: boolean) =>
+    database.statement<Page>()((value) => {
+      const newest = query
+        .selectFrom('deployments')
+        .selectAll()
+        .where('projectId', '=', value('projectId'))
+        .where((row) =>
+          row.or([
+            row('createdAt', '<', value('at')),
+            row.and([row('createdAt', '=', value('at')), row('id', '<', value('id'))]),
+          ]),
+        )
+        .orderBy('createdAt', 'desc')
+        .orderBy('id', 'desc')
+        .limit(value('limit'));
+      return ofEnvironment ? newest.where('environment', '=', value('environment')) : newest;
+    });
+  const selectNewest = listStatement(false);
+  const selectNewestOfEnvironment = listStatement(true);
   const selectBySecretHash = database.statement<{ hash: string }>()((value) =>
     query
       .selectFrom('deployments')
@@ -197,6 +223,14 @@ export function createDeploymentStore<Project, Team>(
     async findBySecretHash(hash: string): Promise<Deployment | undefined> {
       const row = await database.find(selectBySecretHash({ hash }));
       return row && deploymentOf(row);
+    },
+    /** The newest first. */
+    async list(projectId: string, { environment, after, limit }: DeploymentPage): Promise<Deployment[]> {
+      const select = environment === undefined ? selectNewest : selectNewestOfEnvironment;
+      const place = { at: after?.createdAt ?? Number.MAX_SAFE_INTEGER, id: after?.id ?? '' };
+      const page = { projectId, environment: environment ?? '', limit, ...place };
+      const rows = await database.list(select(page));
+      return rows.map(deploymentOf);
     },
     async listHosts(deploymentId: string): Promise<DeploymentHost[]> {
       const rows = await database.list(selectHosts({ deploymentId }));

@@ -7,7 +7,7 @@ import type { Bound, Database } from '#database';
 import { publicError } from '#errors';
 import { hashSecret } from '#sealing';
 import type { Deployment, DeploymentWithHosts, Located } from './deployment.ts';
-import { createDeploymentStore, type Join } from './deployment-store.ts';
+import { createDeploymentStore, type DeploymentPage, type Join } from './deployment-store.ts';
 import { generateHost, hostProblem, type HostSpace } from './host.ts';
 import { upstreamProblem, type UpstreamAllow } from './upstream.ts';
 
@@ -60,6 +60,14 @@ export function createDeployments<Project, Team>(needs: DeploymentsNeeds<Project
 
     /** Whose a host is, or was, whether or not a deployment answers there. */
     findHostOwner: store.findHostOwner,
+
+    /** The deployments of a project with their hosts, the newest first. */
+    async list(projectId: string, page: DeploymentPage): Promise<DeploymentWithHosts[]> {
+      const found = await store.list(projectId, page);
+      return Promise.all(
+        found.map(async (deployment) => ({ ...deployment, hosts: await store.listHosts(deployment.id) })),
+      );
+    },
 
     async find(teamId: string, id: string): Promise<DeploymentWithHosts | undefined> {
       const deployment = await store.find(teamId, id);

@@ -103,6 +103,7 @@ export const rows: readonly Row[] = [
     roles: '● ● ● – –',
     token: 'deployment:write:preview',
   },
+  { route: 'deployments.list', roles: '● ● ● ● ●', token: 'deployment:read' },
   { route: 'deployments.get', roles: '● ● ● ● ●', token: 'deployment:read' },
   {
     route: 'deployments.delete',

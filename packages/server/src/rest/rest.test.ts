@@ -120,7 +120,7 @@ function callOf({ route: name, body }: Row, team: string = acme.id): [string, Re
     parameter === 'purpose' ? 'workload' : route.team === 'path' ? team : 'thing',
   );
   const query = new URLSearchParams(route.team === 'query' ? { teamId: team } : {});
-  for (const needed of ['reference', 'secretId']) {
+  for (const needed of ['reference', 'secretId', 'projectId']) {
     if (route.query?.shape[needed] !== undefined) query.set(needed, 'x');
   }
   const [type] = route.upload?.types ?? [];
