@@ -19,6 +19,10 @@ export type CommandLineMachine = {
   /** Runs a command to its end. */
   run(...args: string[]): Promise<Finished>;
   runIn(folder: string, ...args: string[]): Promise<Finished>;
+  /** Runs a command with more in its environment. */
+  runWith(more: Readonly<Record<string, string>>, ...args: string[]): Promise<Finished>;
+  /** Starts a command that may be ended before it ends by itself. */
+  start(...args: string[]): { finished: Promise<Finished>; kill(signal: NodeJS.Signals): void };
   /** Starts a login and gives the address that it shows; `finished` when the command has ended. */
   beginLogin(origin: string): Promise<{ address: URL; finished: Promise<Finished> }>;
   /** Starts a login on a terminal of its own (`script`), and gives the address that it shows. */
@@ -69,6 +73,23 @@ export function createCommandLineMachine(
     environment,
     run: (...args) => machine.runIn(work, ...args),
     runIn: (from, ...args) => run(from, [...nodeArguments, program, ...args], environment),
+    runWith: (more, ...args) => run(work, [...nodeArguments, program, ...args], { ...environment, ...more }),
+    start(...args) {
+      const child = spawn(process.execPath, [...nodeArguments, program, ...args], {
+        cwd: work,
+        env: { PATH: process.env['PATH'], ...environment },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      const read = { stdout: '', stderr: '' };
+      for (const name of ['stdout', 'stderr'] as const) {
+        child[name].setEncoding('utf8').on('data', (text: string) => (read[name] += text));
+      }
+      const finished = once(child, 'close').then(([status]) => ({
+        status: status as number | null,
+        ...read,
+      }));
+      return { finished, kill: (signal) => void child.kill(signal) };
+    },
     async beginLogin(origin) {
       const { shown, finished } = startLogin(/^(https?:\S+)$/m, ['--url', origin]);
       const [, address = ''] = await shown;

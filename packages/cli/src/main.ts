@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
+import { createCurl } from './curl/index.ts';
 import { createDoctorGateway } from './doctor/index.ts';
 import { createLogin, createLogout, createWhoami } from './login/index.ts';
 import { createEnvPull, createLink, createProjectToken } from './project/index.ts';
@@ -30,6 +31,7 @@ const program = new Command('tessera-cli')
       .addCommand(createEnvPull(terminal)),
   )
   .addCommand(new Command('project').description('projects').addCommand(createProjectToken(terminal)))
+  .addCommand(createCurl(terminal))
   .addCommand(
     new Command('doctor')
       .description('find out what is wrong')

@@ -1,4 +1,5 @@
 export { codeOf, replaceFile } from './private-files.ts';
+export { parseBaseUrl, type Instance } from './instance.ts';
 export { createLogin } from './login.ts';
 export { createLogout } from './logout.ts';
 export { createStoredLogin } from './stored-login.ts';

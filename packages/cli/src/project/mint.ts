@@ -6,12 +6,13 @@ import type { Terminal } from '../terminal.ts';
 /** A development token of a project, by the login of this machine. */
 export async function mintDevelopmentToken(
   terminal: Terminal,
-  project: { idOrName: string; team: string },
+  project: { idOrName: string; team: string; audience?: string | undefined },
 ): Promise<string> {
   const { instance, token } = await createStoredLogin(terminal).use();
   const minted = await createClient({ baseUrl: instance.api, token })('tokens.mint', {
     params: { idOrName: project.idOrName },
     query: { teamId: project.team, source: 'tessera-cli' },
+    ...(project.audience === undefined ? {} : { body: { audience: project.audience } }),
   });
   // It is written into files and read by shells: nothing but what a JWT is made of.
   if (/^[\w-]+\.[\w-]+\.[\w-]+$/.test(minted.token)) return minted.token;
