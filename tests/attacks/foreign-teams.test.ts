@@ -24,6 +24,16 @@ describe('the objects of another team', () => {
       tessera.urls.api,
     ));
     const { clientId } = await createApp(world.call, world.team.id);
+    const { id: policy } = await world.call('trust-policies.create', {
+      query: { teamId: world.team.id },
+      body: {
+        name: 'CI',
+        issuer: 'https://ci.example',
+        audience: 'us',
+        claims: [{ name: 'sub', values: [{ value: 'repo:acme/shop' }] }],
+        permissions: ['project:read'],
+      },
+    });
     attempts = attemptsOn({
       teamId: world.team.id,
       slug: world.team.slug,
@@ -32,6 +42,7 @@ describe('the objects of another team', () => {
       host: new URL(world.deployment.url).hostname,
       connector: world.connectorId,
       app: clientId,
+      policy,
     });
   });
   afterAll(async () => {
@@ -129,9 +140,9 @@ function expectNotFound(answer: Answer, { method, path }: Attempt): void {
 
 /** Every route of a team, on objects that exist. */
 function attemptsOn(
-  ids: Record<'teamId' | 'slug' | 'project' | 'deployment' | 'host' | 'connector' | 'app', string>,
+  ids: Record<'teamId' | 'slug' | 'project' | 'deployment' | 'host' | 'connector' | 'app' | 'policy', string>,
 ): Attempt[] {
-  const { teamId, project, deployment, host, connector, app } = ids;
+  const { teamId, project, deployment, host, connector, app, policy } = ids;
   const get = (path: string): Attempt => ({ method: 'GET', path });
   return [
     get(`/v2/teams/${teamId}`),
@@ -192,6 +203,11 @@ function attemptsOn(
       path: `/v1/projects/${project}/passport/simulate`,
       body: { visitor: { claims: {} }, policy: 'everyone' },
     },
+    get('/v1/oidc-federation/policies'),
+    get(`/v1/oidc-federation/policies/${policy}`),
+    { method: 'PATCH', path: `/v1/oidc-federation/policies/${policy}`, body: { name: 'Mine' } },
+    { method: 'DELETE', path: `/v1/oidc-federation/policies/${policy}` },
+    { method: 'POST', path: '/v1/oidc-federation/policies/simulate', body: { token: 'x.y.z' } },
     get('/v1/audit-log'),
   ];
 }

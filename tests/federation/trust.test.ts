@@ -5,6 +5,7 @@ import { CompactSign, exportJWK, generateKeyPair, SignJWT, type CryptoKey } from
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createClient, ProblemError, type Client } from '../../packages/contract/src/index.ts';
 import { sendForm } from '../harness/send.ts';
+import { createApp } from '../harness/sign-in-world.ts';
 import { databaseKinds } from '../harness/test-databases.ts';
 import { createFederationWorld, type FederationWorld } from './federation-world.ts';
 
@@ -133,6 +134,159 @@ describe.each(databaseKinds)('trust in workloads of other platforms, on %s', (ki
     // The end of the policy is the end of what it gave, at once.
     await remove(policy.id);
     expect(await problemOf(call('projects.list', { query: query() }))).toMatchObject({ status: 401 });
+  });
+
+  const update = (policyId: string, body: object) =>
+    world.call('trust-policies.update', { params: { policyId }, query: query(), body });
+
+  test('a changed policy trusts by its new lines, and what it gave before ends at once', async () => {
+    const policy = await create({ builds: [{ projectId: world.project.id, environment: 'preview' }] });
+    const token = await exchanged(await ci.sign());
+    const minted = await world.mintToken(token, { environment: 'preview' });
+    expect(await world.introspect(minted)).toMatchObject({ active: true });
+
+    // A name is nobody's right.
+    expect(await update(policy.id, { name: 'Deploys' })).toMatchObject({ name: 'Deploys', id: policy.id });
+    await clientOf(token)('projects.list', { query: query() });
+    expect(await world.introspect(minted)).toMatchObject({ active: true });
+
+    const claims = [{ name: 'sub', values: [{ value: 'repo:acme/shop:tag', wildcards: false }] }];
+    const changed = await update(policy.id, { claims, permissions: ['team:read'] });
+    expect(changed).toMatchObject({ claims, permissions: ['team:read'], builds: policy.builds });
+    expect(await problemOf(clientOf(token)('projects.list', { query: query() }))).toMatchObject({
+      status: 401,
+    });
+    expect(await world.introspect(token)).toEqual({ active: false });
+    expect(await world.introspect(minted)).toEqual({ active: false });
+    expect((await exchange(await ci.sign())).status).toBe(400);
+    const next = clientOf(await exchanged(await ci.sign({ sub: 'repo:acme/shop:tag' })));
+    expect(await problemOf(next('projects.list', { query: query() }))).toMatchObject({ status: 403 });
+    await next('teams.get', { params: { id: world.team.id } });
+
+    const { records } = await world.call('audit-log.list', { query: query() });
+    expect(
+      records.filter(({ action, object }) => action === 'trust-policy.update' && object === policy.id),
+    ).toMatchObject([
+      {
+        before: { claims: policy.claims, permissions: ['project:read'] },
+        after: { claims, permissions: ['team:read'] },
+      },
+      { before: { name: policy.name }, after: { name: 'Deploys' } },
+    ]);
+    // What changes nothing is no change.
+    await update(policy.id, { claims, name: 'Deploys' });
+    await clientOf(await exchanged(await ci.sign({ sub: 'repo:acme/shop:tag' })))('teams.get', {
+      params: { id: world.team.id },
+    });
+    await remove(policy.id);
+    expect(await problemOf(update(policy.id, { name: 'Gone' }))).toMatchObject({ status: 404 });
+  });
+
+  test('federation-01 federation-02 a change is held against the rules like a new policy', async () => {
+    const policy = await create();
+    for (const change of [
+      {
+        issuer: 'https://token.actions.githubusercontent.com',
+        claims: [{ name: 'ref', values: [exact('x')] }],
+      },
+      { claims: [{ name: 'sub', values: [{ value: '*', wildcards: true }] }] },
+      { issuer: world.tessera.urls.oidc },
+      { permissions: [] },
+      { permissions: ['member:write' as const] },
+    ]) {
+      expect(await problemOf(update(policy.id, change)), JSON.stringify(change)).toMatchObject({
+        status: 400,
+        code: 'trust_policy_refused',
+      });
+    }
+    for (const change of [{ id: 'pol_other' }, { teamId: 'team_x' }, { claims: [] }]) {
+      expect(await problemOf(update(policy.id, change)), JSON.stringify(change)).toMatchObject({
+        status: 400,
+        code: 'bad_request',
+      });
+    }
+    const read = await world.call('trust-policies.get', { params: { policyId: policy.id }, query: query() });
+    expect(read).toEqual(policy);
+    await remove(policy.id);
+  });
+
+  test('of changes that meet, one is made and the others are told', async () => {
+    const policy = await create();
+    const tried = await Promise.all(
+      Array.from({ length: 6 }, (_, each) => problemOf(update(policy.id, { name: `Name ${each}` }))),
+    );
+    expect(tried.filter((problem) => problem === undefined).length).toBeGreaterThan(0);
+    for (const problem of tried.filter((one) => one !== undefined)) {
+      expect(problem).toMatchObject({ status: 409, code: 'changed_meanwhile' });
+    }
+    await remove(policy.id);
+  });
+
+  test('introspection tells the team what a token of a policy is, and nobody else', async () => {
+    const policy = await create({ builds: [{ projectId: world.project.id, environment: 'preview' }] });
+    const token = await exchanged(await ci.sign());
+    const answer = await world.introspect(token);
+    expect(answer).toMatchObject({
+      active: true,
+      token_type: 'Bearer',
+      sub: policy.id,
+      owner_id: world.team.id,
+      scope: 'project:read oidc-token:build',
+    });
+    expect(Number(answer['exp']) - Number(answer['iat'])).toBeLessThanOrEqual(300);
+    const other = await world.call('teams.create', { body: { slug: `other-${kind}`, name: 'Other' } });
+    const stranger = await createApp(world.call, other.id, { name: 'Stranger' });
+    const asked = await sendForm(
+      `${world.tessera.urls.api}/login/oauth/token/introspect`,
+      { token },
+      {
+        authorization: `Basic ${Buffer.from(`${stranger.clientId}:${stranger.clientSecret}`).toString('base64')}`,
+      },
+    );
+    expect(asked.json()).toEqual({ active: false });
+    expect(await world.introspect(`${token.slice(0, -1)}x`)).toEqual({ active: false });
+    await remove(policy.id);
+    expect(await world.introspect(token)).toEqual({ active: false });
+  });
+
+  test('two hundred policies are the most, also of those that are made at once', async () => {
+    const { id: teamId } = await world.call('teams.create', { body: { slug: `full-${kind}`, name: 'Full' } });
+    const make = (each: number) =>
+      problemOf(
+        world.call('trust-policies.create', {
+          query: { teamId },
+          body: policyOf({ name: `Policy ${each}` }),
+        }),
+      );
+    for (let each = 0; each < 190; each += 10) {
+      await Promise.all(Array.from({ length: 10 }, (_, more) => make(each + more)));
+    }
+    const tried = await Promise.all(Array.from({ length: 24 }, (_, each) => make(200 + each)));
+    expect(tried.filter((problem) => problem === undefined)).toHaveLength(10);
+    for (const problem of tried.filter((one) => one !== undefined)) {
+      expect(problem).toMatchObject({
+        code: 'trust_policy_refused',
+        detail: expect.stringContaining('200') as string,
+      });
+    }
+    const { policies } = await world.call('trust-policies.list', { query: { teamId } });
+    expect(policies).toHaveLength(200);
+  }, 60_000);
+
+  test('projects bound what is given for projects, and nobody is left to believe more', async () => {
+    const { id } = world.project;
+    const perProject = 'deployment:write:preview' as const;
+    for (const [reason, more] of [
+      [/bounds nothing/, { permissions: ['project:read' as const], projectIds: [id] }],
+      [/in the whole team/, { permissions: [perProject, 'project:write' as const], projectIds: [id] }],
+    ] as const) {
+      const problem = await problemOf(create(more));
+      expect(problem, String(reason)).toMatchObject({ status: 400, code: 'trust_policy_refused' });
+      expect((problem as { detail: string }).detail).toMatch(reason);
+    }
+    const policy = await create({ permissions: [perProject, 'project:read'], projectIds: [id] });
+    expect(policy.warnings.join()).toContain('"project:read": in the whole team');
+    await remove(policy.id);
   });
 
   test('a token of a policy is over when its time is', async () => {

@@ -26,7 +26,7 @@ const trustedClaimSchema = z.strictObject({
     .max(100),
 });
 
-export const createTrustPolicyBody = z.strictObject({
+const policyFields = {
   name: titleSchema,
   issuer: webUrlSchema,
   audience: audienceSchema.meta({ description: 'The aud that the workload asks its platform for' }),
@@ -39,19 +39,28 @@ export const createTrustPolicyBody = z.strictObject({
       'a claim is named twice; give it several values instead',
     )
     .meta({ description: 'All of these must match, each with one of its values' }),
-  permissions: z.array(z.enum(permissions)).max(permissions.length).default([]),
+  permissions: z.array(z.enum(permissions)).max(permissions.length),
   projectIds: z
     .array(z.string().max(64))
     .max(100)
-    .default([])
     .meta({ description: 'Where permissions hold that are given for named projects' }),
   builds: z
     .array(z.strictObject({ projectId: z.string().max(64), environment: nameSchema }))
     .max(100)
-    .default([])
     .meta({ description: 'Where it may mint tokens of builds; an owner alone can give that' }),
-  tokenLifetimeSeconds: z.int().min(60).max(3_600).default(3_600),
+  tokenLifetimeSeconds: z.int().min(60).max(3_600),
+};
+
+export const createTrustPolicyBody = z.strictObject({
+  ...policyFields,
+  permissions: policyFields.permissions.default([]),
+  projectIds: policyFields.projectIds.default([]),
+  builds: policyFields.builds.default([]),
+  tokenLifetimeSeconds: policyFields.tokenLifetimeSeconds.default(3_600),
 });
+/** What is left out stays as it is. */
+export const updateTrustPolicyBody = z.strictObject(policyFields).partial();
+export type UpdateTrustPolicy = z.output<typeof updateTrustPolicyBody>;
 export type CreateTrustPolicy = z.output<typeof createTrustPolicyBody>;
 
 export const trustPolicySchema = createTrustPolicyBody.extend({
@@ -60,6 +69,7 @@ export const trustPolicySchema = createTrustPolicyBody.extend({
   warnings: z.array(z.string()).meta({ description: 'What is allowed, and better not done' }),
   createdAt: timeSchema,
   createdBy: z.string(),
+  updatedAt: timeSchema,
 });
 export type TrustPolicyDocument = z.output<typeof trustPolicySchema>;
 

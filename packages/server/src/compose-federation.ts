@@ -58,6 +58,7 @@ export function composeFederation({
     limits,
     remoteIssuers,
     validateUrl: fetch.validate,
+    holdTeam: teams.hold,
     findTeam: async (idOrSlug) => (await teams.find(idOrSlug)) ?? teams.findBySlug(idOrSlug),
     findProject: projects.find,
     ownUrls: Object.values(urls),
@@ -69,7 +70,7 @@ export function composeFederation({
     findMembership: teams.findMembership,
     findUser: users.find,
     isApiTokenRevoked: apiTokens.isRevoked,
-    hasTrustPolicy: trust.has,
+    hasTrustGrant: trust.hasGrant,
   };
   const findLiveWorkload = createFindLiveWorkload({ ...restingOn, database, keys, oidc: urls.oidc });
   const trustedSources = createTrustedSources({
@@ -81,7 +82,9 @@ export function composeFederation({
   });
   const minting = { database, clock, audit, keys, urls, isTrustingHost: trustedSources.isTrustingHost };
   return {
-    findLiveWorkload,
+    /** For introspection: a workload token, or the token of a trust policy. */
+    findLiveWorkload: async (token: string) =>
+      (await trust.introspect(token)) ?? (isSigned(token) ? findLiveWorkload(token) : undefined),
     trustedSources,
     trust,
     workloads: createWorkloads(minting),
@@ -93,4 +96,9 @@ export function composeFederation({
       listTrust: [apps.listTrust],
     }),
   };
+}
+
+/** A JWS in compact form: no refresh token of ours is one. */
+function isSigned(token: string): boolean {
+  return token.split('.').length === 3;
 }

@@ -149,13 +149,13 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     upstreamAllow: config.upstreamAllow,
     ownHosts: roleUrls.map(({ host }) => host),
   });
-  const bypasses = createBypasses({ database, clock, audit, sealing, limits });
   const projects = createProjects({
     ...recording,
     holdConnector: connectors.hold,
     endOf: [deployments.endOfProject, visitors.endOfProject],
     endOfPassword: visitors.endOfPassword,
   });
+  const bypasses = createBypasses({ database, clock, audit, sealing, limits, holdProject: projects.hold });
   const apiTokens = createApiTokens({
     database,
     clock,

@@ -15,6 +15,8 @@ export type Caller = {
   teamId: string | undefined;
   /** Where it may mint build tokens; an owner's explicit gift. */
   builds: readonly { projectId: string; environment: string }[];
+  /** Of a trust policy: under which of its grants the token was given. */
+  grantRevision?: number | undefined;
 };
 
 /** The team that a call names, and the caller's present role in it. */

@@ -115,6 +115,12 @@ export function createProjectStore(database: Database) {
       .where('teamId', '=', value('teamId'))
       .where('revision', '=', value('revision')),
   );
+  const lockProject = database.statement<{ id: string }>()((value) =>
+    query
+      .updateTable('projects')
+      .set((row) => ({ name: row.ref('name') }))
+      .where('id', '=', value('id')),
+  );
   const deleteProject = database.statement<{ teamId: string; id: string }>()((value) =>
     query.deleteFrom('projects').where('id', '=', value('id')).where('teamId', '=', value('teamId')),
   );
@@ -200,6 +206,8 @@ export function createProjectStore(database: Database) {
     /** No row when the project has changed since it was read. */
     update: ({ revision, ...project }: StoredProject): Expected =>
       exactly(1, updateProject({ ...rowOf(project), revision })),
+    /** Whoever counts what a project has waits here for whoever else does. No row for one that is not there. */
+    hold: (id: string): Expected => exactly(1, lockProject({ id })),
     delete: (teamId: string, id: string): Expected => exactly(1, deleteProject({ teamId, id })),
     /** Undefined takes the hash away. */
     setPasswordHash: ({ id, teamId }: Pick<Project, 'id' | 'teamId'>, hash: string | undefined): Expected =>

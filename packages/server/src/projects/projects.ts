@@ -94,6 +94,9 @@ export function createProjects({
     /** The hash that a visitor's password is held against. It leaves this room for nothing else. */
     findPasswordHash: store.findPasswordHash,
 
+    /** Statement by which units that count what a project has go one after the other; it comes before the count. */
+    hold: store.hold,
+
     /** Who may enter by a connector, by the setting of now; undefined when nobody may. */
     async findSetting(
       teamId: string,

@@ -30,6 +30,7 @@ export type PresentedTrust = {
   permissions: readonly Permission[];
   projectIds: readonly string[];
   builds: readonly { projectId: string; environment: string }[];
+  grantRevision?: number | undefined;
 };
 
 /** An access token of an app, with the permissions that app and consent have in common; `role`: the command line's. */
@@ -142,7 +143,7 @@ export function createCallerReader(needs: CallerNeeds) {
   async function readTrusted(token: string): Promise<Authority | undefined> {
     const found = await needs.authenticateTrusted?.(token);
     if (found === undefined) return undefined;
-    const { policyId, teamId, permissions, projectIds, builds } = found;
+    const { policyId, teamId, permissions, projectIds, builds, grantRevision } = found;
     return {
       caller: {
         kind: 'trust-policy',
@@ -151,6 +152,7 @@ export function createCallerReader(needs: CallerNeeds) {
         teamId,
         permissions: new Set(permissions),
         builds,
+        grantRevision,
       },
       projectIds,
       // No login stands behind it.

@@ -205,6 +205,7 @@ export const rows: readonly Row[] = [
     roles: '● ● ● ● ●',
     token: 'federation:read',
   },
+  { route: 'trust-policies.update', body: { name: 'CI' }, roles: '◐ – – ◐ –', token: 'never' },
   { route: 'trust-policies.delete', roles: '◐ – – ◐ –', token: 'never' },
   { route: 'protection-bypass.list', roles: '● ● ● ● ●', token: 'protection:read' },
   {

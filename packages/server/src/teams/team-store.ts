@@ -148,6 +148,12 @@ export function createTeamStore(database: Database) {
       .where('teamId', '=', value('teamId'))
       .where('role', '=', 'owner'),
   );
+  const lockTeam = database.statement<{ id: string }>()((value) =>
+    query
+      .updateTable('teams')
+      .set((row) => ({ slug: row.ref('slug') }))
+      .where('id', '=', value('id')),
+  );
   const otherOwners = (teamId: RawBuilder<string>, userId: RawBuilder<string>) =>
     query
       .selectFrom('members as others')
@@ -221,6 +227,8 @@ export function createTeamStore(database: Database) {
     updatePassport: ({ id, passportEnabled, updatedAt, revision }: StoredTeam): Expected =>
       exactly(1, updatePassport({ id, passportEnabled: passportEnabled ? 1 : 0, updatedAt, revision })),
 
+    /** Whoever counts what a team has waits here for whoever else does. No row for a team that is not there. */
+    hold: (id: string): Expected => exactly(1, lockTeam({ id })),
     /** No row when the person is a member already. */
     insertMember: ({ teamId, userId, role, createdAt }: Membership): Expected =>
       exactly(1, insertMember({ teamId, userId, role, createdAt })),

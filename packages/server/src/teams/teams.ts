@@ -58,6 +58,8 @@ export function createTeams({ database, clock, audit, changes, holdConnector }: 
       const owner = await store.findSlugOwner(slug);
       return owner === undefined ? undefined : store.find(owner);
     },
+    /** Statement by which units that count what a team has go one after the other; it comes before the count. */
+    hold: store.hold,
     findMembership: (teamId: string, userId: string): Promise<Membership | undefined> =>
       store.findMember(teamId, userId),
     /** The longest members first. */

@@ -14,8 +14,8 @@ export type StandingNeeds = {
   findDeployment(teamId: string, id: string): Promise<{ projectId: string; environment: string } | undefined>;
   findMembership(teamId: string, userId: string): Promise<{ role: Role } | undefined>;
   findUser(id: string): Promise<{ disabledAt: number | undefined } | undefined>;
-  /** Whether there is still a trust policy of this id. */
-  hasTrustPolicy(teamId: string, id: string): Promise<boolean>;
+  /** Whether a trust policy still gives what it gave: it is there, and no change has ended that grant. */
+  hasTrustGrant(teamId: string, policyId: string, grantRevision: number): Promise<boolean>;
   /** Whether an API token was revoked, or never was. */
   isApiTokenRevoked(id: string): Promise<boolean>;
 };
@@ -83,15 +83,15 @@ export function createFindStanding(needs: StandingNeeds & { store: Pick<Workload
   }
 
   async function requireMinter(
-    { minter, minterUserId }: WorkloadToken,
+    { minter, minterUserId, grantRevision }: WorkloadToken,
     teamId: string,
     environment: string,
   ): Promise<void> {
     if (isId('tok', minter) && (await needs.isApiTokenRevoked(minter))) {
       throw new NotStanding('The API token that it was minted with is revoked.');
     }
-    if (isId('pol', minter) && !(await needs.hasTrustPolicy(teamId, minter))) {
-      throw new NotStanding('The trust policy that it was minted by is gone.');
+    if (isId('pol', minter) && !(await needs.hasTrustGrant(teamId, minter, grantRevision ?? 1))) {
+      throw new NotStanding('The trust policy that it was minted by is gone, or was changed.');
     }
     if (minterUserId !== undefined) await requirePerson(teamId, minterUserId, environment);
   }

@@ -38,6 +38,7 @@ export function createWorkloadRest(needs: WorkloadRestNeeds): readonly RestDoor[
         actor: caller.id,
         // A trust policy is nobody's: its tokens rest on it alone.
         userId: caller.kind === 'trust-policy' ? undefined : caller.userId,
+        grantRevision: caller.grantRevision,
         audience: asked.audience,
         lifetimeSeconds: asked.lifetimeSeconds,
         source: asked.source ?? query.source,

@@ -20,4 +20,11 @@ export const workloadTokenMigrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0512-workload-tokens-grant',
+    async up(schema) {
+      // Of a trust policy: under which of its grants it was minted.
+      await schema.schema.alterTable('workloadTokens').addColumn('grantRevision', 'integer').execute();
+    },
+  },
 ];

@@ -6,6 +6,7 @@ type WorkloadTokenRow = {
   minterUserId: string | null;
   subjectId: string | null;
   expiresAt: number;
+  grantRevision: number | null;
 };
 
 /** A minted token, as far as it does not say so itself. */
@@ -16,6 +17,8 @@ export type WorkloadToken = {
   minter: string;
   /** The person whose API token that was. */
   minterUserId: string | undefined;
+  /** Of a trust policy: under which of its grants. */
+  grantRevision: number | undefined;
   /** The `jti` of the token that it was exchanged for. */
   subjectJti: string | undefined;
   /** Milliseconds since the epoch. */
@@ -35,6 +38,7 @@ export function createWorkloadTokenStore(database: Database) {
         minterUserId: value('minterUserId'),
         subjectId: value('subjectId'),
         expiresAt: value('expiresAt'),
+        grantRevision: value('grantRevision'),
       })
       .onConflict((conflict) => conflict.doNothing()),
   );
@@ -53,6 +57,7 @@ export function createWorkloadTokenStore(database: Database) {
           minterUserId: token.minterUserId ?? null,
           subjectId: token.subjectJti === undefined ? null : keyOf(token.projectId, token.subjectJti),
           expiresAt: token.expiresAt,
+          grantRevision: token.grantRevision ?? null,
         }),
       ),
     async find(projectId: string, jti: string): Promise<WorkloadToken | undefined> {
@@ -63,6 +68,7 @@ export function createWorkloadTokenStore(database: Database) {
           jti,
           minter: row.minter,
           minterUserId: row.minterUserId ?? undefined,
+          grantRevision: row.grantRevision ?? undefined,
           subjectJti: row.subjectId?.slice(projectId.length + 1),
           expiresAt: row.expiresAt,
         }

@@ -44,6 +44,8 @@ export type AskedMint = {
   actor: string;
   /** The person whose API token asks. */
   userId?: string | undefined;
+  /** Of a trust policy: under which of its grants it asks. */
+  grantRevision?: number | undefined;
   audience?: string | undefined;
   source?: string | undefined;
   reference?: string | undefined;
@@ -164,6 +166,7 @@ export function createWorkloads(needs: WorkloadsNeeds) {
         jti: id,
         minter: asked.actor,
         minterUserId: asked.userId,
+        grantRevision: asked.grantRevision,
         subjectJti: undefined,
         expiresAt,
       }),

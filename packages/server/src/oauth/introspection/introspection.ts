@@ -23,7 +23,7 @@ export type IntrospectionNeeds = {
   openIntrospection: boolean;
 };
 
-/** The claims of a workload token that is in force; undefined for anything else. */
+/** What is said of a token that a workload has and that is in force; undefined for anything else. */
 export type FindLiveWorkload = (token: string) => Promise<Readonly<Record<string, unknown>> | undefined>;
 
 const windowMilliseconds = 60_000;
@@ -74,7 +74,7 @@ export function createIntrospection(needs: IntrospectionNeeds): Endpoint {
     }
     // A refresh token is its client's own: it is presented to nobody else.
     if (asking === undefined) return { active: false };
-    const workload = looksSigned(token) ? await needs.findLiveWorkload(token) : undefined;
+    const workload = await needs.findLiveWorkload(token);
     // Whoever stands outside the team learns nothing, not even that it is one.
     if (workload !== undefined) {
       return workload['owner_id'] === asking.teamId
@@ -159,11 +159,6 @@ export function createIntrospection(needs: IntrospectionNeeds): Endpoint {
     },
     routes: [{ path: '/login/oauth/token/introspect', methods: { POST: answer }, forAnyOrigin: false }],
   };
-}
-
-/** A JWS in compact form: no refresh token of ours is one. */
-function looksSigned(token: string): boolean {
-  return token.split('.').length === 3;
 }
 
 function seconds(milliseconds: number): number {

@@ -74,6 +74,21 @@ export function createAutomationBypassStore(database: Database) {
       })
       .onConflict((conflict) => conflict.doNothing()),
   );
+  const keepWithin = database.statement<{ id: string; projectId: string; most: number }>()((value) =>
+    query
+      .updateTable('automationBypasses')
+      .set((row) => ({ revision: row.ref('revision') }))
+      .where('id', '=', value('id'))
+      .where(
+        (count) =>
+          count
+            .selectFrom('automationBypasses as all')
+            .select((all) => all.fn.countAll<number>().as('all'))
+            .where('all.projectId', '=', value('projectId')),
+        '<=',
+        value('most'),
+      ),
+  );
   const updateRow = database.statement<
     Pick<
       AutomationBypassRow,
@@ -134,6 +149,9 @@ export function createAutomationBypassStore(database: Database) {
     /** No row when the project has this secret already. */
     insert: (bypass: AutomationBypass, secretHash: string): Expected =>
       exactly(1, insertRow({ ...rowOf(bypass), secretHash })),
+    /** No row when the project has more than `most` with this new one. The project is held before. */
+    keepWithin: ({ id, projectId }: AutomationBypass, most: number): Expected =>
+      exactly(1, keepWithin({ id, projectId, most })),
     /** No row when it has changed since it was read. */
     update: (bypass: AutomationBypass): Expected => exactly(1, updateRow(rowOf(bypass))),
     /** Takes the mark from all others of the project. */

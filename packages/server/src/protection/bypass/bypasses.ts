@@ -2,7 +2,7 @@ import { createBypassSecret, createId, isBypassSecret } from '@tessera/protocol'
 import { LRUCache } from 'lru-cache';
 import type { Audit } from '#audit';
 import type { Clock } from '#clock';
-import type { Bound, Database } from '#database';
+import type { Bound, Database, Expected } from '#database';
 import { publicError } from '#errors';
 import type { Limits } from '#limits';
 import type { Sealing } from '#sealing';
@@ -18,6 +18,8 @@ export type BypassesNeeds = {
   audit: Audit;
   sealing: Pick<Sealing, 'mac'>;
   limits: Limits;
+  /** Statement by which units that count what a project has go one after the other. */
+  holdProject: (projectId: string) => Expected;
 };
 
 export type By = { actor: string; userId: string; teamId: string; reference: string };
@@ -45,7 +47,7 @@ export type Bypasses = ReturnType<typeof createBypasses>;
 const markEveryMilliseconds = 60_000;
 
 /** Ways past the protection: secrets for programs, links for people. */
-export function createBypasses({ database, clock, audit, sealing, limits }: BypassesNeeds) {
+export function createBypasses({ database, clock, audit, sealing, limits, holdProject }: BypassesNeeds) {
   const automation = createAutomationBypassStore(database);
   const shares = createShareLinkStore(database);
   const marked = new LRUCache<string, number>({ max: 10_000 });
@@ -117,10 +119,18 @@ export function createBypasses({ database, clock, audit, sealing, limits }: Bypa
           revision: 1,
         };
         const outcome = await database.tryWrite([
+          holdProject(projectId),
           automation.insert(bypass, hashOf('automation', secret)),
+          automation.keepWithin(bypass, mostOfProject),
           recorded('protection-bypass.create', bypass.id, by, { after: auditedBypass(bypass) }),
         ]);
-        if (!outcome.committed) throw publicError('secret_taken');
+        if (!outcome.committed) {
+          throw outcome.refusedAt === 0
+            ? publicError('not_found')
+            : outcome.refusedAt === 1
+              ? publicError('secret_taken')
+              : tooMany();
+        }
         return { bypass, secret };
       },
 

@@ -173,6 +173,7 @@ export function createExchange(needs: ExchangeNeeds): Exchange {
         jti,
         minter: record.minter,
         minterUserId: record.minterUserId,
+        grantRevision: record.grantRevision,
         subjectJti: claims.jti,
         expiresAt: claims.exp * 1000,
       }),

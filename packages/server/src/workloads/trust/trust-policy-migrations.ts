@@ -28,4 +28,23 @@ export const trustPolicyMigrations: readonly Migration[] = [
       await schema.schema.createIndex('trustTokensByExpiry').on('trustTokens').column('expiresAt').execute();
     },
   },
+  {
+    name: '0511-trust-policies-change',
+    async up(schema) {
+      // `revision` counts changes. `grantRevision` counts those that end what the policy gave: a token names the one
+      // that it was given under.
+      for (const column of ['revision', 'grantRevision']) {
+        await schema.schema
+          .alterTable('trustPolicies')
+          .addColumn(column, 'integer', (type) => type.notNull().defaultTo(1))
+          .execute();
+      }
+      await schema.schema.alterTable('trustPolicies').addColumn('updatedAt', 'bigint').execute();
+      await schema.schema
+        .alterTable('trustTokens')
+        .addColumn('grantRevision', 'integer', (type) => type.notNull().defaultTo(1))
+        .execute();
+      await schema.schema.alterTable('trustTokens').addColumn('createdAt', 'bigint').execute();
+    },
+  },
 ];

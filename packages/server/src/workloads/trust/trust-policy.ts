@@ -1,4 +1,9 @@
-import { claimsProblem, type CreateTrustPolicy } from '@tessera/contract';
+import {
+  claimsProblem,
+  permissionTable,
+  type CreateTrustPolicy,
+  type UpdateTrustPolicy,
+} from '@tessera/contract';
 import type { JWTPayload } from 'jose';
 
 /** Which workload of another platform may become what in a team. */
@@ -8,6 +13,11 @@ export type TrustPolicy = CreateTrustPolicy & {
   /** Milliseconds since the epoch. */
   createdAt: number;
   createdBy: string;
+  updatedAt: number;
+  /** The number of its changes. */
+  revision: number;
+  /** The number of those that ended what it gave. */
+  grantRevision: number;
 };
 
 export type ClaimCheck = { claim: string; matches: boolean; because: string };
@@ -32,8 +42,71 @@ export function policyProblem({
   return undefined;
 }
 
+/**
+ * Why what a policy gives is not given, in words. Projects bound only what is given for named projects: somebody who
+ * names some must not believe that the rest stays within them.
+ */
+export function grantProblem({
+  permissions,
+  projectIds,
+  builds,
+}: Pick<CreateTrustPolicy, 'permissions' | 'projectIds' | 'builds'>): string | undefined {
+  if (permissions.length === 0 && builds.length === 0) {
+    return 'a policy that gives neither permissions nor builds is not made';
+  }
+  const perProject = permissions.filter((one) => permissionTable[one].grant === 'per-project');
+  const [first] = perProject;
+  if (projectIds.length === 0) {
+    return first && `'projectIds' is empty: "${first}" is given for named projects`;
+  }
+  if (first === undefined) {
+    return "'projectIds' bounds nothing here: none of the permissions is given for named projects, and 'builds' names its own; leave it out";
+  }
+  const unbounded = permissions.find((one) => !perProject.includes(one) && !one.endsWith(':read'));
+  return (
+    unbounded &&
+    `"${unbounded}" holds in the whole team, whatever 'projectIds' names; give it in a policy of its own, without 'projectIds'`
+  );
+}
+
+const inputFields = [
+  'name',
+  'issuer',
+  'audience',
+  'claims',
+  'permissions',
+  'projectIds',
+  'builds',
+  'tokenLifetimeSeconds',
+] as const;
+
+/** What somebody wrote, without what we added. */
+export function inputOf(policy: CreateTrustPolicy): CreateTrustPolicy {
+  const { name, issuer, audience, claims, permissions, projectIds, builds, tokenLifetimeSeconds } = policy;
+  return { name, issuer, audience, claims, permissions, projectIds, builds, tokenLifetimeSeconds };
+}
+
+/** The policy with a change, and which of its fields differ. */
+export function changedInput(before: TrustPolicy, change: UpdateTrustPolicy) {
+  const given = Object.fromEntries(
+    inputFields.flatMap((field) => (change[field] === undefined ? [] : [[field, change[field]]])),
+  ) as Partial<CreateTrustPolicy>;
+  const input = inputOf({ ...before, ...given });
+  const names = inputFields.filter((field) => JSON.stringify(input[field]) !== JSON.stringify(before[field]));
+  return { input, names };
+}
+
+/** Some of its fields, for the record of a change. */
+export function fieldsOf(
+  policy: TrustPolicy,
+  names: readonly (keyof CreateTrustPolicy)[],
+): Record<string, unknown> {
+  return Object.fromEntries(names.map((name) => [name, policy[name]]));
+}
+
 /** What is allowed, and better not done. */
-export function policyWarnings({ issuer, audience, claims }: CreateTrustPolicy): string[] {
+export function policyWarnings(policy: CreateTrustPolicy): string[] {
+  const { issuer, audience, claims, permissions, projectIds } = policy;
   const warnings: string[] = [];
   const isGitHub = URL.parse(issuer)?.host === 'token.actions.githubusercontent.com';
   if (isGitHub && audience.startsWith('https://github.com/')) {
@@ -61,6 +134,12 @@ export function policyWarnings({ issuer, audience, claims }: CreateTrustPolicy):
   }
   if (claims.some(({ values }) => values.some(({ wildcards }) => wildcards))) {
     warnings.push('A wildcard also matches what is named so later.');
+  }
+  const inWholeTeam = permissions.filter((one) => permissionTable[one].grant !== 'per-project');
+  if (projectIds.length > 0 && inWholeTeam.length > 0) {
+    warnings.push(
+      `${inWholeTeam.map((one) => `"${one}"`).join(', ')}: in the whole team, not only in the projects of 'projectIds'.`,
+    );
   }
   return warnings;
 }

@@ -1,9 +1,9 @@
 import { getRoute, type TrustPolicyDocument } from '@tessera/contract';
 import { restDoor, type RestDoor } from '#http';
-import { policyWarnings, type TrustPolicy } from './trust-policy.ts';
+import { inputOf, policyWarnings, type TrustPolicy } from './trust-policy.ts';
 import type { Simulation, Trust } from './trust.ts';
 
-/** REST doors of trust policies. There is no change of one: what a token was taken for stays what it was. */
+/** REST doors of trust policies. */
 export function createTrustRest({ trust }: { trust: Trust }): readonly RestDoor[] {
   return [
     restDoor(getRoute('trust-policies.list'), async ({ team }) => ({
@@ -14,6 +14,9 @@ export function createTrustRest({ trust }: { trust: Trust }): readonly RestDoor[
     ),
     restDoor(getRoute('trust-policies.get'), async ({ team, params }) =>
       documentOf(await trust.get(team.id, params.policyId)),
+    ),
+    restDoor(getRoute('trust-policies.update'), async ({ team, params, body, caller, reference }) =>
+      documentOf(await trust.update(team, params.policyId, body, { actor: caller.id, reference })),
     ),
     restDoor(getRoute('trust-policies.delete'), ({ team, params, caller, reference }) =>
       trust.delete(team.id, params.policyId, { actor: caller.id, reference }),
@@ -46,5 +49,14 @@ function outcomeOf({ problem, policies }: Simulation): string {
 }
 
 function documentOf(policy: TrustPolicy): TrustPolicyDocument {
-  return { ...policy, warnings: policyWarnings(policy) };
+  const { id, teamId, createdAt, createdBy, updatedAt } = policy;
+  return {
+    ...inputOf(policy),
+    id,
+    teamId,
+    createdAt,
+    createdBy,
+    updatedAt,
+    warnings: policyWarnings(policy),
+  };
 }

@@ -1,38 +1,27 @@
-import {
-  permissionTable,
-  rolesThatMay,
-  type CreateTrustPolicy,
-  type Permission,
-  type Role,
-} from '@tessera/contract';
+import type { CreateTrustPolicy, Permission, Role, UpdateTrustPolicy } from '@tessera/contract';
 import { createId, createOpaqueToken, findDuplicateMember, hasValidChecksum } from '@tessera/protocol';
 import { decodeJwt, type JWTPayload } from 'jose';
 import type { Audit } from '#audit';
 import type { Clock } from '#clock';
-import type { Database } from '#database';
+import type { Database, Expected } from '#database';
 import { oauthError, publicError } from '#errors';
 import { networkOf, type Limits } from '#limits';
 import { RemoteIssuerFailure, RemoteTokenRefused, type RemoteIssuers } from '#remote-keys';
 import { hashSecret } from '#sealing';
-import { checkClaims, policyProblem, type ClaimCheck, type TrustPolicy } from './trust-policy.ts';
+import { changedInput, checkClaims, fieldsOf, type ClaimCheck, type TrustPolicy } from './trust-policy.ts';
 import { createTrustPolicyStore } from './trust-policy-store.ts';
+import { createValidateTrust, type TrustSavingNeeds } from './trust-saving.ts';
 
-export type TrustNeeds = {
+export type TrustNeeds = TrustSavingNeeds & {
   database: Database;
   clock: Clock;
   audit: Audit;
   limits: Pick<Limits, 'count'>;
   remoteIssuers: RemoteIssuers;
-  /** Throws `FetchFailure` for an address that would be refused whatever its name resolves to. */
-  validateUrl: (url: string) => unknown;
   /** By id or slug. */
   findTeam(idOrSlug: string): Promise<{ id: string } | undefined>;
-  findProject(
-    teamId: string,
-    id: string,
-  ): Promise<{ id: string; name: string; environments: readonly string[] } | undefined>;
-  /** Our own base URLs: our tokens are exchanged by other rules. */
-  ownUrls: readonly string[];
+  /** Statement by which units that count what a team has go one after the other. */
+  holdTeam: (teamId: string) => Expected;
 };
 
 export type Trust = ReturnType<typeof createTrust>;
@@ -44,6 +33,17 @@ export type TrustedWorkload = {
   permissions: readonly Permission[];
   projectIds: readonly string[];
   builds: readonly { projectId: string; environment: string }[];
+  grantRevision: number;
+};
+
+/** A token of a policy that is in force, in the words of introspection (RFC 7662). */
+export type IntrospectedTrust = {
+  owner_id: string;
+  sub: string;
+  jti: string;
+  exp: number;
+  iat?: number;
+  scope: string;
 };
 
 export type Simulation = {
@@ -65,6 +65,7 @@ const mostPolicies = 200;
 export function createTrust(needs: TrustNeeds) {
   const { database, clock, audit, limits, remoteIssuers } = needs;
   const store = createTrustPolicyStore(database);
+  const validate = createValidateTrust(needs);
 
   /** A verified token held against the policies of a team for its issuer; undefined policies when there are none. */
   async function hold(
@@ -95,12 +96,13 @@ export function createTrust(needs: TrustNeeds) {
   return {
     list: store.list,
 
-    async has(teamId: string, id: string): Promise<boolean> {
-      return (await store.list(teamId)).some((policy) => policy.id === id);
+    /** Whether a policy still gives what it gave under that grant. */
+    async hasGrant(teamId: string, id: string, grantRevision: number): Promise<boolean> {
+      return (await store.find(teamId, id))?.grantRevision === grantRevision;
     },
 
     async get(teamId: string, id: string): Promise<TrustPolicy> {
-      const found = (await store.list(teamId)).find((policy) => policy.id === id);
+      const found = await store.find(teamId, id);
       if (found === undefined)
         throw publicError('not_found', { description: `The team has no trust policy "${id}".` });
       return found;
@@ -112,23 +114,22 @@ export function createTrust(needs: TrustNeeds) {
       input: CreateTrustPolicy,
       by: { actor: string; reference: string },
     ): Promise<TrustPolicy> {
-      const problem = policyProblem(input) ?? addressProblem(input.issuer) ?? emptyProblem(input);
-      if (problem !== undefined) throw publicError('trust_policy_refused', { description: `${problem}.` });
-      await validateGrant(team, input);
-      if ((await store.list(team.id)).length >= mostPolicies) {
-        throw publicError('trust_policy_refused', {
-          description: `The team has ${mostPolicies} policies already.`,
-        });
-      }
+      await validate(team, input);
+      const now = clock.now();
       const policy: TrustPolicy = {
         ...input,
         id: createId('pol'),
         teamId: team.id,
-        createdAt: clock.now(),
+        createdAt: now,
         createdBy: by.actor,
+        updatedAt: now,
+        revision: 1,
+        grantRevision: 1,
       };
-      await database.write([
+      const outcome = await database.tryWrite([
+        needs.holdTeam(team.id),
         store.insert(policy),
+        store.keepWithin(policy, mostPolicies),
         audit.record({
           ...by,
           action: 'trust-policy.create',
@@ -137,7 +138,48 @@ export function createTrust(needs: TrustNeeds) {
           after: input,
         }),
       ]);
-      return policy;
+      if (outcome.committed) return policy;
+      if (outcome.refusedAt === 0) throw publicError('not_found');
+      throw publicError('trust_policy_refused', {
+        description: `The team has ${mostPolicies} policies already.`,
+      });
+    },
+
+    /**
+     * Changes what is given, and keeps the rest; the whole is held against the rules again, as if it were new. What the
+     * policy gave ends, at once, unless its name alone changes. Throws what `create` throws, `not_found`,
+     * `changed_meanwhile`.
+     */
+    async update(
+      team: { id: string; role: Role },
+      id: string,
+      change: UpdateTrustPolicy,
+      by: { actor: string; reference: string },
+    ): Promise<TrustPolicy> {
+      const before = await this.get(team.id, id);
+      const { names, input } = changedInput(before, change);
+      if (names.length === 0) return before;
+      await validate(team, input);
+      const isNameAlone = names.every((name) => name === 'name');
+      const after: TrustPolicy = {
+        ...before,
+        ...input,
+        updatedAt: clock.now(),
+        grantRevision: before.grantRevision + (isNameAlone ? 0 : 1),
+      };
+      const outcome = await database.tryWrite([
+        store.update(after),
+        audit.record({
+          ...by,
+          action: 'trust-policy.update',
+          object: id,
+          teamId: team.id,
+          before: fieldsOf(before, names),
+          after: fieldsOf(after, names),
+        }),
+      ]);
+      if (!outcome.committed) throw publicError('changed_meanwhile');
+      return { ...after, revision: before.revision + 1 };
     },
 
     /** Its tokens end with it. Throws `not_found`. */
@@ -203,12 +245,14 @@ export function createTrust(needs: TrustNeeds) {
       const token = createOpaqueToken(trustTokenPrefix);
       const id = createId('tok');
       const outcome = await database.tryWrite([
-        store.hold(policy.id),
+        store.hold(policy),
         store.insertToken({
           hash: hashSecret(token),
           id,
           policyId: policy.id,
+          createdAt: now,
           expiresAt: now + expiresInSeconds * 1000,
+          grantRevision: policy.grantRevision,
         }),
         audit.record({
           actor: policy.id,
@@ -226,10 +270,26 @@ export function createTrust(needs: TrustNeeds) {
     /** What a presented token may do; undefined for one that is not in force. */
     async authenticate(token: string): Promise<TrustedWorkload | undefined> {
       if (!hasValidChecksum(token, trustTokenPrefix)) return undefined;
-      const policy = await store.findLive(hashSecret(token));
-      if (policy === undefined) return undefined;
-      const { id, teamId, permissions, projectIds, builds } = policy;
-      return { policyId: id, teamId, permissions, projectIds, builds };
+      const found = await store.findLive(hashSecret(token));
+      if (found === undefined) return undefined;
+      const { id, teamId, permissions, projectIds, builds, grantRevision } = found.policy;
+      return { policyId: id, teamId, permissions, projectIds, builds, grantRevision };
+    },
+
+    /** What introspection tells the team of a token that is in force, with its policy as it is now. */
+    async introspect(token: string): Promise<IntrospectedTrust | undefined> {
+      if (!hasValidChecksum(token, trustTokenPrefix)) return undefined;
+      const found = await store.findLive(hashSecret(token));
+      if (found === undefined) return undefined;
+      const { policy, token: kept } = found;
+      return {
+        owner_id: policy.teamId,
+        sub: policy.id,
+        jti: kept.id,
+        exp: Math.floor(kept.expiresAt / 1000),
+        ...(kept.createdAt === undefined ? {} : { iat: Math.floor(kept.createdAt / 1000) }),
+        scope: [...policy.permissions, ...(policy.builds.length > 0 ? ['oidc-token:build'] : [])].join(' '),
+      };
     },
   };
 
@@ -244,68 +304,6 @@ export function createTrust(needs: TrustNeeds) {
       headers: { 'retry-after': String(windowMilliseconds / 1000) },
     });
   }
-
-  function addressProblem(issuer: string): string | undefined {
-    const host = URL.parse(issuer)?.host;
-    if (needs.ownUrls.some((own) => URL.parse(own)?.host === host)) {
-      return 'the issuer is this service itself, whose workload tokens are exchanged by their own rules';
-    }
-    try {
-      needs.validateUrl(issuer);
-      return undefined;
-    } catch (error) {
-      return `the issuer cannot be asked: ${error instanceof Error ? error.message : 'its address is refused'}`;
-    }
-  }
-
-  async function validateGrant(
-    team: { id: string; role: Role },
-    { permissions, projectIds, builds }: CreateTrustPolicy,
-  ): Promise<void> {
-    for (const permission of permissions) {
-      const { grant } = permissionTable[permission];
-      if (grant !== 'if-given' && grant !== 'per-project') {
-        throw publicError('trust_policy_refused', {
-          description: `The permission "${permission}" cannot be given to a workload.`,
-        });
-      }
-      if (!rolesThatMay(permission).includes(team.role)) {
-        throw publicError('forbidden', {
-          description: `You do not hold "${permission}" yourself, so you cannot give it.`,
-        });
-      }
-      if (grant === 'per-project' && projectIds.length === 0) {
-        throw publicError('trust_policy_refused', {
-          description: `'projectIds' is empty: "${permission}" is given for named projects.`,
-        });
-      }
-    }
-    if (builds.length > 0 && team.role !== 'owner') {
-      throw publicError('forbidden', { description: 'Only an owner of the team lets a workload build.' });
-    }
-    for (const id of projectIds) await getProject(team.id, id);
-    for (const { projectId, environment } of builds) {
-      const { name, environments } = await getProject(team.id, projectId);
-      if (environment === 'development' || !environments.includes(environment)) {
-        throw publicError('unknown_environment', {
-          description: `Nothing is built for the environment "${environment}" of the project "${name}".`,
-        });
-      }
-    }
-  }
-
-  async function getProject(teamId: string, id: string) {
-    const project = await needs.findProject(teamId, id);
-    // By name as well, but what is kept is an id: a name may come to mean nothing.
-    if (project?.id === id) return project;
-    throw publicError('unknown_project', { description: `The team has no project with the id "${id}".` });
-  }
-}
-
-function emptyProblem({ permissions, builds }: CreateTrustPolicy): string | undefined {
-  return permissions.length === 0 && builds.length === 0
-    ? 'a policy that gives neither permissions nor builds is not made'
-    : undefined;
 }
 
 /** Unverified: it only says which of the team's policies may be meant. */
