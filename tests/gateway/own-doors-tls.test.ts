@@ -1,11 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect as connectHttp2, type OutgoingHttpHeaders } from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect as connectTls } from 'node:tls';
 import { expect, test } from 'vitest';
 import { createCertificate } from '../harness/certificate.ts';
 import { findFreePort } from '../harness/free-port.ts';
+import { openHttp2 } from '../harness/http2.ts';
 import { startTessera } from '../harness/start-tessera.ts';
 
 test('the pages and the API of an instance are there over HTTP/2', async () => {
@@ -23,31 +22,7 @@ test('the pages and the API of an instance are there over HTTP/2', async () => {
       TESSERA_TLS_CERTIFICATES: `${join(folder, 'id.pem')}:${join(folder, 'id.key')}`,
     },
   });
-  const session = connectHttp2(origin, {
-    createConnection: () =>
-      connectTls({
-        port,
-        host: '127.0.0.1',
-        servername: 'id.example.com',
-        ALPNProtocols: ['h2'],
-        rejectUnauthorized: false,
-      }),
-  });
-  const ask = (headers: OutgoingHttpHeaders, body = '') =>
-    new Promise<{ status: number; headers: Record<string, unknown>; text: string }>((resolve, reject) => {
-      const stream = session.request(headers, { endStream: body === '' });
-      const answer = { status: 0, headers: {}, text: '' };
-      stream.on('response', (received) => {
-        answer.status = Number(received[':status']);
-        answer.headers = received;
-      });
-      stream.on('data', (chunk: Buffer) => {
-        answer.text += chunk.toString();
-      });
-      stream.once('error', reject);
-      stream.once('close', () => resolve(answer));
-      if (body !== '') stream.end(body);
-    });
+  const { ask, close } = openHttp2(origin);
   try {
     const discovery = await ask({ ':path': '/.well-known/openid-configuration' });
     expect(discovery.status, discovery.text).toBe(200);
@@ -68,7 +43,7 @@ test('the pages and the API of an instance are there over HTTP/2', async () => {
     const tooLong = await ask({ ':path': `/${'a'.repeat(9_000)}` });
     expect(tooLong.status).toBe(414);
   } finally {
-    session.destroy();
+    close();
     await tessera.close();
     rmSync(folder, { recursive: true, force: true });
   }

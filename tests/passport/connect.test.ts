@@ -245,7 +245,7 @@ describe('connectors over the REST API', () => {
     ]);
   });
 
-  test('say what is wrong with an issuer, and the mend', async () => {
+  test('say what is wrong with an issuer, and the mend (advisory-extra: SSRF)', async () => {
     const { issuer } = await read();
     const problems = await Promise.all(
       [`${issuer}/`, `${issuer}/nowhere`, 'https://127.0.0.2/', 'http://idp.example/'].map((wrong) =>

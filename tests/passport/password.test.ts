@@ -353,6 +353,46 @@ describe.each(databaseKinds)('deployments with a password, on %s', (kind) => {
     expect(page.status).toBe(200);
   });
 
+  test('counts tries by project and network, whichever host and spelling they come to (advisory-22)', async () => {
+    const site = await protect();
+    const { port } = new URL(site.url);
+    const alias = `by-another-name-${made}.app.localhost`;
+    await world.call('deployments.create', {
+      query: { teamId: world.team.id },
+      body: {
+        projectId: site.projectId,
+        environment: 'preview',
+        upstream: world.upstream.url.replace('localhost', '127.0.0.1'),
+        hosts: [{ host: alias, kind: 'alias' }],
+      },
+    });
+    const tried = async (url: string, host: string): Promise<number> => {
+      const visitor = createVisitor();
+      const form = await visitor.visit(url);
+      const { action, fields } = findForm(form.text, 'password', form.url);
+      const answer = await sendForm(
+        action,
+        { ...fields, password: 'wrong' },
+        {
+          host,
+          cookie: visitor.cookies.header(action) ?? '',
+          origin: url,
+          accept: 'text/html',
+          'x-forwarded-for': '203.0.113.77',
+        },
+      );
+      return answer.status;
+    };
+    const other = `http://${alias}:${port}`;
+    const statuses: number[] = [];
+    for (let each = 0; each < 4; each += 1) {
+      statuses.push(await tried(site.url, new URL(site.url).host));
+      statuses.push(await tried(site.url, new URL(site.url).host.toUpperCase()));
+      statuses.push(await tried(other, `${alias}:${port}`));
+    }
+    expect(statuses).toEqual([...Array<number>(10).fill(422), 429, 429]);
+  });
+
   test('limits what a whole project is tried with, and leaves other projects alone', async () => {
     const site = await protect();
     const other = await protect();

@@ -120,7 +120,7 @@ describe('tokens of outside issuers', () => {
     expect(await outcome(await token())).toBe('repo:acme/site');
   });
 
-  it('asks once in half a minute about key ids that somebody makes up', async () => {
+  it('asks once in half a minute about key ids that somebody makes up (advisory-extra: key storms)', async () => {
     const { asked, outcome, token } = world();
     await outcome(await token());
     for (let each = 0; each < 20; each += 1) {

@@ -59,7 +59,7 @@ describe('remote keys', () => {
     expect(state.asked).toBe(1);
   });
 
-  it('finds a new key when it meets it, and looks for unknown ones at most every 30 seconds (security-79)', async () => {
+  it('finds a new key when it meets it, and looks for unknown ones at most every 30 seconds (security-79, advisory-extra: key rotation)', async () => {
     const { clock, state, verify } = provider([first.jwk]);
     await verify(first);
     state.keys = [first.jwk, second.jwk];

@@ -5,7 +5,7 @@ import type { Clock } from '#clock';
 import type { Bound, Database, Expected } from '#database';
 import { publicError } from '#errors';
 import type { Limits } from '#limits';
-import type { Sealing } from '#sealing';
+import { equalInConstantTime, type Sealing } from '#sealing';
 import { createAutomationBypassStore } from './automation-bypass-store.ts';
 import { mostOfProject, tooMany, type AutomationBypass, type ShareLink } from './bypass.ts';
 import { createBypassCookies } from './bypass-cookie.ts';
@@ -231,7 +231,7 @@ export function createBypasses({ database, clock, audit, sealing, limits, holdPr
         const isIt =
           link !== undefined &&
           (isBypassSecret(idOrSecret)
-            ? link.secretHash === hashOf('share', idOrSecret)
+            ? equalInConstantTime(link.secretHash, hashOf('share', idOrSecret))
             : link.id === idOrSecret);
         if (!isIt) throw publicError('not_found', { description: 'The host has no such share link.' });
         const outcome = await database.tryWrite([
