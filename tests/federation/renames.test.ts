@@ -35,6 +35,36 @@ describe.each(databaseKinds)('a new name, on %s', (kind) => {
   test('of a project says before and after what it breaks, and a dry run changes nothing', async () => {
     const subject = (name: string, environment: string) =>
       `owner:acme:project:${name}:environment:${environment}`;
+    const query = { teamId: world.team.id };
+    const policy = await world.call('trust-policies.create', {
+      query,
+      body: {
+        name: 'CI',
+        issuer: 'https://ci.example',
+        audience: 'us',
+        claims: [{ name: 'sub', values: [{ value: 'repo:acme/shop' }] }],
+        permissions: ['deployment:write:preview'],
+        projectIds: [world.project.id],
+        builds: [{ projectId: world.project.id, environment: 'preview' }],
+      },
+    });
+    const caller = await world.call('projects.create', { query, body: { name: 'caller' } });
+    await world.call('trust-policies.create', {
+      query,
+      body: {
+        name: 'Another',
+        issuer: 'https://ci.example',
+        audience: 'us',
+        claims: [{ name: 'sub', values: [{ value: 'repo:acme/caller' }] }],
+        builds: [{ projectId: caller.id, environment: 'preview' }],
+      },
+    });
+    const trusting = await world.call('projects.create', { query, body: { name: 'trusting' } });
+    await world.call('projects.update', {
+      params: { idOrName: trusting.id },
+      query,
+      body: { trustedSources: { projects: { [world.project.id]: {} } } },
+    });
     const trial = await renameProject('store', 'true');
     expect(trial.name).toBe('store');
     expect(trial.rename).toEqual({
@@ -54,6 +84,15 @@ describe.each(databaseKinds)('a new name, on %s', (kind) => {
           id: world.app.clientId,
           name: 'Reports',
           setting: 'redirectProjects',
+          breaks: false,
+        },
+        { kind: 'trust-policy', id: policy.id, name: 'CI', setting: 'projectIds', breaks: false },
+        { kind: 'trust-policy', id: policy.id, name: 'CI', setting: 'builds', breaks: false },
+        {
+          kind: 'trusted-source',
+          id: trusting.id,
+          name: 'trusting',
+          setting: 'trustedSources.projects',
           breaks: false,
         },
       ],

@@ -9,7 +9,7 @@ import type { GuardedFetch } from '#fetch';
 import type { Keys } from '#keys';
 import type { Limits } from '#limits';
 import type { Project, Projects } from '#projects';
-import { createTrustedSources } from '#protection';
+import { createTrustedSources, listTrustingProjects } from '#protection';
 import { createRemoteIssuers, type RemoteKeys } from '#remote-keys';
 import type { Team, Teams } from '#teams';
 import type { Users } from '#users';
@@ -93,7 +93,11 @@ export function composeFederation({
       ...restingOn,
       urls,
       listProjects: projects.listAll,
-      listTrust: [apps.listTrust],
+      listTrust: [
+        apps.listTrust,
+        trust.listNaming,
+        async (teamId, projectIds) => listTrustingProjects(await projects.listAll(teamId), projectIds),
+      ],
     }),
   };
 }

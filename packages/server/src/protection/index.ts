@@ -14,5 +14,6 @@ export type { BypassKind } from './bypass/bypass-cookie.ts';
 export { createBypasses, type Bypasses } from './bypass/bypasses.ts';
 export { bypassMigrations } from './bypass/bypass-migrations.ts';
 export { createBypassRest } from './bypass/bypass-rest.ts';
+export { listTrustingProjects } from './trusted-sources/source-rules.ts';
 export { createTrustedSources } from './trusted-sources/trusted-sources.ts';
 export type { TrustedSources } from './trusted-sources/trusted-sources.ts';

@@ -1,4 +1,4 @@
-import type { EnvironmentSet, TrustedProviderEntry, TrustedSources } from '@tessera/contract';
+import type { EnvironmentSet, NamedTrust, TrustedProviderEntry, TrustedSources } from '@tessera/contract';
 
 /** What is called: a deployment's project and environment, and what its project trusts. */
 export type TrustingTarget = {
@@ -37,6 +37,28 @@ export function judgeWorkload(target: TrustingTarget, source: WorkloadSource): S
           ({ from, to }) => covers(from, source.environment) && covers(to, target.environment),
         );
   return allowed ? 'allowed' : 'mismatch';
+}
+
+/** Which projects of a team name some of these among their trusted sources; by ids, which no rename changes. */
+export function listTrustingProjects(
+  projects: readonly {
+    id: string;
+    name: string;
+    protection: { trustedSources?: TrustedSources | undefined };
+  }[],
+  projectIds: readonly string[],
+): NamedTrust[] {
+  return projects
+    .filter(({ protection }) =>
+      Object.keys(protection.trustedSources?.projects ?? {}).some((id) => projectIds.includes(id)),
+    )
+    .map(({ id, name }) => ({
+      kind: 'trusted-source',
+      id,
+      name,
+      setting: 'trustedSources.projects',
+      breaks: false,
+    }));
 }
 
 function covers(set: EnvironmentSet, environment: string): boolean {

@@ -1,4 +1,4 @@
-import type { CreateTrustPolicy, Permission, Role, UpdateTrustPolicy } from '@tessera/contract';
+import type { CreateTrustPolicy, NamedTrust, Permission, Role, UpdateTrustPolicy } from '@tessera/contract';
 import { createId, createOpaqueToken, findDuplicateMember, hasValidChecksum } from '@tessera/protocol';
 import { decodeJwt, type JWTPayload } from 'jose';
 import type { Audit } from '#audit';
@@ -99,6 +99,16 @@ export function createTrust(needs: TrustNeeds) {
     /** Whether a policy still gives what it gave under that grant. */
     async hasGrant(teamId: string, id: string, grantRevision: number): Promise<boolean> {
       return (await store.find(teamId, id))?.grantRevision === grantRevision;
+    },
+
+    /** Which policies give something for one of these projects; by ids, which no rename changes. */
+    async listNaming(teamId: string, projectIds: readonly string[]): Promise<NamedTrust[]> {
+      return (await store.list(teamId)).flatMap(({ id, name, ...policy }) => {
+        const named = { projectIds: policy.projectIds, builds: policy.builds.map((one) => one.projectId) };
+        return (['projectIds', 'builds'] as const)
+          .filter((setting) => named[setting].some((one) => projectIds.includes(one)))
+          .map((setting) => ({ kind: 'trust-policy' as const, id, name, setting, breaks: false }));
+      });
     },
 
     async get(teamId: string, id: string): Promise<TrustPolicy> {
