@@ -32,6 +32,8 @@ export type Changes = {
 export function createChanges({ database, clock }: { database: Database; clock: Clock }): Changes {
   const store = createChangeStore(database);
   let counts: Promise<ReadonlyMap<string, number>> | undefined;
+  /** The same once they are there: what is remembered is then found without a turn of the microtask queue. */
+  let known: ReadonlyMap<string, number> | undefined;
   let ownUnitUntil = 0;
 
   /**
@@ -42,10 +44,12 @@ export function createChanges({ database, clock }: { database: Database; clock: 
     if (counts !== undefined) return counts;
     const reading = store.list();
     const forget = (): void => {
-      if (counts === reading) counts = undefined;
+      if (counts === reading) counts = known = undefined;
     };
     counts = reading;
-    reading.catch(forget);
+    reading.then((read) => {
+      if (counts === reading) known = read;
+    }, forget);
     const isHeld = database.dialect === 'postgres' && performance.now() > ownUnitUntil;
     if (isHeld) setTimeout(forget, heldMilliseconds).unref();
     else setImmediate(forget);
@@ -55,7 +59,7 @@ export function createChanges({ database, clock }: { database: Database; clock: 
   return {
     note(kind) {
       ownUnitUntil = performance.now() + unitMilliseconds;
-      counts = undefined;
+      counts = known = undefined;
       return store.count(kind);
     },
 
@@ -65,25 +69,34 @@ export function createChanges({ database, clock }: { database: Database; clock: 
       load: (key: string) => Promise<Value | undefined>,
     ) {
       const kinds = typeof kind === 'string' ? [kind] : kind;
-      type Remembered = { value: Value; count: number; at: number };
+      type Remembered = { value: Promise<Value>; count: number; at: number };
       // Counted, not reserved: `max` would set aside all places at start.
       const remembered = new LRUCache<string, Remembered>({ maxSize: most, sizeCalculation: () => 1 });
 
-      return async (key) => {
+      // They only grow, so their sum stands still as long as each of them does.
+      const sumOf = (current: ReadonlyMap<string, number>): number => {
+        let sum = 0;
+        for (const one of kinds) sum += current.get(one) ?? 0;
+        return sum;
+      };
+      const recall = (key: string, count: number): Promise<Value> | undefined => {
+        const kept = remembered.get(key);
+        if (kept?.count !== count) return undefined;
+        const age = clock.now() - kept.at;
+        return age >= 0 && age < rememberedMilliseconds ? kept.value : undefined;
+      };
+      const ask = async (key: string): Promise<Value | undefined> => {
         // Asked for before the record is: what is loaded then is as new as the count, or newer.
-        const current = await readCounts();
-        // They only grow, so their sum stands still as long as each of them does.
-        let count = 0;
-        for (const one of kinds) count += current.get(one) ?? 0;
-        const known = remembered.get(key);
-        const age = clock.now() - (known?.at ?? 0);
-        if (known?.count === count && age >= 0 && age < rememberedMilliseconds) return known.value;
+        const count = sumOf(await readCounts());
+        const kept = recall(key, count);
+        if (kept !== undefined) return kept;
         const at = clock.now();
         const value = await load(key);
         if (value === undefined) remembered.delete(key);
-        else remembered.set(key, { value, count, at });
+        else remembered.set(key, { value: Promise.resolve(value), count, at });
         return value;
       };
+      return (key) => (known === undefined ? undefined : recall(key, sumOf(known))) ?? ask(key);
     },
   };
 }

@@ -4,7 +4,7 @@ import type { VisitorSession } from '#visitors';
 import type { BypassFacts } from './bypass-facts.ts';
 import { gatherFacts, type Asking, type FactNeeds } from './facts.ts';
 import type { GatewayNeeds, Site } from './needs.ts';
-import { parseCookies, type RequestCookies } from './request/cookies.ts';
+import type { ReadCookies, RequestCookies } from './request/cookies.ts';
 import { parseFraming, valuesOf, type Body } from './request/headers.ts';
 import { parsePresented, type Presented } from './request/presented.ts';
 import { parseHost, type RequestHost } from './request/host.ts';
@@ -34,7 +34,7 @@ export type Admission = ParsedRequest & {
 
 /** @throws {PublicError} for what has more than one reading */
 export function parseRequest(
-  needs: Pick<GatewayNeeds, 'address'> & { names: OwnNames },
+  needs: Pick<GatewayNeeds, 'address'> & { names: OwnNames; readCookies: ReadCookies },
   request: SentRequest,
 ): ParsedRequest {
   const { rawHeaders, method = '', httpVersionMajor, url = '' } = request;
@@ -56,7 +56,7 @@ export function parseRequest(
     host,
     target,
     body,
-    cookies: parseCookies(valuesOf(rawHeaders, 'cookie'), needs.names),
+    cookies: needs.readCookies(valuesOf(rawHeaders, 'cookie')),
     trustedTokens: valuesOf(rawHeaders, needs.names.wire.trustedTokenHeader),
     presented: parsePresented(rawHeaders, target.query, needs.names),
   };
@@ -76,8 +76,22 @@ export async function admit(
 ): Promise<Admission> {
   const site = await needs.deployments.findByHost(parsed.host.name);
   if (site === undefined) throw deploymentNotFound(parsed.host);
-  const { facts, ...gathered } = await gatherFacts(needs, parsed, site, asking);
-  return { ...parsed, ...gathered, site, verdict: decide(facts) };
+  const { facts, session, bypasses } = await gatherFacts(needs, parsed, site, asking);
+  const { method, host, target, body, cookies, trustedTokens, presented } = parsed;
+  const verdict = decide(facts);
+  return {
+    method,
+    host,
+    target,
+    body,
+    cookies,
+    trustedTokens,
+    presented,
+    session,
+    bypasses,
+    site,
+    verdict,
+  };
 }
 
 /** One answer for a host that is nobody's and for one that hides: they cannot be told apart. */

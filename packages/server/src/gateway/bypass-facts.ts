@@ -23,12 +23,22 @@ export type BypassFacts = {
 
 type Looked = { fact: SecretFact; used?: UsedBypass; isWrong?: boolean };
 
-const nothing: BypassFacts = {
+export const noBypass: BypassFacts = {
   automationBypass: { state: 'absent' },
   shareLink: { state: 'absent' },
   used: [],
   wrongSecrets: 0,
 };
+
+/** Whether a request brings anything that could let it pass by. */
+export function presentsBypass({ presented, cookies }: ParsedRequest): boolean {
+  return (
+    presented.bypass.is !== 'absent' ||
+    presented.share.is !== 'absent' ||
+    cookies.bypass.is !== 'absent' ||
+    cookies.share.is !== 'absent'
+  );
+}
 
 /**
  * What came of the bypass secrets and cookies of a request. Without any, and where nothing is protected, it costs
@@ -36,16 +46,16 @@ const nothing: BypassFacts = {
  */
 export async function gatherBypassFacts(
   { bypasses }: Pick<GatewayNeeds, 'bypasses'>,
-  { presented, cookies, target }: ParsedRequest,
+  parsed: ParsedRequest,
   site: Site,
   mayGuess: () => boolean,
 ): Promise<BypassFacts> {
+  const { presented, cookies, target } = parsed;
   const { passport, protection } = site.project;
   const isProtected =
     passport !== undefined || Object.values(protection).some((setting) => setting !== undefined);
   const { bypass, share } = presented;
-  const sent = [bypass, share, cookies.bypass, cookies.share];
-  if (!isProtected || sent.every(({ is }) => is === 'absent')) return nothing;
+  if (!isProtected || !presentsBypass(parsed)) return noBypass;
 
   const projectId = site.project.id;
   const { host } = site;

@@ -5,6 +5,7 @@ import type { Outcome } from '#protection';
 import { admit, parseRequest } from './admission.ts';
 import type { GatewayNeeds, Site } from './needs.ts';
 import { createPassportTokens } from './passport/tokens.ts';
+import { createCookieReader } from './request/cookies.ts';
 import { valuesOf } from './request/headers.ts';
 import { createOwnNames } from './request/own-names.ts';
 import type { SentRequest } from './request/sent-request.ts';
@@ -20,7 +21,8 @@ export type ExplainNeeds = Pick<
  */
 export function createExplainRest(needs: ExplainNeeds): readonly RestDoor[] {
   const names = createOwnNames(needs.wire, needs.address.protocol === 'https:');
-  const rooms = { ...needs, names, tokens: createPassportTokens(needs) };
+  const readCookies = createCookieReader(names);
+  const rooms = { ...needs, names, readCookies, tokens: createPassportTokens(needs) };
 
   return [
     restDoor(getRoute('protection.explain'), async ({ team, body }) => {

@@ -1,10 +1,10 @@
 import { isInIpRange, parseIpRange } from '@tessera/protocol';
 import type { ParsedRequest } from './admission.ts';
-import { gatherBypassFacts, type BypassFacts } from './bypass-facts.ts';
+import { gatherBypassFacts, noBypass, presentsBypass, type BypassFacts } from './bypass-facts.ts';
 import { findEntrance, isBelow, type OptionsFact, type ProtectionFacts, type SecretFact } from '#protection';
 import type { VisitorSession } from '#visitors';
 import type { GatewayNeeds, Site } from './needs.ts';
-import { findSession } from './passport/session.ts';
+import { findSession, noSession } from './passport/session.ts';
 import type { PassportTokens } from './passport/tokens.ts';
 
 export type FactNeeds = Pick<GatewayNeeds, 'visitors' | 'bypasses' | 'trustedSources'> & {
@@ -41,13 +41,18 @@ export async function gatherFacts(
   const { ssoProtection, passwordProtection } = protection;
   const mayGuess = () =>
     isExplanation === true || !needs.bypasses.guesses.isBlocked(site.project.id, clientAddress);
-  const [{ fact, session }, bypasses, trustedSource] = await Promise.all([
-    [passport, ssoProtection, passwordProtection].some((way) => way !== undefined) || wantsSession
-      ? findSession(needs, parsed.cookies, parsed.host, site)
-      : { fact: { state: 'none' } as const, session: undefined },
-    gatherBypassFacts(needs, parsed, site, mayGuess),
-    gatherTrustedSource(needs, parsed, site),
-  ]);
+  const asksForSession =
+    passport !== undefined || ssoProtection !== undefined || passwordProtection !== undefined || wantsSession;
+  const finding = asksForSession ? findSession(needs, parsed.cookies, parsed.host, site) : noSession;
+  // Most requests bring neither, and are spared the waiting for both.
+  const [{ fact, session }, bypasses, trustedSource] =
+    presentsBypass(parsed) || parsed.trustedTokens.length > 0
+      ? await Promise.all([
+          finding,
+          gatherBypassFacts(needs, parsed, site, mayGuess),
+          gatherTrustedSource(needs, parsed, site),
+        ])
+      : ([await finding, noBypass, { state: 'absent' }] as const);
   return {
     session,
     bypasses,
@@ -94,8 +99,9 @@ async function gatherTrustedSource(
   { trustedTokens, host }: ParsedRequest,
   site: Site,
 ): Promise<SecretFact> {
+  if (trustedTokens.length === 0) return { state: 'absent' };
   const isProtected = findEntranceOf(site) !== undefined || site.project.protection.trustedIps !== undefined;
-  if (trustedTokens.length === 0 || !isProtected) return { state: 'absent' };
+  if (!isProtected) return { state: 'absent' };
   return trustedSources.judge(trustedTokens, site, host.origin);
 }
 

@@ -11,6 +11,7 @@ import type { GatewayNeeds } from './needs.ts';
 import { createOpenConnections } from './open-connections.ts';
 import { createOwnCookies } from './passport/own-cookies.ts';
 import { createPassportTokens } from './passport/tokens.ts';
+import { createCookieReader } from './request/cookies.ts';
 import { createRequestHeaderRules } from './request/headers.ts';
 import { createOwnNames } from './request/own-names.ts';
 import { sentRequestOf, type SentRequest } from './request/sent-request.ts';
@@ -56,7 +57,8 @@ export function createGateway(needs: GatewayNeeds): Gateway {
   const pools = createPools(connector, needs.upstreams);
   const standings = createStandings(needs);
   const open = createOpenConnections();
-  const visit = createVisit({ ...needs, names, ownCookies, tokens, answers });
+  const readCookies = createCookieReader(names);
+  const visit = createVisit({ ...needs, names, readCookies, ownCookies, tokens, answers });
 
   async function forwardedOf(
     request: SentRequest,

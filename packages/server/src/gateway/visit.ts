@@ -11,11 +11,13 @@ import { answerPassword, startPassword } from './passport/password.ts';
 import { signOut } from './passport/sign-out.ts';
 import { signInRequired, startSignIn } from './passport/start.ts';
 import type { PassportTokens } from './passport/tokens.ts';
+import type { ReadCookies } from './request/cookies.ts';
 import type { OwnNames } from './request/own-names.ts';
 import type { SentRequest } from './request/sent-request.ts';
 
 export type VisitNeeds = GatewayNeeds & {
   names: OwnNames;
+  readCookies: ReadCookies;
   ownCookies: OwnCookies;
   tokens: PassportTokens;
   answers: Answers;
@@ -126,14 +128,13 @@ export function createVisit(needs: VisitNeeds) {
     async tokensFor({ site, verdict, session }: Admission) {
       const visitor =
         verdict.outcome.is === 'pass' && verdict.outcome.sessionId !== undefined ? session : undefined;
-      const [visitorToken, workloadToken] = await Promise.all([
+      // One after the other: both are nearly always there already, and need no waiting for both.
+      const visitorToken =
         // Who gave a password is nobody in particular.
         visitor === undefined || visitor.connectorId === passwordConnectorId
           ? undefined
-          : needs.tokens.visitorToken(visitor, site),
-        needs.workloads.forDeployment(site),
-      ]);
-      return { visitorToken, workloadToken };
+          : await needs.tokens.visitorToken(visitor, site);
+      return { visitorToken, workloadToken: await needs.workloads.forDeployment(site) };
     },
   };
 }

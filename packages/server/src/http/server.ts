@@ -128,6 +128,7 @@ export async function listen(needs: ListenNeeds): Promise<Listener> {
       gateway.request(request, response, facts);
       return;
     }
+    response.setHeader(requestIdHeader, facts.reference);
     const question = url.indexOf('?');
     const path = question === -1 ? url : url.slice(0, question);
     const direct = application.findDirect(path, request.method ?? '');
@@ -144,7 +145,6 @@ export async function listen(needs: ListenNeeds): Promise<Listener> {
       return;
     }
     factsOf.set(request, facts);
-    response.setHeader(requestIdHeader, facts.reference);
     void answerDoors(request, response);
   };
   // What may stand once is not taken from the first of two: joined, they are neither.

@@ -57,14 +57,21 @@ export type AskedMint = {
 const reuseMilliseconds = 90 * 60_000;
 const remembered = 20_000;
 
+type Reused = {
+  readonly mintedAt: number;
+  readonly epoch: number;
+  readonly token: Promise<string | undefined>;
+};
+
 export function createWorkloads(needs: WorkloadsNeeds) {
   const { database, clock, audit, keys, urls } = needs;
   const ownUrls = Object.values(urls);
   const store = createWorkloadTokenStore(database);
-  const reused = new LRUCache<
-    string,
-    { mintedAt: number; epoch: number; token: Promise<string | undefined> }
-  >({
+  const lastGiven = new WeakMap<object, Reused>();
+  /** A token of a key that is not in force any more is good for nothing. */
+  const isReusable = ({ epoch, mintedAt }: Reused): boolean =>
+    epoch === keys.epoch() && clock.now() - mintedAt < reuseMilliseconds;
+  const reused = new LRUCache<string, Reused>({
     maxSize: remembered,
     // Counted, not reserved: `max` would set aside all places at start.
     sizeCalculation: () => 1,
@@ -225,13 +232,19 @@ export function createWorkloads(needs: WorkloadsNeeds) {
       const { team, project, deployment } = running;
       const { enabled, issuerMode, subjectForm, mintPolicy } = project.oidcTokenConfig;
       if (!enabled) return undefined;
+      // A deployment that is remembered is the same object at each request, and is spared its key.
+      const last = lastGiven.get(running);
+      if (last !== undefined && isReusable(last)) return last.token;
       const policy = mintPolicy == null ? '' : JSON.stringify(mintPolicy);
       const key = `${policy} ${deployment.id} ${deployment.environment} ${team.id} ${team.slug} ${team.workloadAlgorithm} ${project.id} ${project.name} ${issuerMode} ${subjectForm}`;
       const known = reused.get(key);
-      // A token of a key that is not in force any more is good for nothing.
-      const epoch = keys.epoch();
-      const isGood = known?.epoch === epoch && clock.now() - known.mintedAt < reuseMilliseconds;
-      if (isGood) return known.token;
+      if (known !== undefined && isReusable(known)) {
+        known.token.then(
+          () => lastGiven.set(running, known),
+          () => undefined,
+        );
+        return known.token;
+      }
       const token = mint(
         { team, project, environment: deployment.environment, runtime: 'function', deployment },
         { actor: deployment.id },
@@ -244,7 +257,7 @@ export function createWorkloads(needs: WorkloadsNeeds) {
           throw error;
         },
       );
-      reused.set(key, { mintedAt: clock.now(), epoch, token });
+      reused.set(key, { mintedAt: clock.now(), epoch: keys.epoch(), token });
       return token;
     },
   };

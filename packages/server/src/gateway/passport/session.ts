@@ -9,6 +9,8 @@ import type { PassportTokens } from './tokens.ts';
 
 export type FoundSession = { readonly fact: SessionFact; readonly session: VisitorSession | undefined };
 
+export const noSession: FoundSession = { fact: { state: 'none' }, session: undefined };
+
 const refused = (because: string): FoundSession => ({
   fact: { state: 'refused', because },
   session: undefined,
@@ -31,13 +33,17 @@ export async function findSession(
       session: undefined,
     };
   }
-  if (cookies.session.is === 'absent') return { fact: { state: 'none' }, session: undefined };
-  const claims = await needs.tokens.verifySession(cookies.session.value, site);
+  if (cookies.session.is === 'absent') return noSession;
+  const proven = needs.tokens.recallProven(cookies, site);
+  const claims = proven ?? (await needs.tokens.verifySession(cookies.session.value, site));
   if (claims === undefined) return refused('The session cookie is not one that counts here.');
   if (claims.host !== host.name) return refused('The session cookie belongs to another host.');
-  if (cookies.companion.is === 'absent') return refused('The session cookie came without its companion.');
-  if (!equalInConstantTime(hashSecret(cookies.companion.value), claims.companionHash)) {
-    return refused('The session cookie came with the companion of another one.');
+  if (proven === undefined) {
+    if (cookies.companion.is === 'absent') return refused('The session cookie came without its companion.');
+    if (!equalInConstantTime(hashSecret(cookies.companion.value), claims.companionHash)) {
+      return refused('The session cookie came with the companion of another one.');
+    }
+    needs.tokens.keepProven(cookies, claims);
   }
   const session = await needs.visitors.findRemembered(claims.sid);
   if (session === undefined) return refused('The session has ended.');

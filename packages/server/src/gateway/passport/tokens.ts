@@ -1,10 +1,11 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { createId, formatPassportSubject } from '@tessera/protocol';
 import type { JWTPayload } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { TokenRefused } from '#keys';
 import type { VisitorSession } from '#visitors';
 import type { GatewayNeeds, Site } from '../needs.ts';
+import type { RequestCookies } from '../request/cookies.ts';
 
 /** JOSE `typ` of the cookie's token: nothing but the gateway takes it. */
 const sessionTokenType = 'passport-session+jwt';
@@ -16,7 +17,21 @@ const leastRestMilliseconds = 60_000;
 const clockDifferenceSeconds = 30;
 
 /** What the cookie's token says and the gateway has verified. */
-export type SessionClaims = { readonly sid: string; readonly host: string; readonly companionHash: string };
+export type SessionClaims = {
+  readonly sid: string;
+  readonly host: string;
+  readonly companionHash: string;
+  readonly issuer: string;
+  readonly audience: string;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+  /** Of the keys when it was verified: it may have been signed with one that is not in force any more. */
+  readonly keyEpoch: number;
+};
+
+type HandedOn = { readonly token: Promise<string>; readonly expiresAt: number };
+
+const isGood = ({ expiresAt }: HandedOn, now: number) => expiresAt - now > leastRestMilliseconds;
 
 export type PassportTokens = ReturnType<typeof createPassportTokens>;
 
@@ -26,11 +41,24 @@ export type PassportTokens = ReturnType<typeof createPassportTokens>;
  */
 export function createPassportTokens(needs: Pick<GatewayNeeds, 'clock' | 'keys' | 'urls'>) {
   const { clock, keys, urls } = needs;
-  const issuerOf = (site: Site) => `${urls.passport}/${site.team.slug}`;
-  const audienceOf = (site: Site) =>
-    `${urls.origin}/${site.team.slug}/${site.project.name}/${site.deployment.environment}`;
-  const verified = new LRUCache<string, JWTPayload>({ max: 20_000 });
-  const handedOn = new LRUCache<string, { token: Promise<string>; expiresAt: number }>({ max: 20_000 });
+  /** By the site itself, which is the same object for as long as it is remembered; so is a session below. */
+  const namesOf = new WeakMap<Site, { issuer: string; audience: string }>();
+  function nameOf(site: Site): { issuer: string; audience: string } {
+    let names = namesOf.get(site);
+    if (names === undefined) {
+      const { team, project, deployment } = site;
+      names = {
+        issuer: `${urls.passport}/${team.slug}`,
+        audience: `${urls.origin}/${team.slug}/${project.name}/${deployment.environment}`,
+      };
+      namesOf.set(site, names);
+    }
+    return names;
+  }
+  const verified = new LRUCache<string, SessionClaims>({ max: 20_000 });
+  const proven = new WeakMap<RequestCookies, SessionClaims>();
+  const lastHandedOn = new WeakMap<VisitorSession, { site: Site; keyEpoch: number; known: HandedOn }>();
+  const handedOn = new LRUCache<string, HandedOn>({ max: 20_000 });
   let epoch = keys.epoch();
 
   /** What is remembered was signed with keys that were in force then. */
@@ -51,8 +79,8 @@ export function createPassportTokens(needs: Pick<GatewayNeeds, 'clock' | 'keys' 
     return {
       // First, so that no claim of the identity provider can take the place of one of ours.
       ...session.claims,
-      iss: issuerOf(site),
-      aud: audienceOf(site),
+      iss: nameOf(site).issuer,
+      aud: nameOf(site).audience,
       typ: 'passport',
       sub: subject,
       scope: subject,
@@ -73,6 +101,12 @@ export function createPassportTokens(needs: Pick<GatewayNeeds, 'clock' | 'keys' 
     };
   }
 
+  /** Whether verified claims count at a site now: they may have been verified for another, or have expired since. */
+  function countsAt({ issuer, audience, expiresAt }: SessionClaims, site: Site): boolean {
+    const names = nameOf(site);
+    return issuer === names.issuer && audience === names.audience && expiresAt > clock.now();
+  }
+
   return {
     /** The session cookie's token, as long-lived as the session, for its host alone. */
     signSession(session: VisitorSession, site: Site): Promise<string> {
@@ -91,41 +125,59 @@ export function createPassportTokens(needs: Pick<GatewayNeeds, 'clock' | 'keys' 
     /** The claims of a session cookie's token that is good at this site; undefined for any other text. */
     async verifySession(token: string, site: Site): Promise<SessionClaims | undefined> {
       forgetWhenKeysEnd();
-      const key = createHash('sha256').update(token).digest('base64url');
+      const key = hash('sha256', token, 'base64url');
       let claims = verified.get(key);
       if (claims === undefined) {
+        const keyEpoch = keys.epoch();
         try {
-          claims = await keys.verify(token, {
+          const payload = await keys.verify(token, {
             purpose: 'passport',
             type: sessionTokenType,
-            issuer: issuerOf(site),
-            audience: audienceOf(site),
+            ...nameOf(site),
           });
+          claims = sessionClaimsOf(payload, keyEpoch);
         } catch (error) {
           if (error instanceof TokenRefused) return undefined;
           throw error;
         }
+        if (claims === undefined) return undefined;
         // While it was verified, its key may have been revoked.
-        if (keys.epoch() === epoch) verified.set(key, claims);
+        if (keys.epoch() === keyEpoch) verified.set(key, claims);
       }
-      // Again for a remembered one: it may have been verified for another site, or have expired since.
-      if (claims.iss !== issuerOf(site) || claims.aud !== audienceOf(site)) return undefined;
-      if (claims['typ'] !== 'passport' || (claims.exp ?? 0) * 1000 <= clock.now()) return undefined;
-      const { sid, host, companion_hash: companionHash } = claims;
-      if (typeof sid !== 'string' || typeof host !== 'string' || typeof companionHash !== 'string')
-        return undefined;
-      return { sid, host, companionHash };
+      return countsAt(claims, site) ? claims : undefined;
+    },
+
+    /** Claims that these very cookies have proven before, with the companion that belongs to them, if they count here. */
+    recallProven(cookies: RequestCookies, site: Site): SessionClaims | undefined {
+      const claims = proven.get(cookies);
+      return claims?.keyEpoch === keys.epoch() && countsAt(claims, site) ? claims : undefined;
+    },
+
+    keepProven(cookies: RequestCookies, claims: SessionClaims): void {
+      proven.set(cookies, claims);
     },
 
     /** The token that tells the upstream who is visiting: of five minutes, the same until its last one. */
     visitorToken(session: VisitorSession, site: Site): Promise<string> {
+      const now = clock.now();
+      const last = lastHandedOn.get(session);
+      if (last?.site === site && last.keyEpoch === keys.epoch() && isGood(last.known, now)) {
+        return last.known.token;
+      }
       forgetWhenKeysEnd();
+      const keyEpoch = keys.epoch();
+      const { issuer, audience } = nameOf(site);
       // What is sealed is another text whenever the provider was asked again, and may have said something new.
       const asked = session.providerTokens?.sealed.slice(-16) ?? '';
-      const key = `${session.id} ${asked} ${site.deployment.id} ${issuerOf(site)} ${audienceOf(site)}`;
-      const now = clock.now();
+      const key = `${session.id} ${asked} ${site.deployment.id} ${issuer} ${audience}`;
       const known = handedOn.get(key);
-      if (known !== undefined && known.expiresAt - now > leastRestMilliseconds) return known.token;
+      if (known !== undefined && isGood(known, now)) {
+        known.token.then(
+          () => lastHandedOn.set(session, { site, keyEpoch, known }),
+          () => undefined,
+        );
+        return known.token;
+      }
       const expiresAt = Math.min(now + visitorTokenSeconds * 1000, session.expiresAt);
       const token = keys.sign({
         purpose: 'passport',
@@ -138,4 +190,13 @@ export function createPassportTokens(needs: Pick<GatewayNeeds, 'clock' | 'keys' 
       return token;
     },
   };
+}
+
+function sessionClaimsOf(payload: JWTPayload, keyEpoch: number): SessionClaims | undefined {
+  const { iss: issuer, aud: audience, exp = 0, sid, host, companion_hash: companionHash } = payload;
+  if (payload['typ'] !== 'passport') return undefined;
+  if (typeof issuer !== 'string' || typeof audience !== 'string') return undefined;
+  if (typeof sid !== 'string' || typeof host !== 'string' || typeof companionHash !== 'string')
+    return undefined;
+  return { sid, host, companionHash, issuer, audience, expiresAt: exp * 1000, keyEpoch };
 }

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { publicError } from '#errors';
 import type { OwnNames } from './own-names.ts';
 
@@ -36,6 +37,31 @@ const nothing: RequestCookies = {
   sessionNames: [],
   forwarded: undefined,
 };
+
+const mostRememberedCharacters = 4 * 1024 * 1024;
+
+export type ReadCookies = (headers: readonly string[]) => RequestCookies;
+
+/**
+ * `parseCookies`, which gives the same object for the same header: a browser sends one many times, and what is known of
+ * it (a verified session) can be kept by it. With that, 8 µs of a proxied request's 60.
+ */
+export function createCookieReader(names: OwnNames): ReadCookies {
+  const known = new LRUCache<string, RequestCookies>({
+    maxSize: mostRememberedCharacters,
+    sizeCalculation: (_, header) => header.length,
+  });
+  return (headers) => {
+    const [header] = headers;
+    if (header === undefined || header === '' || headers.length > 1) return parseCookies(headers, names);
+    let cookies = known.get(header);
+    if (cookies === undefined) {
+      cookies = parseCookies(headers, names);
+      known.set(header, cookies);
+    }
+    return cookies;
+  };
+}
 
 /**
  * Reads the raw `Cookie` headers. Names are compared byte by byte: no quotes, no case, no `$Version`, no white space

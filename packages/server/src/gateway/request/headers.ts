@@ -1,4 +1,3 @@
-import { LRUCache } from 'lru-cache';
 import { publicError } from '#errors';
 import type { RequestHost } from './host.ts';
 import { bare, type OwnNames } from './own-names.ts';
@@ -60,6 +59,8 @@ const ownHeaders = [
 const methodOverrides = ['x-http-method-override', 'x-http-method', 'x-method-override'];
 const notInPreflights = ['content-length', 'content-type', 'content-encoding', ...methodOverrides];
 
+const mostFates = 2_000;
+
 type Fate = 'drop' | 'keep' | 'referer' | 'not-in-preflights';
 
 const overridingMethod = new Set(methodOverrides.map(bare));
@@ -73,8 +74,9 @@ export function createRequestHeaderRules(names: OwnNames): RequestHeaderRules {
   const dropped = new Set([...connectionHeaders, ...ownHeaders].map(bare));
   const overriding = new Set(notInPreflights.map(bare));
   const ownFamily = bare(`x-${names.wire.prefix}-`);
-  // Judging a name costs two regular expressions; the same few names come with every request.
-  const fates = new LRUCache<string, Fate>({ max: 2_000 });
+  // Judging a name costs two regular expressions; the same few names come with every request. Begun anew when somebody
+  // sends many others: to know which was used last would cost as much again.
+  const fates = new Map<string, Fate>();
 
   function judge(name: string): Fate {
     const plain = bare(name);
@@ -89,6 +91,7 @@ export function createRequestHeaderRules(names: OwnNames): RequestHeaderRules {
     const known = fates.get(name);
     if (known !== undefined) return known;
     const fate = judge(name);
+    if (fates.size >= mostFates) fates.clear();
     fates.set(name, fate);
     return fate;
   }
@@ -158,7 +161,7 @@ const neverListed = new Set([
 function listedInConnection(sent: HeaderList): Set<string> | undefined {
   let listed: Set<string> | undefined;
   for (let index = 0; index < sent.length; index += 2) {
-    if (sent[index]?.toLowerCase() !== 'connection') continue;
+    if (!isNamed(sent[index], 'connection')) continue;
     for (const option of (sent[index + 1] ?? '').toLowerCase().split(',')) {
       const name = option.trim();
       if (name !== '' && !neverListed.has(name)) (listed ??= new Set()).add(name);
@@ -169,19 +172,29 @@ function listedInConnection(sent: HeaderList): Set<string> | undefined {
 
 function wantsTrailers(sent: HeaderList): boolean {
   for (let index = 0; index < sent.length; index += 2) {
-    if (sent[index]?.toLowerCase() === 'te' && /(?:^|,)\s*trailers\s*(?:,|$)/i.test(sent[index + 1] ?? ''))
+    if (isNamed(sent[index], 'te') && /(?:^|,)\s*trailers\s*(?:,|$)/i.test(sent[index + 1] ?? ''))
       return true;
   }
   return false;
 }
 
-/** Every value of one header, in order. */
-export function valuesOf(sent: HeaderList, name: string): string[] {
-  const values: string[] = [];
+/**
+ * Whether a header has this name (in lower case). The length first: a request is looked through for a dozen names, and
+ * nearly all others are of another length.
+ */
+export function isNamed(sent: string | undefined, name: string): boolean {
+  return sent?.length === name.length && sent.toLowerCase() === name;
+}
+
+const none: readonly string[] = [];
+
+/** Every value of one header, in order. Not from Node's own table: it leaves out what comes behind 2,000 others. */
+export function valuesOf(sent: HeaderList, name: string): readonly string[] {
+  let values: string[] | undefined;
   for (let index = 0; index < sent.length; index += 2) {
-    if (sent[index]?.toLowerCase() === name) values.push(sent[index + 1] ?? '');
+    if (isNamed(sent[index], name)) (values ??= []).push(sent[index + 1] ?? '');
   }
-  return values;
+  return values ?? none;
 }
 
 /** What carries the request's body; `length` is undefined for a chunked one. */

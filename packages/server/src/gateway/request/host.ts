@@ -1,4 +1,5 @@
 import { publicError } from '#errors';
+import { isNamed } from './headers.ts';
 
 /** How browsers reach deployments; from configuration alone. `port` is '' for the protocol's own. */
 export type PublicAddress = { readonly protocol: 'http:' | 'https:'; readonly port: string };
@@ -25,7 +26,7 @@ const hostForm = new RegExp(`^(${label}(?:\\.${label})*)\\.?(?::(\\d{1,5}))?$`);
 export function parseHost(rawHeaders: readonly string[], address: PublicAddress): RequestHost {
   let host: string | undefined;
   for (let index = 0; index < rawHeaders.length; index += 2) {
-    if (rawHeaders[index]?.toLowerCase() !== 'host') continue;
+    if (!isNamed(rawHeaders[index], 'host')) continue;
     if (host !== undefined) throw ambiguous('Two Host headers were received. Expected one.');
     host = rawHeaders[index + 1];
   }

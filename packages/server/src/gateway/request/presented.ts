@@ -17,6 +17,13 @@ export type Presented = {
   readonly inAddress: boolean;
 };
 
+const nothing: Presented = {
+  bypass: { is: 'absent' },
+  setBypassCookie: undefined,
+  share: { is: 'absent' },
+  inAddress: false,
+};
+
 /**
  * Reads them in their one spelling, as headers (case does not count) and as parameters of the query. What is stripped
  * is every spelling there is; what counts is only this.
@@ -25,15 +32,14 @@ export function parsePresented(rawHeaders: HeaderList, query: string, names: Own
   const { bypassHeader, setBypassCookieName, shareParameter } = names.wire;
   // Most queries cannot hold one of ours: they are not taken apart.
   const mayHold = query.includes(names.wire.prefix) || query.includes('%');
+  const inHeaders = valuesOf(rawHeaders, bypassHeader);
+  const setInHeaders = valuesOf(rawHeaders, setBypassCookieName);
+  if (!mayHold && inHeaders.length === 0 && setInHeaders.length === 0) return nothing;
   const parameters = mayHold ? [...new URLSearchParams(query)] : [];
   const inQuery = (name: string) => parameters.filter(([key]) => key === name).map(([, value]) => value);
-  const inHeaders = valuesOf(rawHeaders, bypassHeader);
   const bypassInQuery = inQuery(bypassHeader);
   const shareInQuery = inQuery(shareParameter);
-  const [setCookie, ...more] = [
-    ...valuesOf(rawHeaders, setBypassCookieName),
-    ...inQuery(setBypassCookieName),
-  ];
+  const [setCookie, ...more] = [...setInHeaders, ...inQuery(setBypassCookieName)];
   return {
     bypass: inHeaders.length > 0 ? secretOf(inHeaders, 'header') : secretOf(bypassInQuery, 'query'),
     setBypassCookie: more.every((value) => value === setCookie) ? sameSiteOf(setCookie) : undefined,

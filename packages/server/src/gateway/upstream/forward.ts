@@ -24,20 +24,27 @@ export type ForwardedRequest = {
  *
  * @throws {PublicError} `upstream_…`, only while nothing of the answer was sent
  */
-export async function forward(
+export function forward(
   needs: ForwardNeeds,
   request: IncomingMessage,
   response: ServerResponse,
   forwarded: ForwardedRequest,
 ): Promise<void> {
-  const { pool, enter } = needs.pools.find(forwarded.upstream, forwarded.teamSlug);
+  const { pool, servername, enter } = needs.pools.find(forwarded.upstream, forwarded.teamSlug);
   const leave = enter();
-  const { protocol, hostname } = new URL(forwarded.upstream);
   const body = forwarded.hasBody ? bodyOf(request) : null;
   // An upstream may close an idle connection in the moment that it is used again. What asks and sends nothing can be
   // asked again (RFC 9110 section 9.2.2).
   let mayAskAgain = body === null && (request.method === 'GET' || request.method === 'HEAD');
-  return new Promise<void>((resolve, reject) => {
+  return new Promise<void>((done, fail) => {
+    const resolve = () => {
+      leave();
+      done();
+    };
+    const reject = (error: PublicError) => {
+      leave();
+      fail(error);
+    };
     let controller: Dispatcher.DispatchController | undefined;
     let bodyBegun = false;
     const onClose = () => {
@@ -46,7 +53,11 @@ export async function forward(
       resolve();
     };
     response.once('close', onClose);
-    const onDrain = () => controller?.resume();
+    let waitsForDrain = false;
+    const onDrain = () => {
+      waitsForDrain = false;
+      controller?.resume();
+    };
 
     const handler: Dispatcher.DispatchHandler = {
       onRequestStart(started) {
@@ -64,24 +75,24 @@ export async function forward(
           /^[\t\x20-\x7e]*$/.test(statusMessage ?? '') ? (statusMessage ?? '') : '',
           needs.responseHeaders.forClient(raw, forwarded.answer),
         );
-        response.on('drain', onDrain);
-        // Headers leave together with the first bytes where these are there, and alone where they are long in coming
-        // (server-sent events).
-        setImmediate(() => {
+        // Headers leave together with the first bytes where these came with them, and alone where they are long in
+        // coming (server-sent events). What came in one piece is read before this gets its turn.
+        process.nextTick(() => {
           if (!bodyBegun && !response.destroyed) response.flushHeaders();
         });
       },
       onResponseData(started, chunk) {
         bodyBegun = true;
-        if (!response.write(chunk)) started.pause();
+        if (response.write(chunk)) return;
+        started.pause();
+        if (!waitsForDrain) response.once('drain', onDrain);
+        waitsForDrain = true;
       },
       onResponseEnd(_controller, trailers) {
         bodyBegun = true;
-        const passed = forwarded.answer.trailersPossible
-          ? needs.responseHeaders.trailersForClient(trailers)
-          : {};
-        if (Object.keys(passed).length > 0 && (response.chunkedEncoding || isHttp2(request))) {
-          response.addTrailers(passed);
+        if (forwarded.answer.trailersPossible && (response.chunkedEncoding || isHttp2(request))) {
+          const passed = needs.responseHeaders.trailersForClient(trailers);
+          if (Object.keys(passed).length > 0) response.addTrailers(passed);
         }
         response.end();
       },
@@ -110,8 +121,7 @@ export async function forward(
             method: request.method ?? 'GET',
             headers: forwarded.headers,
             body,
-            // The certificate is that of the upstream's own name, whatever `Host` says.
-            ...(protocol === 'https:' ? { servername: hostname } : {}),
+            ...(servername === undefined ? {} : { servername }),
           },
           handler,
         );

@@ -18,6 +18,8 @@ export type UpstreamLimits = {
 /** Connections to one upstream for one team, kept alive between requests. */
 export type Upstream = {
   readonly pool: Pool;
+  /** The name that the upstream's certificate must have, whatever `Host` says; undefined without TLS. */
+  readonly servername: string | undefined;
   /**
    * A place for a request, to be given back once, when the upstream is done with it. Whoever waits for one that is
    * slow must not take the places of all others.
@@ -53,7 +55,9 @@ export function createPools(connector: Connector, limits: UpstreamLimits): Pools
       const key = `${teamSlug} ${origin}`;
       let upstream = upstreams.get(key);
       if (upstream === undefined) {
+        const { protocol, hostname } = new URL(origin);
         upstream = {
+          servername: protocol === 'https:' ? hostname : undefined,
           pool: new Pool(origin, {
             connect: connector.forPool(teamSlug),
             connections: limits.connections,
