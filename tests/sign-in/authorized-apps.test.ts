@@ -99,6 +99,22 @@ describeSignIn('authorized apps', (place) => {
     expect(await isAlive((await app.signIn()).access_token)).toBe(true);
   });
 
+  test('codes that were given before all tokens of an app were ended give none', async () => {
+    const app = await openApp(place);
+    const { answer, codeVerifier } = await app.authorize();
+    await place.world.call('apps.invalidate-tokens', {
+      params: { id: app.clientId },
+      query: { teamId: place.world.team.id },
+    });
+    const redeemed = await app.token({
+      grant_type: 'authorization_code',
+      code: answer.searchParams.get('code') ?? '',
+      redirect_uri: app.redirectUri,
+      code_verifier: codeVerifier,
+    });
+    expect([redeemed.status, redeemed.text]).toEqual([400, expect.stringContaining('"invalid_grant"')]);
+  });
+
   test('an instance administrator marks an app as the instance’s own: it asks nobody', async () => {
     const app = await openApp(place);
     const params = { id: app.clientId };

@@ -123,6 +123,20 @@ describeSignIn('the device flow', (place) => {
     expect((await enter(visitor, begun.user_code)).status).toBe(422);
   });
 
+  test('what was allowed before all tokens of the app were ended, its devices do not get', async () => {
+    const visitor = createVisitor();
+    const [allowed, waiting] = [await device().begin(), await device().begin()];
+    await decide(visitor, await enter(visitor, allowed.user_code), 'consent-allow');
+    await place.world.call('apps.invalidate-tokens', {
+      params: { id: app.clientId },
+      query: { teamId: place.world.team.id },
+    });
+    expect(errorOf(await device().ask(allowed.device_code))).toBe('expired_token');
+    // Who decides after it, decides anew.
+    await decide(visitor, await enter(visitor, waiting.user_code), 'consent-allow');
+    expect((await device().ask(waiting.device_code)).status).toBe(200);
+  });
+
   test('security-85: the login that entered a code alone decides, whoever learns of it', async () => {
     const owner = createVisitor();
     const begun = await device().begin();

@@ -372,6 +372,8 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
       logos,
       authorizedApps,
       tokens,
+      codes,
+      deviceRequests,
       workloads,
       renames,
       trust,

@@ -1,6 +1,7 @@
 import { createAppLogoRest, createAppRest, type Apps } from '#apps';
 import { createAttemptRest, type Attempts } from '#attempts';
 import type { Audit } from '#audit';
+import type { Codes } from '#codes';
 import type { Config } from '#config';
 import { createConnectorRest, type Connectors } from '#connectors';
 import { createAuthorizedAppRest } from '#consents';
@@ -14,6 +15,7 @@ import { createLogoutRest, type Logout } from '#logout';
 import { createProjectRest, type Project, type Projects } from '#projects';
 import { createAccessPolicyRest, createBypassRest, type Bypasses } from '#protection';
 import { createProviderRest } from '#providers';
+import type { DeviceRequests } from '#requests';
 import {
   createAuditLogRest,
   createOpenApiRest,
@@ -47,6 +49,8 @@ export type RestRooms = {
   logos: Parameters<typeof createAppLogoRest>[0]['logos'];
   authorizedApps: Parameters<typeof createAuthorizedAppRest>[0]['authorizedApps'];
   tokens: Tokens;
+  codes: Codes;
+  deviceRequests: DeviceRequests;
   workloads: Workloads;
   trust: Trust;
   renames: Renames;
@@ -109,7 +113,11 @@ export function createRestDoors(rooms: RestRooms): readonly RestDoor[] {
       apps,
       database,
       audit,
-      endTokens: tokens.endAllOfClient,
+      endTokens: (clientId) => [
+        ...tokens.endAllOfClient(clientId),
+        rooms.codes.expireAllOfClient(clientId),
+        rooms.deviceRequests.expireAllOfClient(clientId),
+      ],
       findUser: users.find,
       findProject: projects.find,
     }),

@@ -16,4 +16,10 @@ export const codeMigrations: readonly Migration[] = [
       await schema.schema.createIndex('codesByExpiry').on('codes').column('expiresAt').execute();
     },
   },
+  {
+    name: '0490-codes-client',
+    async up(schema) {
+      await schema.schema.alterTable('codes').addColumn('clientId', 'text').execute();
+    },
+  },
 ];

@@ -7,6 +7,7 @@ type CodeRow = {
   hash: string;
   purpose: string;
   payload: string;
+  clientId: string | null;
   createdAt: number;
   expiresAt: number;
   redeemedAt: number | null;
@@ -32,16 +33,18 @@ export type Codes = ReturnType<typeof createCodes>;
 export function createCodes({ database }: { database: Database }) {
   const query = database.queries<{ codes: CodeRow }>();
 
-  const insert = database.statement<{ hash: string; purpose: string; payload: string; lifetime: number }>()(
-    (value) =>
-      query.insertInto('codes').values({
-        hash: value('hash'),
-        purpose: value('purpose'),
-        payload: value('payload'),
-        createdAt: database.now,
-        expiresAt: sql<number>`${database.now} + ${value('lifetime')}`,
-        redeemedAt: null,
-      }),
+  const insert = database.statement<
+    Pick<CodeRow, 'hash' | 'purpose' | 'payload' | 'clientId'> & { lifetime: number }
+  >()((value) =>
+    query.insertInto('codes').values({
+      hash: value('hash'),
+      purpose: value('purpose'),
+      payload: value('payload'),
+      clientId: value('clientId'),
+      createdAt: database.now,
+      expiresAt: sql<number>`${database.now} + ${value('lifetime')}`,
+      redeemedAt: null,
+    }),
   );
 
   const findByHash = database.statement<{ hash: string; purpose: string }>()((value) =>
@@ -73,14 +76,30 @@ export function createCodes({ database }: { database: Database }) {
       .where('expiresAt', '>', database.now),
   );
 
+  const expireOfClient = database.statement<{ clientId: string }>()((value) =>
+    query
+      .updateTable('codes')
+      .set({ expiresAt: database.now })
+      .where('clientId', '=', value('clientId'))
+      // Few are in force at a time, and an index finds them.
+      .where('expiresAt', '>', database.now)
+      .where('redeemedAt', 'is', null),
+  );
+
   return {
-    /** Makes a secret that can be redeemed once within its lifetime. */
-    issue<Payload>(purpose: string, payload: Payload, lifetimeMilliseconds: number): IssuedCode {
+    /** Makes a secret that can be redeemed once within its lifetime; what an app redeems for tokens names the app. */
+    issue<Payload>(
+      purpose: string,
+      payload: Payload,
+      lifetimeMilliseconds: number,
+      clientId?: string,
+    ): IssuedCode {
       const secret = randomBytes(32).toString('base64url');
       const statement = insert({
         hash: hashSecret(secret),
         purpose,
         payload: JSON.stringify(payload),
+        clientId: clientId ?? null,
         lifetime: lifetimeMilliseconds,
       });
       return { secret, statement };
@@ -92,6 +111,9 @@ export function createCodes({ database }: { database: Database }) {
       if (row === undefined) return undefined;
       return { id: row.hash, payload: JSON.parse(row.payload) as Payload, state: row.state };
     },
+
+    /** Ends all that an app could still redeem. */
+    expireAllOfClient: (clientId: string): Bound<unknown> => expireOfClient({ clientId }),
 
     /**
      * Uses it up. The one atomic statement: put it first into the unit with all that the redemption makes, so that

@@ -154,6 +154,16 @@ export function createDeviceRequests(needs: { database: Database; sealing: Pick<
       .where('expiresAt', '>', now),
   );
 
+  const expireOfClient = database.statement<{ clientId: string }>()((value) =>
+    query
+      .updateTable('deviceRequests')
+      .set({ expiresAt: now })
+      .where('clientId', '=', value('clientId'))
+      .where('approvedAt', 'is not', null)
+      .where('completedAt', 'is', null)
+      .where('expiresAt', '>', now),
+  );
+
   return {
     /** Stores what a device asks for, with a user code that is given out this once. Refused when the code is taken. */
     create(
@@ -202,6 +212,9 @@ export function createDeviceRequests(needs: { database: Database; sealing: Pick<
     ask: (id: string): Expected => exactly(1, ask({ id })),
     /** From now on the device waits longer (RFC 8628, 3.5). */
     slowDown: (id: string): Bound<unknown> => slowDown({ id }),
+
+    /** Ends what people have allowed an app's devices, and the devices have not come for. */
+    expireAllOfClient: (clientId: string): Bound<unknown> => expireOfClient({ clientId }),
 
     /** Ends it: in the unit that issues its tokens. */
     complete: (id: string): Expected => exactly(1, complete({ id })),

@@ -144,6 +144,7 @@ export function createAuthorizing(needs: AuthorizingNeeds) {
         authorizationCodePurpose,
         code,
         authorizationCodeLifetimeMilliseconds,
+        code.family.clientId,
       );
       const outcome = await needs.database.tryWrite([
         ...answered.before,
