@@ -9,6 +9,7 @@ import { root, run, type Finished } from '../packages/packed.ts';
 
 const program = join(root, 'packages', 'cli', 'src', 'main.ts');
 
+type Started = { finished: Promise<Finished>; kill(signal: NodeJS.Signals): void };
 type BegunLogin = { shown: Promise<RegExpExecArray>; finished: Promise<Finished> };
 
 /** A machine with nothing but the command line on it. */
@@ -22,7 +23,8 @@ export type CommandLineMachine = {
   /** Runs a command with more in its environment. */
   runWith(more: Readonly<Record<string, string>>, ...args: string[]): Promise<Finished>;
   /** Starts a command that may be ended before it ends by itself. */
-  start(...args: string[]): { finished: Promise<Finished>; kill(signal: NodeJS.Signals): void };
+  start(...args: string[]): Started;
+  startWith(more: Readonly<Record<string, string>>, ...args: string[]): Started;
   /** Starts a login and gives the address that it shows; `finished` when the command has ended. */
   beginLogin(origin: string): Promise<{ address: URL; finished: Promise<Finished> }>;
   /** Starts a login on a terminal of its own (`script`), and gives the address that it shows. */
@@ -74,10 +76,11 @@ export function createCommandLineMachine(
     run: (...args) => machine.runIn(work, ...args),
     runIn: (from, ...args) => run(from, [...nodeArguments, program, ...args], environment),
     runWith: (more, ...args) => run(work, [...nodeArguments, program, ...args], { ...environment, ...more }),
-    start(...args) {
+    start: (...args) => machine.startWith({}, ...args),
+    startWith(more, ...args) {
       const child = spawn(process.execPath, [...nodeArguments, program, ...args], {
         cwd: work,
-        env: { PATH: process.env['PATH'], ...environment },
+        env: { PATH: process.env['PATH'], ...environment, ...more },
         stdio: ['ignore', 'pipe', 'pipe'],
       });
       const read = { stdout: '', stderr: '' };

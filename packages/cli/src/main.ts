@@ -6,6 +6,7 @@ import { createLogin, createLogout, createWhoami } from './login/index.ts';
 import { createEnvPull, createLink, createProjectToken } from './project/index.ts';
 import { describeFailure, type Terminal } from './terminal.ts';
 import { createTrust, readTextFile } from './trust/index.ts';
+import { createWorkloadToken } from './workload/index.ts';
 
 const isUnset = (value: string | undefined): boolean => /^(?:|0|false)$/i.test(value ?? '');
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -31,6 +32,11 @@ const program = new Command('tessera-cli')
       .addCommand(createEnvPull(terminal)),
   )
   .addCommand(new Command('project').description('projects').addCommand(createProjectToken(terminal)))
+  .addCommand(
+    new Command('workload')
+      .description('the workload that this runs in')
+      .addCommand(createWorkloadToken(terminal)),
+  )
   .addCommand(createCurl(terminal))
   .addCommand(
     new Command('doctor')

@@ -84,6 +84,9 @@ export function createStoredLogin(terminal: Pick<Terminal, 'environment'>) {
         await write(authFile, login);
       }),
 
+    /** The instance of the login, also of one that has expired. Throws `not_logged_in`. */
+    where: readInstance,
+
     /** The access token, renewed shortly before it expires, and where it may be sent. */
     async use(): Promise<{ instance: Instance; token: string }> {
       const [first, instance] = [await readLogin(), await readInstance()];

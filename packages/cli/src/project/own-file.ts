@@ -21,4 +21,16 @@ export async function readOwnFile(path: string): Promise<{ content: Buffer; mode
   return { content: await readFile(path), mode: found.mode & 0o777 };
 }
 
-export const replaceOwnFile = replaceFile;
+/** Replaces a file of the project as a whole. */
+export async function replaceOwnFile(path: string, content: Uint8Array, mode: number): Promise<void> {
+  try {
+    await replaceFile(path, content, mode);
+  } catch (cause) {
+    throw new CommandError(
+      'file_not_written',
+      `${show(path)} cannot be written (${codeOf(cause) ?? 'unknown'}).`,
+      'Check that its folder is there and may be written to.',
+      { cause },
+    );
+  }
+}
