@@ -6,17 +6,23 @@ import type { Answer } from '../harness/send.ts';
 import { startTessera, type RunningTessera } from '../harness/start-tessera.ts';
 import { databaseKinds } from '../harness/test-databases.ts';
 import { createVisitor, type Visitor } from '../harness/visitor.ts';
-import { createClient } from '../../packages/contract/src/index.ts';
+import { createClient, ProblemError, type Client } from '../../packages/contract/src/index.ts';
 
 const grace = { username: 'grace', password: 'nobody else has it' };
 
 describe.each(databaseKinds)('a live test of a connector, on %s', (kind) => {
   let tessera: RunningTessera;
   let world: PassportWorld;
+  /** Another token of the same person. */
+  let another: Client;
 
   beforeAll(async () => {
     tessera = await startTessera(kind);
     world = await createPassportWorld(tessera.urls, tessera.setUpLink);
+    another = createClient({
+      baseUrl: tessera.urls.api,
+      token: await createApiToken(tessera.urls.origin, world.admin, { name: 'another' }),
+    });
   });
   afterAll(async () => {
     await world?.close();
@@ -203,5 +209,24 @@ describe.each(databaseKinds)('a live test of a connector, on %s', (kind) => {
 
   test('needs a project of the team, where one is named', async () => {
     await expect(prepare({ project: 'nowhere' })).rejects.toThrow('not_found');
+  });
+
+  test('is limited for a person, live or not, together with Discover, and over all tokens of theirs', async () => {
+    const discover = (call = world.call) =>
+      call('connectors.discover', { query: query(), body: { issuer: 'http://127.0.0.1:9' } }).then(
+        () => 'found',
+        (error: unknown) => (error instanceof ProblemError ? error.problem.code : String(error)),
+      );
+    tessera.advance(11 * 60_000);
+    const tried = await Promise.all(
+      Array.from({ length: 70 }, (_, index) => discover(index % 2 === 0 ? world.call : another)),
+    );
+    expect(tried.filter((code) => code === 'discovery_failed')).toHaveLength(60);
+    expect(tried.filter((code) => code === 'too_many_connector_tests')).toHaveLength(10);
+    await expect(prepare()).rejects.toMatchObject({
+      problem: { status: 429, code: 'too_many_connector_tests' },
+    });
+    tessera.advance(11 * 60_000);
+    expect((await prepare()).ok).toBe(true);
   });
 });

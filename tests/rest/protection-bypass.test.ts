@@ -135,6 +135,28 @@ describe.each(databaseKinds)('ways past the protection over REST on %s', (kind) 
     expect(await refusal(make())).toMatch(/^too_many_bypasses/);
   });
 
+  test('of any number of secrets exactly one has the mark, however many are made, marked and renewed at once', async () => {
+    const { id: idOrName } = await call('projects.create', { body: { name: 'marked' } });
+    const ask = (body: object) => call('protection-bypass.update', { params: { idOrName }, body });
+    const marked = async () =>
+      Object.values((await call('protection-bypass.list', { params: { idOrName } })).protectionBypass).filter(
+        ({ isEnvVar }) => isEnvVar,
+      );
+    const made = await Promise.all(Array.from({ length: 12 }, () => ask({ generate: {} })));
+    expect(await marked()).toHaveLength(1);
+    for (let round = 0; round < 5; round++) {
+      const [before] = await marked();
+      const ids = made.map(({ id }) => id).filter((id) => id !== before?.id);
+      const tried = await Promise.allSettled([
+        ...ids.map((secret) => ask({ update: { secret, isEnvVar: true } })),
+        ask({ revoke: { secret: before?.id, regenerate: true } }),
+        ask({ update: { secret: ids[0], note: `round ${round}` } }),
+      ]);
+      expect(tried.some(({ status }) => status === 'fulfilled')).toBe(true);
+      expect(await marked(), `round ${round}`).toHaveLength(1);
+    }
+  });
+
   test('a share link is made for a host, read about, replaced and revoked', async () => {
     const first = await shareOf(host);
     expect(first.url).toBe(`${world.deployment.url}/?_vercel_share=${first.secret}`);

@@ -43,6 +43,7 @@ import {
   createLiveTests,
   createProviders,
   createSessionRefresh,
+  createTestLimits,
 } from '#providers';
 import { createRemoteKeys } from '#remote-keys';
 import { createDeviceRequests, createPushedRequests, createRequests } from '#requests';
@@ -365,7 +366,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
       deployments,
       connectors,
       connectorCheck,
-      speaking: { ...speaking, liveTests },
+      speaking: { ...speaking, liveTests, testLimits: createTestLimits({ database, limits }) },
       hashPassword: deploymentPasswords.hash,
       validateUrl: fetch.validate,
       apps,

@@ -73,6 +73,11 @@ export const errorCatalogue = {
     title: 'Projects or the team use this identity provider application',
     mend: 'Give them another one, or switch their Passport off, then delete it.',
   },
+  too_many_connector_tests: {
+    status: 429,
+    title: 'Too many tests of identity providers',
+    mend: 'Wait ten minutes, then try again.',
+  },
   too_many_connector_keys: {
     status: 409,
     title: 'The identity provider application has four keys',

@@ -11,4 +11,5 @@ export type { LiveTests, LiveTestView } from './live-tests/live-tests.ts';
 export { createProviderRest } from './provider-rest.ts';
 export { createProviders } from './providers.ts';
 export { createSessionRefresh } from './session-refresh.ts';
+export { createTestLimits } from './test-limits.ts';
 export type { ProviderAnswer, Providers, SignInSecrets } from './providers.ts';

@@ -5,17 +5,20 @@ import { testConnection } from './connection-test.ts';
 import { diagnose, textOf } from './diagnosis.ts';
 import type { LiveTests } from './live-tests/live-tests.ts';
 import type { ProvidersNeeds } from './providers.ts';
+import type { TestLimits } from './test-limits.ts';
 
 export type ProviderRestNeeds = ProvidersNeeds & {
   liveTests: LiveTests;
+  testLimits: TestLimits;
   findProject: (teamId: string, idOrName: string) => Promise<{ id: string } | undefined>;
 };
 
 /** `POST /v1/connectors/discover`, `POST /v1/connectors/{id}/test` and `GET /v1/connectors/{id}/tests/{testId}`. */
 export function createProviderRest(needs: ProviderRestNeeds): readonly RestDoor[] {
-  const { connectors, liveTests, findProject } = needs;
+  const { connectors, liveTests, testLimits, findProject } = needs;
   return [
-    restDoor(getRoute('connectors.discover'), async ({ body }) => {
+    restDoor(getRoute('connectors.discover'), async ({ team, body, caller }) => {
+      await testLimits.count({ userId: caller.userId, teamId: team.id });
       const diagnosis = await diagnose(needs, body);
       if ('failure' in diagnosis) {
         const { failure, steps } = diagnosis;
@@ -49,6 +52,7 @@ export function createProviderRest(needs: ProviderRestNeeds): readonly RestDoor[
       if (idOrName !== undefined && project === undefined) {
         throw publicError('not_found', { description: `The team has no project "${idOrName}".` });
       }
+      await testLimits.count({ userId: caller.userId, teamId: team.id });
       const report = await testConnection(needs, connector);
       if (!live) return { ...report, live: null };
       const prepared = await liveTests.create({

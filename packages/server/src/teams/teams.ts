@@ -153,6 +153,7 @@ export function createTeams({ database, clock, audit, changes, holdConnector }: 
             after: { passport: passportEnabled },
             reference: by.reference,
           }),
+          changes.note('teams'),
         ]);
         if (outcome.committed) return after;
       }

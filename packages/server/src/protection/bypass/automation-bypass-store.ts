@@ -116,6 +116,22 @@ export function createAutomationBypassStore(database: Database) {
       .where('projectId', '=', value('projectId'))
       .where('id', '!=', value('id')),
   );
+  const clearSecondMark = database.statement<{ projectId: string; id: string }>()((value) =>
+    query
+      .updateTable('automationBypasses')
+      .set({ isEnvVar: 0 })
+      .where('id', '=', value('id'))
+      .where((row) =>
+        row.exists(
+          query
+            .selectFrom('automationBypasses as others')
+            .select('others.id')
+            .where('others.projectId', '=', value('projectId'))
+            .where('others.id', '!=', value('id'))
+            .where('others.isEnvVar', '=', 1),
+        ),
+      ),
+  );
   const touchRow = database.statement<{ id: string }>()((value) =>
     query.updateTable('automationBypasses').set({ lastUsedAt: database.now }).where('id', '=', value('id')),
   );
@@ -156,6 +172,8 @@ export function createAutomationBypassStore(database: Database) {
     update: (bypass: AutomationBypass): Expected => exactly(1, updateRow(rowOf(bypass))),
     /** Takes the mark from all others of the project. */
     unmarkOthers: ({ projectId, id }: AutomationBypass): Bound<unknown> => clearMark({ projectId, id }),
+    /** Takes the mark from this one where another has it. The project is held before. */
+    unmarkSecond: ({ projectId, id }: AutomationBypass): Bound<unknown> => clearSecondMark({ projectId, id }),
     touch: (id: string): Bound<unknown> => touchRow({ id }),
     delete: (projectId: string, id: string): Expected => exactly(1, deleteRow({ projectId, id })),
     deleteOfProject: (projectId: string): Bound<unknown> => deleteOfProject({ projectId }),

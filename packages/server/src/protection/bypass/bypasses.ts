@@ -122,6 +122,7 @@ export function createBypasses({ database, clock, audit, sealing, limits, holdPr
           holdProject(projectId),
           automation.insert(bypass, hashOf('automation', secret)),
           automation.keepWithin(bypass, mostOfProject),
+          automation.unmarkSecond(bypass),
           recorded('protection-bypass.create', bypass.id, by, { after: auditedBypass(bypass) }),
         ]);
         if (!outcome.committed) {
@@ -152,11 +153,13 @@ export function createBypasses({ database, clock, audit, sealing, limits, holdPr
         };
         const secret = createBypassSecret();
         const outcome = await database.tryWrite([
+          holdProject(projectId),
           automation.delete(projectId, before.id),
           recorded('protection-bypass.revoke', before.id, by, { before: auditedBypass(before) }),
           ...(regenerate
             ? [
                 automation.insert(after, hashOf('automation', secret)),
+                automation.unmarkSecond(after),
                 recorded('protection-bypass.create', after.id, by, {
                   after: { ...auditedBypass(after), inPlaceOf: before.id },
                 }),
@@ -180,8 +183,9 @@ export function createBypasses({ database, clock, audit, sealing, limits, holdPr
           expiresAt: expiresAt === undefined ? before.expiresAt : (expiresAt ?? undefined),
         };
         const outcome = await database.tryWrite([
+          holdProject(projectId),
           automation.update(after),
-          ...(isEnvVar === true ? [automation.unmarkOthers(after)] : []),
+          ...(isEnvVar === true ? [automation.unmarkOthers(after)] : [automation.unmarkSecond(after)]),
           recorded('protection-bypass.update', before.id, by, {
             before: auditedBypass(before),
             after: auditedBypass(after),
