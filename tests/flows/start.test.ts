@@ -1,6 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, rmSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
@@ -64,3 +65,24 @@ test.for(['sqlite', 'postgres'] as const)(
     }
   },
 );
+
+test('a port that is taken is named with the setting that chose it', { timeout: 60_000 }, async () => {
+  const database = await createTestDatabase('sqlite');
+  const { folder, variables } = await createTesseraEnvironment(database);
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const address = `127.0.0.1:${(taken.address() as AddressInfo).port}`;
+  const main = join(root, 'packages/server/src/main.ts');
+  try {
+    for (const name of ['TESSERA_LISTEN', 'TESSERA_OPERATIONS_LISTEN']) {
+      const env = { PATH: process.env['PATH'], ...variables, [name]: address };
+      await expect(run(process.execPath, [main, 'serve'], { env })).rejects.toThrow(
+        `${address} is taken by another program; choose another in ${name}.`,
+      );
+    }
+  } finally {
+    taken.close();
+    rmSync(folder, { recursive: true, force: true });
+    await database.remove();
+  }
+});

@@ -141,8 +141,15 @@ function describeStartFailure(error: unknown, config: Config): string {
   if (error instanceof DatabaseUnavailable) {
     return `The database does not answer: ${describeCause(error)}. See TESSERA_DATABASE_URL.`;
   }
-  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
-    return `${config.listen.host}:${config.listen.port} is taken by another program; choose another in TESSERA_LISTEN.`;
+  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE' && 'port' in error) {
+    const { port } = error;
+    const [name = 'TESSERA_LISTEN', place = config.listen] =
+      Object.entries({
+        TESSERA_OPERATIONS_LISTEN: config.operationsListen,
+        TESSERA_DECISION_LISTEN: config.decisions?.listen,
+        TESSERA_WORKLOAD_LISTEN: config.workloadListen,
+      }).find(([, one]) => one?.port === port) ?? [];
+    return `${place.host}:${place.port} is taken by another program; choose another in ${name}.`;
   }
   return error instanceof Error
     ? `Tessera did not start: ${error.message}\n${describeCause(error)}`

@@ -1,3 +1,4 @@
+import type { RawBuilder } from 'kysely';
 import { exactly, type Bound, type Database, type Expected } from '#database';
 import type { KeyPurpose } from './key.ts';
 import type { TeamKeys } from './key-set.ts';
@@ -88,7 +89,7 @@ export function createKeyStore(database: Database) {
       .where('id', '=', 1)
       .where('number', '=', value('number')),
   );
-  const insertKey = database.statement<KeyRow>()((value) =>
+  const inserting = (value: <Name extends keyof KeyRow>(name: Name) => RawBuilder<KeyRow[Name]>) =>
     query.insertInto('signingKeys').values({
       kid: value('kid'),
       teamId: value('teamId'),
@@ -101,28 +102,13 @@ export function createKeyStore(database: Database) {
       activeFrom: value('activeFrom'),
       removedAt: value('removedAt'),
       revokedAt: value('revokedAt'),
-    }),
-  );
+    });
+  const insertKey = database.statement<KeyRow>()(inserting);
   // A process that comes second leaves the first one's key as it is, and reads it afterwards.
   const insertUnlessTaken = database.statement<KeyRow>()((value) =>
-    query
-      .insertInto('signingKeys')
-      .values({
-        kid: value('kid'),
-        teamId: value('teamId'),
-        purpose: value('purpose'),
-        algorithm: value('algorithm'),
-        generation: value('generation'),
-        publicJwk: value('publicJwk'),
-        sealedPrivateJwk: value('sealedPrivateJwk'),
-        createdAt: value('createdAt'),
-        activeFrom: value('activeFrom'),
-        removedAt: value('removedAt'),
-        revokedAt: value('revokedAt'),
-      })
-      .onConflict((conflict) =>
-        conflict.columns(['teamId', 'purpose', 'algorithm', 'generation']).doNothing(),
-      ),
+    inserting(value).onConflict((conflict) =>
+      conflict.columns(['teamId', 'purpose', 'algorithm', 'generation']).doNothing(),
+    ),
   );
   const removeKey = database.statement<Pick<KeyRow, 'kid' | 'removedAt' | 'revokedAt'>>()((value) =>
     query
