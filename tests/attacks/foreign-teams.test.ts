@@ -147,6 +147,14 @@ function attemptsOn(
   return [
     get(`/v2/teams/${teamId}`),
     { method: 'PATCH', path: `/v2/teams/${teamId}`, body: { name: 'Mine' } },
+    get(`/v1/teams/${teamId}/signing-keys`),
+    {
+      method: 'PUT',
+      path: `/v1/teams/${teamId}/signing-keys/workload`,
+      body: { inGlobalKeySet: false },
+    },
+    { method: 'POST', path: `/v1/teams/${teamId}/signing-keys/workload/rotate`, body: {} },
+    { method: 'DELETE', path: `/v1/teams/${teamId}/signing-keys/workload` },
     get(`/v1/teams/${teamId}/members`),
     {
       method: 'POST',

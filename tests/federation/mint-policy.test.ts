@@ -1,5 +1,6 @@
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { createApiToken } from '../harness/front-door.ts';
 import { send } from '../harness/send.ts';
 import { databaseKinds } from '../harness/test-databases.ts';
 import { createFederationWorld, type FederationWorld } from './federation-world.ts';
@@ -246,5 +247,26 @@ describe.each(databaseKinds)('the mint policy of a project on %s', (kind) => {
       },
     );
     expect(answer.status).toBe(400);
+  });
+
+  test('of a flood of refusals the first are on the record, and that there were more (federation-14)', async () => {
+    world.tessera.advance(2 * 60_000);
+    const count = async () => {
+      const { records } = await world.call('audit-log.list', {
+        query: { teamId: world.team.id, limit: 100 },
+      });
+      return records.filter(({ action }) => action === 'workload-token.refuse').length;
+    };
+    const before = await count();
+    const answers = await Promise.all(Array.from({ length: 45 }, () => mint({ git: fork })));
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 403));
+    expect(await count()).toBe(before + 21);
+    const { records } = await world.call('audit-log.list', { query: { teamId: world.team.id } });
+    expect(JSON.stringify(records[0]?.after)).toContain('more than 20 refusals within a minute');
+    const token = await createApiToken(world.tessera.urls.origin, world.admin, { name: 'another' });
+    const { reference } = (await world.mint(token, { environment: 'production' })).json() as Problem;
+    expect(await recordOf(reference)).toMatchObject({ after: { code: 'workload_token_not_allowed' } });
+    world.tessera.advance(2 * 60_000);
+    await expectRefused({ git: fork }, /"always: forks"/);
   });
 });

@@ -104,7 +104,7 @@ export async function startGatewayWorld(
     passport: `${base}/passport`,
     connect: `${base}/connect`,
   };
-  const workloads = createWorkloads({ database: breakable, clock, audit, keys, urls });
+  const workloads = createWorkloads({ database: breakable, clock, audit, keys, limits, urls });
   const upstream = await startEchoUpstream();
   const sites = new Map<string, Site>();
   const wire = wireNames('vercel');

@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { decodeProtectedHeader } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createClient, ProblemError, type Client } from '../../packages/contract/src/index.ts';
+import { createFederationWorld, type FederationWorld } from '../federation/federation-world.ts';
 import { createApiToken, setUpPerson } from '../harness/front-door.ts';
 import { lookInto } from '../harness/look-into.ts';
 import { createPassportWorld, passPassport, type PassportWorld } from '../harness/passport-world.ts';
@@ -120,6 +121,7 @@ describe.each(databaseKinds)('signing keys at the front door, on %s', (kind) => 
       `select "action", "teamId" from "auditRecords" where "action" like 'team-keys.%'`,
     );
     expect(listed).toEqual([{ action: 'team-keys.give', teamId: world.team.id }]);
+    expect(await codeOf(guard('team-keys.rotate', { params, body: {} }))).toBe('forbidden');
     expect(await codeOf(guard('team-keys.end', { params }))).toBe('forbidden');
     expect(await codeOf(owner('team-keys.end', { params }))).toBe('done');
   });
@@ -268,5 +270,55 @@ describe.each(databaseKinds)('signing keys on two nodes and at the machine, on %
       },
     });
     await expect(stranger).rejects.toThrow(/does not open with this master key/);
+  });
+});
+
+describe.each(databaseKinds)('keys of a team’s own, on %s', (kind) => {
+  const publishSeconds = 900;
+  const afterPublication = (publishSeconds + 60) * 1000;
+  let world: FederationWorld;
+  beforeAll(async () => {
+    world = await createFederationWorld(kind, {
+      variables: { TESSERA_KEY_PUBLISH_SECONDS: String(publishSeconds), TESSERA_KEY_ROTATION_DAYS: 'off' },
+    });
+  });
+  afterAll(() => world?.tessera.close());
+
+  const kidOf = async () =>
+    decodeProtectedHeader(await world.mintToken(world.builderToken, { environment: 'production' })).kid;
+  const rotate = (purpose: 'workload' | 'passport', body: object = {}) =>
+    world.call('team-keys.rotate', { params: { id: world.team.id, purpose }, body }).then(
+      ({ keys }) => keys,
+      (error: unknown) => (error instanceof ProblemError ? error.problem.code : String(error)),
+    );
+
+  test('are rotated by an owner, and by nobody else’s team nor purpose', async () => {
+    const params = { id: world.team.id, purpose: 'workload' } as const;
+    const shared = await kidOf();
+    expect(await rotate('workload')).toBe('not_found');
+    const { keys } = await world.call('team-keys.give', { params, body: { inGlobalKeySet: false } });
+    expect(await rotate('workload')).toBe('key_rotation_under_way');
+    expect(await rotate('passport')).toBe('not_found');
+    world.tessera.advance(afterPublication);
+    const first = await kidOf();
+    expect(first).not.toBe(shared);
+    expect(keys.find(({ kid }) => kid === first)?.teamId).toBe(world.team.id);
+
+    expect(await rotate('workload', { algorithm: 'PS256' })).toBe('not_found');
+    expect(await rotate('workload', { teamId: 'team_other' })).toBe('bad_request');
+    const next = await rotate('workload', { algorithm: 'RS256' });
+    expect(next).toMatchObject([{ teamId: world.team.id, algorithm: 'RS256', stage: 'next' }]);
+    const [{ kid } = { kid: '' }] = next as { kid: string }[];
+    const published = await readKids(`${world.tessera.urls.oidc}/acme/.well-known/jwks`);
+    expect(published).toEqual(expect.arrayContaining([first, kid]));
+    expect(await readKids(`${world.tessera.urls.oidc}/.well-known/jwks`)).not.toContain(kid);
+    expect(await kidOf()).toBe(first);
+    expect(await rotate('workload', { algorithm: 'RS256' })).toBe('key_rotation_under_way');
+    world.tessera.advance(afterPublication);
+    expect(await kidOf()).toBe(kid);
+    const { records } = await world.call('audit-log.list', { query: { teamId: world.team.id } });
+    expect(records.filter(({ action }) => action === 'signing-key.publish')).toMatchObject([
+      { object: kid, after: { purpose: 'workload', follows: first } },
+    ]);
   });
 });

@@ -51,6 +51,7 @@ export const giveTeamKeysBody = z.strictObject({
     description: 'Whether the key set for all teams has them too, for verifiers that look only there',
   }),
 });
+export const rotateTeamKeysBody = z.strictObject({ algorithm: keyAlgorithmSchema.optional() });
 export const teamKeysSchema = z.strictObject({
   purpose: teamKeyPurposeSchema,
   own: z

@@ -80,7 +80,15 @@ export function composeFederation({
     urls,
     address,
   });
-  const minting = { database, clock, audit, keys, urls, isTrustingHost: trustedSources.isTrustingHost };
+  const minting = {
+    database,
+    clock,
+    audit,
+    keys,
+    limits,
+    urls,
+    isTrustingHost: trustedSources.isTrustingHost,
+  };
   return {
     /** For introspection: a workload token, or the token of a trust policy. */
     findLiveWorkload: async (token: string) =>
@@ -88,7 +96,7 @@ export function composeFederation({
     trustedSources,
     trust,
     workloads: createWorkloads(minting),
-    exchange: createExchange({ ...restingOn, ...minting, limits }),
+    exchange: createExchange({ ...restingOn, ...minting }),
     renames: createRenames({
       ...restingOn,
       urls,

@@ -166,6 +166,7 @@ export const rows: readonly Row[] = [
   { route: 'signing-keys.delete', roles: '◐ ◐ ◐ ◐ ◐', token: 'never' },
   { route: 'team-keys.list', roles: '● ● ● ● ●', token: 'team:read' },
   { route: 'team-keys.give', body: { inGlobalKeySet: false }, roles: '◐ – – – –', token: 'never' },
+  { route: 'team-keys.rotate', body: {}, roles: '◐ – – – –', token: 'never' },
   { route: 'team-keys.end', roles: '◐ – – – –', token: 'never' },
   { route: 'authorized-apps.list', roles: '● ● ● ● ●', token: 'never' },
   { route: 'authorized-apps.delete', roles: '● ● ● ● ●', token: 'never' },

@@ -5,6 +5,7 @@ import { auditMigrations, createAudit } from '#audit';
 import { createShiftedClock } from '#clock';
 import { createKeys, keyMigrations } from '#keys';
 import { createSilentLogger } from '#logger';
+import { createLimits, limitMigrations } from '#limits';
 import { createSealing } from '#sealing';
 import { describeOnBothDatabases } from '../../../../tests/harness/both-databases.ts';
 import {
@@ -49,18 +50,20 @@ describeOnBothDatabases('workload tokens', (openDatabase) => {
   async function start() {
     const clock = createShiftedClock();
     const database = await openDatabase(
-      [...keyMigrations, ...auditMigrations, ...workloadTokenMigrations],
+      [...keyMigrations, ...auditMigrations, ...limitMigrations, ...workloadTokenMigrations],
       clock,
     );
+    const sealing = createSealing(randomBytes(32));
+    const limits = createLimits({ database, sealing });
     const keys = createKeys({
       database,
       clock,
-      sealing: createSealing(randomBytes(32)),
+      sealing,
       logger: createSilentLogger(),
     });
     await keys.start();
     const audit = createAudit({ database, clock });
-    return { clock, keys, audit, workloads: createWorkloads({ database, clock, audit, keys, urls }) };
+    return { clock, keys, audit, workloads: createWorkloads({ database, clock, audit, keys, limits, urls }) };
   }
 
   test('a build token has every claim, lives an hour and leaves an audit record with its jti', async () => {

@@ -7,6 +7,7 @@ import type { Clock } from '#clock';
 import type { Database } from '#database';
 import { PublicError, publicError } from '#errors';
 import type { Keys } from '#keys';
+import type { Limits } from '#limits';
 import { findAudienceProblem, type IsTrustingHost } from './audience.ts';
 import { decideMint, describeSteps, isFork, type MintDecision } from './policy/mint-policy.ts';
 import {
@@ -23,6 +24,7 @@ import {
   type WorkloadProject,
   type WorkloadTeam,
 } from './workload.ts';
+import { createRecordRefusal } from './refusals.ts';
 import { createWorkloadTokenStore } from './workload-token-store.ts';
 
 export type WorkloadsNeeds = {
@@ -30,6 +32,7 @@ export type WorkloadsNeeds = {
   clock: Clock;
   audit: Audit;
   keys: Keys;
+  limits: Pick<Limits, 'count'>;
   urls: { origin: string; api: string; oidc: string; passport: string; connect: string };
   isTrustingHost?: IsTrustingHost;
 };
@@ -67,6 +70,7 @@ export function createWorkloads(needs: WorkloadsNeeds) {
   const { database, clock, audit, keys, urls } = needs;
   const ownUrls = Object.values(urls);
   const store = createWorkloadTokenStore(database);
+  const recordRefusal = createRecordRefusal(needs);
   const lastGiven = new WeakMap<object, Reused>();
   /** A token of a key that is not in force any more is good for nothing. */
   const isReusable = ({ epoch, mintedAt }: Reused): boolean =>
@@ -79,16 +83,13 @@ export function createWorkloads(needs: WorkloadsNeeds) {
 
   /** Why a token is not made, for the record of the team; the answer is what is thrown. */
   async function refuse(workload: Workload, asked: AskedMint, error: PublicError): Promise<PublicError> {
-    await database.write([
-      audit.record({
-        actor: asked.actor,
-        action: 'workload-token.refuse',
-        object: workload.project.id,
-        teamId: workload.team.id,
-        after: { ...factsOf(workload, asked), code: error.code, why: error.description },
-        reference: asked.reference,
-      }),
-    ]);
+    await recordRefusal(workload.project.id, {
+      actor: asked.actor,
+      object: workload.project.id,
+      teamId: workload.team.id,
+      after: { ...factsOf(workload, asked), code: error.code, why: error.description },
+      reference: asked.reference,
+    });
     return error;
   }
 

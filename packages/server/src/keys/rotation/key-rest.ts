@@ -50,6 +50,10 @@ export function createKeyRest(needs: {
       if (setting === undefined) throw publicError('changed_meanwhile');
       return settingDocument(setting);
     }),
+    restDoor(getRoute('team-keys.rotate'), async (call) => {
+      const choice = { ...call.body, purpose: call.params.purpose, teamId: call.team.id };
+      return { keys: (await rotation.rotate(choice, actorOf(call))).map(keyDocument) };
+    }),
     restDoor(getRoute('team-keys.end'), async (call) => {
       await rotation.endTeamKeys(call.team.id, call.params.purpose, actorOf(call));
     }),

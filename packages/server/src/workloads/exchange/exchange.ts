@@ -8,6 +8,7 @@ import { TokenRefused, type Keys } from '#keys';
 import { networkOf, type Limits } from '#limits';
 import { findAudienceProblem, type IsTrustingHost } from '../audience.ts';
 import { decideMint, describeSteps, isFork, type MintDecision } from '../policy/mint-policy.ts';
+import { createRecordRefusal } from '../refusals.ts';
 import { createFindStanding, NotStanding, type Standing, type StandingNeeds } from '../standing.ts';
 import { verifyWorkloadToken, type VerifiedWorkload } from '../verifying.ts';
 import { clockDifferenceSeconds, defaultAudience, type GitFacts } from '../workload.ts';
@@ -52,6 +53,7 @@ const chosenJti = /^(?!jti_)[\x21-\x7e]{1,128}$/;
 export function createExchange(needs: ExchangeNeeds): Exchange {
   const { audit, clock, database, keys, limits, urls } = needs;
   const store = createWorkloadTokenStore(database);
+  const writeRefusal = createRecordRefusal(needs);
   const findStanding = createFindStanding({ ...needs, store });
   const ownUrls = Object.values(urls);
 
@@ -133,21 +135,18 @@ export function createExchange(needs: ExchangeNeeds): Exchange {
     claims: VerifiedWorkload,
     { audience, reference }: ExchangeRequest,
   ): Promise<OAuthError> {
-    await database.write([
-      audit.record({
-        actor: actorOf(claims),
-        action: 'workload-token.refuse',
-        object: claims.project_id,
-        teamId: claims.owner_id,
-        after: {
-          exchangeOf: claims.jti,
-          environment: claims.environment,
-          audience: audience.slice(0, 512),
-          why: error.description,
-        },
-        reference,
-      }),
-    ]);
+    await writeRefusal(claims.project_id, {
+      actor: actorOf(claims),
+      object: claims.project_id,
+      teamId: claims.owner_id,
+      after: {
+        exchangeOf: claims.jti,
+        environment: claims.environment,
+        audience: audience.slice(0, 512),
+        why: error.description,
+      },
+      reference,
+    });
     return error;
   }
 
