@@ -122,7 +122,6 @@ describe('the token of the workload that this runs in', { timeout: 60_000 }, () 
         [{ ...beside, TESSERA_WORKLOAD_SECRET: 'a\nb' }, [], 'secret_missing'],
         [{ ...beside, TESSERA_WORKLOAD_ENDPOINT: 'unix:/nowhere.sock' }, [], 'not_reached'],
         [{ ...beside, TESSERA_WORKLOAD_ENDPOINT: world.tessera.urls.origin }, [], 'endpoint_answer'],
-        [beside, ['--json', '--format', 'text'], 'options_conflict'],
         [beside, ['--keep'], 'options_conflict'],
       ] as const) {
         const { status, stdout, stderr } = await ask(more, ...args);

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
 import { createCurl } from './curl/index.ts';
-import { createDoctorGateway } from './doctor/index.ts';
+import { createDoctorApp, createDoctorGateway } from './doctor/index.ts';
 import { createLogin, createLogout, createWhoami } from './login/index.ts';
 import { createEnvPull, createLink, createProjectToken } from './project/index.ts';
 import { describeFailure, type Terminal } from './terminal.ts';
@@ -41,7 +41,8 @@ const program = new Command('tessera-cli')
   .addCommand(
     new Command('doctor')
       .description('find out what is wrong')
-      .addCommand(createDoctorGateway(print, process.env)),
+      .addCommand(createDoctorGateway(terminal))
+      .addCommand(createDoctorApp(terminal)),
   )
   .addCommand(
     createTrust({ print, remark: terminal.tell, read: readTextFile, now: () => Date.now() / 1000 }),

@@ -15,17 +15,20 @@ export type Terminal = {
   tell(text: string): void;
 };
 
-export type FormatOption = { format?: 'json' | 'text' };
+export type FormatOption = { format?: 'json' | 'text'; json?: true };
+
+/** Whether the answer is for a person: as it was asked for, or else by who reads it. */
+export function isTextWanted(
+  { hasReader }: Pick<Terminal, 'hasReader'>,
+  { format, json }: FormatOption,
+): boolean {
+  if (json) return false;
+  return format === undefined ? hasReader : format === 'text';
+}
 
 /** Prints an answer as text for a person, or as one line of JSON. */
-export function printAnswer(
-  terminal: Terminal,
-  { format }: FormatOption,
-  answer: object,
-  text: string,
-): void {
-  const isText = format === undefined ? terminal.hasReader : format === 'text';
-  terminal.print(isText ? text : JSON.stringify(answer));
+export function printAnswer(terminal: Terminal, options: FormatOption, answer: object, text: string): void {
+  terminal.print(isTextWanted(terminal, options) ? text : JSON.stringify(answer));
 }
 
 /** The prefix of the wire, which names folders and variables too: `vercel` unless `TESSERA_WIRE_PREFIX` says another. */

@@ -64,10 +64,14 @@ function createLint(needs: TrustNeeds): Command {
     .argument(...cloud)
     .argument('<file>', 'the configuration as JSON; - reads the standard input')
     .option('--issuer <url>', 'the issuer that it should trust')
-    .action((name: string, file: string, { issuer }: { issuer?: string }) =>
+    .option('--json', 'print the findings as JSON')
+    .action((name: string, file: string, { issuer, json }: { issuer?: string; json?: true }) =>
       refuse(needs, () => {
         const configuration = parseConfiguration(needs.read(file));
-        return report(needs.print, lintTrust(getVerifier(name).read(configuration), issuer));
+        const findings = lintTrust(getVerifier(name).read(configuration), issuer);
+        if (json === undefined) return report(needs.print, findings);
+        needs.print(JSON.stringify(findings));
+        return findings.every(({ severity }) => severity !== 'error');
       }),
     );
 }
@@ -78,7 +82,8 @@ function createCheck(needs: TrustNeeds): Command {
     .argument(...cloud)
     .argument('<file>', 'the configuration as JSON')
     .requiredOption('--token-file <file>', 'where the token is; - reads the standard input')
-    .action((name: string, file: string, { tokenFile }: { tokenFile: string }) =>
+    .option('--json', 'print what each line says as JSON')
+    .action((name: string, file: string, { tokenFile, json }: { tokenFile: string; json?: true }) =>
       refuse(needs, () => {
         if (file === '-' && tokenFile === '-') {
           throw new TrustInputRefused(
@@ -87,7 +92,7 @@ function createCheck(needs: TrustNeeds): Command {
         }
         const configuration = parseConfiguration(needs.read(file));
         const checked = checkTrust(getVerifier(name), configuration, needs.read(tokenFile), needs.now());
-        for (const line of describe(checked)) needs.print(line);
+        for (const line of json ? [JSON.stringify(checked)] : describe(checked)) needs.print(line);
         return checked.passed;
       }),
     );

@@ -19,7 +19,7 @@ export function createWorkloadToken(terminal: Terminal): Command {
     .description('print the workload token of where this runs, or keep it in a file')
     .option('--audience <audience>', 'for whom (default: the team’s own audience)')
     .addOption(new Option('--format <format>', 'how to write it (default: text)').choices(tokenFormats))
-    .option('--json', 'the same as --format json')
+    .addOption(new Option('--json', 'the same as --format json').conflicts('format'))
     .option('--file <file>', 'write it into this file, as a whole and for you alone, and print nothing')
     .option('--keep', 'with --file: stay, and write a new one well before it expires')
     .option('--endpoint <place>', 'unix:/path or http://127.0.0.1:PORT (default: TESSERA_WORKLOAD_ENDPOINT)')
@@ -43,7 +43,7 @@ Examples:
   tessera-cli workload token --format google-executable`,
     )
     .action(async (options: Options) => {
-      const format = formatOf(options);
+      const format = options.json ? 'json' : (options.format ?? 'text');
       try {
         await hand(terminal, format, options);
       } catch (error) {
@@ -51,16 +51,6 @@ Examples:
         throw error;
       }
     });
-}
-
-function formatOf({ format, json }: Options): TokenFormat {
-  if (json === undefined) return format ?? 'text';
-  if (format === undefined || format === 'json') return 'json';
-  throw new CommandError(
-    'options_conflict',
-    `--json and --format ${format} were given.`,
-    'Give one of them.',
-  );
 }
 
 async function hand(terminal: Terminal, format: TokenFormat, options: Options): Promise<void> {
