@@ -9,10 +9,14 @@ export type CertificateFiles = { readonly certificate: string; readonly key: str
 export type Certificates = {
   /** Of the certificate that names this host; of the first one where none does. */
   find(host: string): SecureContext;
+  /** Tells the first certificate, for who names no host: now, and whenever it is another. */
+  followFirst(use: (pair: CertificatePair) => void): void;
   stop(): void;
 };
 
-type Loaded = { context: SecureContext; certificate: X509Certificate };
+export type CertificatePair = { readonly cert: Buffer; readonly key: Buffer };
+
+type Loaded = { pair: CertificatePair; context: SecureContext; certificate: X509Certificate };
 
 const lookMilliseconds = 2_000;
 
@@ -28,10 +32,13 @@ export function createCertificates(
   pollMilliseconds = lookMilliseconds,
 ): Certificates {
   const loaded = files.map(load);
+  let useFirst: ((pair: CertificatePair) => void) | undefined;
   const stops = files.flatMap((pair, index) => {
     const reload = () => {
       try {
-        loaded[index] = load(pair);
+        const renewed = load(pair);
+        loaded[index] = renewed;
+        if (index === 0) useFirst?.(renewed.pair);
         logger.info('tls.reloaded', { certificate: pair.certificate });
       } catch (error) {
         const cause = error instanceof Error ? error.message : String(error);
@@ -50,6 +57,10 @@ export function createCertificates(
       if (found === undefined) throw new Error('there is no certificate');
       return found.context;
     },
+    followFirst(use) {
+      useFirst = use;
+      if (loaded[0] !== undefined) use(loaded[0].pair);
+    },
     stop() {
       for (const stop of stops) stop();
     },
@@ -59,5 +70,6 @@ export function createCertificates(
 function load(files: CertificateFiles): Loaded {
   const cert = readFileSync(files.certificate);
   const key = readFileSync(files.key);
-  return { context: createSecureContext({ cert, key }), certificate: new X509Certificate(cert) };
+  const pair = { cert, key };
+  return { pair, context: createSecureContext(pair), certificate: new X509Certificate(cert) };
 }

@@ -1,5 +1,11 @@
 import { request as sendRequest } from 'node:http';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect as connectHttp2, type IncomingHttpHeaders } from 'node:http2';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { DatabaseUnavailable, oauthError } from '#errors';
@@ -17,11 +23,14 @@ import {
   requireSameOrigin,
   type DirectRoute,
   type Listener,
+  type ListenNeeds,
 } from '#http';
 import { createSilentLogger } from '#logger';
+import { createCertificate } from '../../../../tests/harness/certificate.ts';
 
 type Answered = { status: number; headers: Record<string, string | string[] | undefined>; body: string };
 
+let listening: ListenNeeds;
 let listener: Listener;
 
 function send(
@@ -101,6 +110,11 @@ beforeAll(async () => {
       },
     },
     { path: '/closed', forAnyOrigin: false, methods: { POST: async () => ({ status: 200 }) } },
+    {
+      path: '/torn',
+      forAnyOrigin: false,
+      methods: { GET: async () => ({ status: 200, headers: { 'x-torn': 'a\nb' } }) },
+    },
   ];
   const origin = newDoor('problem');
   origin.post('/form', (context) => {
@@ -114,7 +128,7 @@ beforeAll(async () => {
     ],
     createSilentLogger(),
   );
-  listener = await listen({
+  listening = {
     host: '127.0.0.1',
     port: 0,
     findApplication: hosts.find,
@@ -125,7 +139,8 @@ beforeAll(async () => {
     clientAddress: createClientAddress(['127.0.0.1']),
     requestIdHeader: 'x-vercel-id',
     logger: createSilentLogger(),
-  });
+  };
+  listener = await listen(listening);
 });
 afterAll(() => listener.close());
 
@@ -170,6 +185,45 @@ describe('a direct route', () => {
       'dpop-nonce': 'the next one',
       'x-content-type-options': 'nosniff',
     });
+  });
+
+  it('ends the connection when an answer cannot be sent, and goes on', async () => {
+    await expect(send('/api/torn')).rejects.toThrow('socket hang up');
+    expect((await send('/api/direct')).status).toBe(200);
+  });
+
+  it('is the same in HTTP/2', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tessera-http-'));
+    const { certificate, key } = createCertificate(['id.example.com']);
+    const files = { certificate: join(folder, 'id.pem'), key: join(folder, 'id.key') };
+    writeFileSync(files.certificate, certificate);
+    writeFileSync(files.key, key);
+    const secure = await listen({ ...listening, certificates: [files] });
+    const session = connectHttp2(`https://127.0.0.1:${secure.port}`, { rejectUnauthorized: false });
+    try {
+      const ask = async (method: string, type: string, body: string) => {
+        const stream = session.request({
+          ':authority': 'id.example.com',
+          ':path': '/api/direct',
+          ':method': method,
+          'content-type': type,
+        });
+        stream.end(body);
+        const [headers] = (await once(stream, 'response')) as [IncomingHttpHeaders];
+        return { headers, body: await text(stream) };
+      };
+      const answer = await ask('POST', form['content-type'], 'a=1');
+      expect(answer).toMatchObject({ body: '{"a":"1"}', headers: { ':status': 201, pragma: 'no-cache' } });
+      // Its answer in HTTP/1 closes the connection.
+      const large = await ask('POST', form['content-type'], 'x'.repeat(100_000));
+      expect(large.headers).toMatchObject({ ':status': 413, 'x-content-type-options': 'nosniff' });
+      expect(large.headers['connection']).toBeUndefined();
+      expect((await ask('POST', form['content-type'], 'a=2')).body).toBe('{"a":"2"}');
+    } finally {
+      session.destroy();
+      await secure.close();
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   it('takes no credentials out of two headers', async () => {

@@ -11,6 +11,7 @@ export type SecureServer = {
   destroySessions(): void;
 };
 
+const minVersion = 'TLSv1.2';
 const idleMilliseconds = 60_000;
 const handshakeMilliseconds = 10_000;
 
@@ -54,14 +55,15 @@ export function createSecureServer(
   const server = createHttpsServer(
     {
       ...options,
-      minVersion: 'TLSv1.2',
+      minVersion,
       ALPNProtocols: ['h2', 'http/1.1'],
       handshakeTimeout: handshakeMilliseconds,
-      // Also for who names no host: the first certificate.
       SNICallback: (host, answer) => answer(null, certificates.find(host)),
     },
     onRequest,
   );
+  // Node asks no SNICallback where no host is named, as by who knows an address alone.
+  certificates.followFirst((pair) => server.setSecureContext({ ...pair, minVersion }));
   const [speakHttp1] = server.listeners('secureConnection') as ((socket: TLSSocket) => void)[];
   server.removeAllListeners('secureConnection');
   server.on('secureConnection', (socket: TLSSocket) => {

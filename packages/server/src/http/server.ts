@@ -133,7 +133,11 @@ export async function listen(needs: ListenNeeds): Promise<Listener> {
     const path = question === -1 ? url : url.slice(0, question);
     const direct = application.findDirect(path, request.method ?? '');
     if (direct !== undefined) {
-      void answerDirectly(direct, { request, response, facts }, application);
+      answerDirectly(direct, { request, response, facts }, application).catch((failure: unknown) => {
+        // An answer that Node does not send, such as one with a line feed in a header.
+        application.logFailure(failure, facts.reference);
+        response.destroy();
+      });
       return;
     }
     if (!url.startsWith('/')) {
