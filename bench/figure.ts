@@ -13,8 +13,14 @@ export type Comparison = SideResult & {
 
 export type FigureResult = { bench: string; rounds: number; ours: SideResult; against: Comparison[] };
 
-/** A figure: measures both sides in one run. `say` tells a person what is going on. */
-export type Figure = (say: (line: string) => void) => Promise<FigureResult>;
+/**
+ * A figure: measures both sides in one run. `say` tells a person what is going on; `count` is how many of what grows
+ * there are to be, for figures that are about that.
+ */
+export type Figure = (
+  say: (line: string) => void,
+  count: number | undefined,
+) => Promise<FigureResult | readonly FigureResult[]>;
 
 export function median(values: readonly number[]): number {
   return percentile(

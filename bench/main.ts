@@ -2,7 +2,12 @@ import { parseArgs } from 'node:util';
 import type { Figure } from './figure.ts';
 import { clientCredentials, clientCredentialsOfMany } from './figures/client-credentials.ts';
 import { codeExchange } from './figures/code-exchange.ts';
+import { decision } from './figures/decision.ts';
+import { gatewayBesideCaddy } from './figures/gateway-caddy.ts';
+import { gatewayStream } from './figures/gateway-stream.ts';
 import { gateway } from './figures/gateway.ts';
+import { growth } from './figures/growth.ts';
+import { hosts } from './figures/hosts.ts';
 import { introspection } from './figures/introspection.ts';
 import { mint } from './figures/mint.ts';
 import { refresh } from './figures/refresh.ts';
@@ -20,9 +25,17 @@ const figures: Readonly<Record<string, Figure>> = {
   'code-exchange': codeExchange,
   mint,
   gateway,
+  'gateway-caddy': gatewayBesideCaddy,
+  'gateway-stream': gatewayStream,
+  decision,
+  hosts,
+  growth,
 };
 
-const { values, positionals } = parseArgs({ options: { json: { type: 'boolean' } }, allowPositionals: true });
+const { values, positionals } = parseArgs({
+  options: { json: { type: 'boolean' }, count: { type: 'string' } },
+  allowPositionals: true,
+});
 const [name = ''] = positionals;
 const figure = figures[name];
 if (figure === undefined) {
@@ -30,6 +43,8 @@ if (figure === undefined) {
   process.exitCode = 2;
 } else {
   // Whatever the ratio, the status is 0: a bench tells, it does not judge.
-  const result = await figure((line) => console.error(line));
-  console.log(values.json === true ? formatJson(result) : formatTable(result));
+  const count = values.count === undefined ? undefined : Number(values.count);
+  const results = [await figure((line) => console.error(line), count)].flat();
+  const format = values.json === true ? formatJson : formatTable;
+  console.log(results.map(format).join(values.json === true ? '\n' : '\n\n'));
 }

@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { findFreePort } from '../tests/harness/free-port.ts';
 import { send } from '../tests/harness/send.ts';
-import { startServer, type ServerProcess } from './process.ts';
+import { startProgram, startServer, type ServerProcess } from './process.ts';
 import type { Client } from './client.ts';
 import type { Measurement } from './figure.ts';
 
@@ -56,6 +59,40 @@ export async function startBareProxy(upstream: string): Promise<RunningServer> {
     (line) => line === 'listening',
   );
   return { server, url: `http://127.0.0.1:${port}` };
+}
+
+/** Caddy as a proxy before an upstream, and nothing else. Rejects where it is not installed. */
+export async function startCaddy(upstream: string): Promise<RunningServer> {
+  const port = await findFreePort();
+  const folder = mkdtempSync(join(tmpdir(), 'tessera-caddy-'));
+  const file = join(folder, 'Caddyfile');
+  writeFileSync(
+    file,
+    `{
+      admin off
+      auto_https off
+      persist_config off
+      log default {
+        output stdout
+      }
+    }
+    http://127.0.0.1:${port} {
+      bind 127.0.0.1
+      reverse_proxy ${upstream}
+    }`,
+  );
+  const server = await startProgram(
+    'caddy',
+    ['run', '--adapter', 'caddyfile', '--config', file],
+    // One core is what it has: it need not find out by itself.
+    { HOME: folder, GOMAXPROCS: '1' },
+    (line) => line.includes('serving initial configuration'),
+  );
+  const stop = async () => {
+    await server.stop();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  return { server: { ...server, stop }, url: `http://127.0.0.1:${port}` };
 }
 
 /** The RSA-2048 signatures that the machine's cores can make. */

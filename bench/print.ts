@@ -16,7 +16,7 @@ export function formatJson(result: FigureResult): string {
       name,
       perSecond: round(perSecond),
       ratio: round(ratio),
-      atLeast,
+      atLeast: round(atLeast),
     })),
   });
 }
@@ -29,7 +29,7 @@ export function formatTable({ bench, rounds, ours, against }: FigureResult): str
     ...against.map((side) => [
       ...cells(side),
       round(side.ratio).toString(),
-      side.atLeast.toString(),
+      round(side.atLeast).toString(),
       side.ratio >= side.atLeast ? 'within' : 'MISSED',
     ]),
   ];

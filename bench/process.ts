@@ -1,6 +1,6 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
@@ -18,24 +18,38 @@ export type ServerProcess = {
  * Runs this Node with these arguments, from the root of the repository, and waits for the line on standard output that says that it listens.
  * Rejects with what it wrote to standard error when it ends before that.
  */
-export async function startServer(
+export function startServer(
   parameters: readonly string[],
   variables: Readonly<Record<string, string>>,
   isReady: (line: string) => boolean,
 ): Promise<ServerProcess> {
-  const child = spawn(process.execPath, parameters, {
+  return startProgram(process.execPath, parameters, variables, isReady);
+}
+
+/** The same with any program. */
+export async function startProgram(
+  program: string,
+  parameters: readonly string[],
+  variables: Readonly<Record<string, string>>,
+  isReady: (line: string) => boolean,
+): Promise<ServerProcess> {
+  let complaints = '';
+  const child = spawn(program, parameters, {
     cwd: root,
     env: { PATH: process.env['PATH'], NODE_ENV: 'production', ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   // A figure that fails leaves nothing running.
   process.once('exit', () => child.kill('SIGTERM'));
-  let complaints = '';
+  child.once('error', (error) => {
+    complaints += error.message;
+    child.stdout.destroy();
+  });
   child.stderr.on('data', (chunk: Buffer) => {
     complaints = (complaints + chunk.toString()).slice(-4_000);
   });
   const stop = async () => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
+    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, 'exit');
     child.kill('SIGTERM');
     await ended;
@@ -49,7 +63,12 @@ export async function startServer(
     }
   }
   await stop();
-  throw new Error(`node ${parameters.join(' ')} ended before it listened:\n${complaints}`);
+  throw new Error(`${program} ${parameters.join(' ')} ended before it listened:\n${complaints}`);
+}
+
+/** Keeps a process, all its threads, and whatever it starts, to these cores (`taskset`, as in `0` or `1-3`). */
+export function keepToCores(pid: number | undefined, cores: string): void {
+  execFileSync('taskset', ['-a', '-c', '-p', cores, String(pid)], { stdio: 'ignore' });
 }
 
 /** The most memory that a process ever had (`VmHWM`), or what it has now (`VmRSS`), in MiB. Not a number off Linux. */
@@ -60,5 +79,14 @@ export function memoryMb(child: ChildProcess, what: 'VmHWM' | 'VmRSS'): number {
     return Number(kilobytes) / 1024;
   } catch {
     return Number.NaN;
+  }
+}
+
+/** Begins the peak of a process (`VmHWM`) anew, where Linux lets us. */
+export function forgetPeak(child: ChildProcess): void {
+  try {
+    writeFileSync(`/proc/${child.pid}/clear_refs`, '5');
+  } catch {
+    // Then it is the most that it ever had, which is more.
   }
 }

@@ -20,6 +20,8 @@ export type OtherSide = Side & {
   atLeast: number;
   /** Where the budget is about the other: how many times as good it is as ours. */
   reversed?: boolean;
+  /** Where the budget is about the time of the middle request, and not about how many there are a second. */
+  byP50?: boolean;
 };
 
 /** Asks a request that is made anew before each round: what it sends can be used once. */
@@ -38,36 +40,49 @@ export async function compareSides(
   say: (line: string) => void,
   onConnections = connections,
 ): Promise<FigureResult> {
+  try {
+    return await measureSides(bench, ours, others, say, onConnections);
+  } finally {
+    await Promise.all([ours, ...others].map(({ server }) => server.stop()));
+  }
+}
+
+/** The same, and leaves the servers running for whoever compares more of them. */
+export async function measureSides(
+  bench: string,
+  ours: Side,
+  others: readonly OtherSide[],
+  say: (line: string) => void,
+  onConnections = connections,
+): Promise<FigureResult> {
   const sides: readonly Side[] = [ours, ...others];
   const measured = new Map<Side, Measurement[]>(sides.map((side) => [side, []]));
   const measureSide = (side: Side, seconds: number) =>
     'request' in side
       ? measure({ ...side.request, connections: onConnections, seconds })
       : side.measure(seconds);
-  try {
-    for (const side of sides) {
-      say(`warming up ${side.name}`);
-      await measureSide(side, warmUpSeconds);
-    }
-    for (let round = 1; round <= rounds; round++) {
-      for (const side of sides) {
-        const measurement = await measureSide(side, secondsEach);
-        measured.get(side)?.push(measurement);
-        say(`round ${round}: ${side.name} ${Math.round(measurement.perSecond)} a second`);
-      }
-    }
-    const resultOf = (side: Side) => resultOfRounds(side, measured.get(side) ?? []);
-    const against = others.map((side): Comparison => {
-      const ratios = (measured.get(side) ?? []).map(({ perSecond: theirs }, round) => {
-        const own = measured.get(ours)?.[round]?.perSecond ?? Number.NaN;
-        return side.reversed === true ? theirs / own : own / theirs;
-      });
-      return { ...resultOf(side), ratio: median(ratios), atLeast: side.atLeast };
-    });
-    return { bench, rounds, ours: resultOf(ours), against };
-  } finally {
-    await Promise.all(sides.map(({ server }) => server.stop()));
+  for (const side of sides) {
+    say(`warming up ${side.name}`);
+    await measureSide(side, warmUpSeconds);
   }
+  for (let round = 1; round <= rounds; round++) {
+    for (const side of sides) {
+      const measurement = await measureSide(side, secondsEach);
+      measured.get(side)?.push(measurement);
+      say(`round ${round}: ${side.name} ${Math.round(measurement.perSecond)} a second`);
+    }
+  }
+  const resultOf = (side: Side) => resultOfRounds(side, measured.get(side) ?? []);
+  const against = others.map((side): Comparison => {
+    const ratios = (measured.get(side) ?? []).map((theirs, round) => {
+      const own = measured.get(ours)?.[round];
+      if (own === undefined) return Number.NaN;
+      if (side.byP50 === true) return theirs.p50 / own.p50;
+      return side.reversed === true ? theirs.perSecond / own.perSecond : own.perSecond / theirs.perSecond;
+    });
+    return { ...resultOf(side), ratio: median(ratios), atLeast: side.atLeast };
+  });
+  return { bench, rounds, ours: resultOf(ours), against };
 }
 
 function resultOfRounds({ name, server }: Side, measurements: readonly Measurement[]) {

@@ -20,8 +20,8 @@ export type SignIn = {
 
 /** Ours, with a person in it who can sign in to apps. */
 export async function startWorld(say: (line: string) => void) {
-  const { urls, server, made: world } = await startSetUp(say, createSignInWorld);
-  return { urls, server, world };
+  const { made: world, ...running } = await startSetUp(say, createSignInWorld);
+  return { ...running, world };
 }
 
 export async function createSignIn(

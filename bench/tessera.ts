@@ -28,14 +28,20 @@ export async function startTessera(say: (line: string) => void): Promise<Running
 export async function startSetUp<Made>(
   say: (line: string) => void,
   setUp: (urls: BaseUrls, setUpLink: string) => Promise<Made>,
-): Promise<{ urls: BaseUrls; server: ServerProcess; made: Made }> {
-  const { folder, urls, server } = await startEmpty();
+  more: Readonly<Record<string, string>> = {},
+): Promise<{ urls: BaseUrls; server: ServerProcess; made: Made; databaseFile: string }> {
+  const { folder, urls, server } = await startEmpty(more);
   try {
     const link = server.lines.find((line) => line.startsWith('set-up link: '))?.slice('set-up link: '.length);
     if (link === undefined) throw new Error('the first start printed no set-up link');
     const made = await setUp(urls, link);
     say('tessera is set up');
-    return { urls, made, server: { ...server, stop: () => stopAndForget(server, folder) } };
+    return {
+      urls,
+      made,
+      server: { ...server, stop: () => stopAndForget(server, folder) },
+      databaseFile: databaseFileIn(folder),
+    };
   } catch (error) {
     await stopAndForget(server, folder);
     throw error;
@@ -43,20 +49,25 @@ export async function startSetUp<Made>(
 }
 
 /** Starts on an empty folder; resolves when the process says that it listens. */
-export async function startEmpty(): Promise<{ folder: string; urls: BaseUrls; server: ServerProcess }> {
+export async function startEmpty(
+  more: Readonly<Record<string, string>> = {},
+): Promise<{ folder: string; urls: BaseUrls; server: ServerProcess }> {
   // A relative path would be read from where the process starts; the folder is not known before this call.
-  const environment = await createTesseraEnvironment({
-    kind: 'sqlite',
-    url: 'sqlite::memory:',
-    remove: async () => undefined,
-  });
+  const environment = await createTesseraEnvironment(
+    { kind: 'sqlite', url: 'sqlite::memory:', remove: async () => undefined },
+    more,
+  );
   const { folder, urls } = environment;
   const variables = {
     ...environment.variables,
-    TESSERA_DATABASE_URL: `sqlite:${join(folder, 'tessera.db')}`,
+    TESSERA_DATABASE_URL: `sqlite:${databaseFileIn(folder)}`,
   };
   const server = await startServer(readStartParameters(), variables, (line) => line.startsWith('listening'));
   return { folder, urls, server };
+}
+
+function databaseFileIn(folder: string): string {
+  return join(folder, 'tessera.db');
 }
 
 export async function stopAndForget(server: ServerProcess, folder: string): Promise<void> {

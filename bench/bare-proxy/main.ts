@@ -19,6 +19,18 @@ const server = createServer((request, response) => {
     () => response.writeHead(502).end(),
   );
 });
+server.on('upgrade', (request, socket) => {
+  socket.on('error', () => socket.destroy());
+  pool.upgrade({ path: request.url ?? '/', protocol: 'websocket' }).then(
+    ({ socket: other }) => {
+      other.on('error', () => socket.destroy());
+      socket.on('close', () => other.destroy());
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+      socket.pipe(other).pipe(socket);
+    },
+    () => socket.destroy(),
+  );
+});
 server.listen(Number(port), '127.0.0.1', () => {
   console.log('listening');
 });

@@ -1,9 +1,8 @@
-import { createPassportWorld, passPassport } from '../../tests/harness/passport-world.ts';
-import { createVisitor } from '../../tests/harness/visitor.ts';
 import type { Figure } from '../figure.ts';
 import { startBareProxy, startUpstream } from '../others.ts';
 import { compareSides } from '../rounds.ts';
 import { startSetUp } from '../tessera.ts';
+import { setUpVisit } from '../visit.ts';
 
 /**
  * A proxied GET of 1 KiB by a visitor who is signed in, with the session looked up and every header set, against the
@@ -13,22 +12,9 @@ export const gateway: Figure = async (say) => {
   const upstream = await startUpstream();
   const bare = await startBareProxy(upstream.url);
   try {
-    const { urls, server, made } = await startSetUp(say, async (base, link) => {
-      const world = await createPassportWorld(base, link);
-      try {
-        const { deployment, call, team } = world;
-        const { url } = await call('deployments.create', {
-          query: { teamId: team.id },
-          body: { projectId: deployment.projectId, environment: 'production', upstream: upstream.url },
-        });
-        const visitor = createVisitor();
-        const page = await passPassport(visitor, url);
-        if (page.status !== 200) throw new Error(`the visitor was answered ${page.status}: ${page.text}`);
-        return { host: new URL(url).host, cookie: visitor.cookies.header(new URL(url)) ?? '' };
-      } finally {
-        await world.close();
-      }
-    });
+    const { urls, server, made } = await startSetUp(say, (base, link) =>
+      setUpVisit(base, link, upstream.url),
+    );
     const request = { url: urls.origin, method: 'GET' as const, headers: made };
     const theirs = { url: bare.url, method: 'GET' as const, headers: {} };
     return await compareSides(

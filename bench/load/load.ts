@@ -13,6 +13,8 @@ export type Load = {
   bodies?: readonly string[];
   /** Instead of `body`: one for each connection, that is refreshed again and again, each time with what the last answer brought. */
   refreshTokens?: readonly string[];
+  /** What differs from request to request: one of these each time, at random. */
+  variants?: readonly { headers?: Readonly<Record<string, string>>; body?: string }[];
   connections: number;
   seconds: number;
 };

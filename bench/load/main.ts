@@ -36,10 +36,11 @@ const measurement: Measurement = {
 };
 console.log(JSON.stringify(measurement));
 
-function optionsOf({ seconds, bodies, refreshTokens, ...request }: Load): Options {
+function optionsOf({ seconds, bodies, refreshTokens, variants, ...request }: Load): Options {
   if (bodies !== undefined) {
     return { ...request, amount: bodies.length, requests: [takingFrom([...bodies])] };
   }
+  if (variants !== undefined) return { ...request, duration: seconds, requests: [anyOf(variants)] };
   if (refreshTokens === undefined) return { ...request, duration: seconds };
   const waiting = refreshTokens.map(refreshBody);
   const onResponse = (_status: number, body: string) => {
@@ -48,6 +49,19 @@ function optionsOf({ seconds, bodies, refreshTokens, ...request }: Load): Option
   };
   // A connection asks again when it was answered, and so takes what that answer brought.
   return { ...request, duration: seconds, requests: [{ ...takingFrom(waiting), onResponse }] };
+}
+
+function anyOf(variants: NonNullable<Load['variants']>): Request {
+  return {
+    setupRequest: (request) => {
+      const { headers, body = request.body } = variants[Math.floor(Math.random() * variants.length)] ?? {};
+      return {
+        ...request,
+        headers: { ...request.headers, ...headers },
+        ...(body === undefined ? {} : { body }),
+      };
+    },
+  };
 }
 
 function takingFrom(waiting: string[]): Request {
