@@ -41,3 +41,24 @@ export function fill(
   database.close();
   say(`${count} copies in ${((performance.now() - begun) / 1000).toFixed(0)} s`);
 }
+
+/** Copies the row that has this key, once for each of the new keys. */
+export function copyRow(
+  databaseFile: string,
+  { table, key, of }: { table: string; key: string; of: string },
+  newKeys: readonly string[],
+): void {
+  const database = new DatabaseSync(databaseFile, { timeout: 30_000 });
+  const row = database.prepare(`select * from "${table}" where "${key}" = ?`).get(of);
+  if (row === undefined) throw new Error(`"${table}" has no row that is copied`);
+  const names = Object.keys(row);
+  const insert = database.prepare(
+    `insert into "${table}" (${names.map((name) => `"${name}"`).join(', ')}) values (${names.map(() => '?').join(', ')})`,
+  );
+  database.exec('begin immediate');
+  for (const value of newKeys) {
+    insert.run(...names.map((name) => (name === key ? value : (row[name] ?? null))));
+  }
+  database.exec('commit');
+  database.close();
+}

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
-import { DatabaseSync } from 'node:sqlite';
 import { createOpaqueToken } from '../../packages/protocol/src/index.ts';
 import { introspectionRequest, tokenRequest } from '../client.ts';
 import type { Figure } from '../figure.ts';
-import { fill, spreadKey } from '../fill.ts';
+import { copyRow, fill, spreadKey } from '../fill.ts';
 import { measure } from '../load/load.ts';
 import { askAnew, connections, measureSides, type OtherSide, type Side } from '../rounds.ts';
 import { createSignIn, startWorld } from '../sign-in.ts';
@@ -108,21 +107,9 @@ export const growth: Figure = async (say, count = 10_000_000) => {
 
 /** Makes copies of an access token that was given, each with a text of its own; answers with the texts. */
 function addKnownTokens(databaseFile: string, given: string): string[] {
-  const database = new DatabaseSync(databaseFile, { timeout: 30_000 });
-  const hashOf = (token: string) => createHash('sha256').update(token).digest('base64url');
-  const row = database.prepare('select * from "accessTokens" where "hash" = ?').get(hashOf(given));
-  if (row === undefined) throw new Error('the access token is not stored by its hash');
-  const names = Object.keys(row);
-  const insert = database.prepare(
-    `insert into "accessTokens" (${names.map((name) => `"${name}"`).join(', ')}) values (${names.map(() => '?').join(', ')})`,
-  );
   const prefix = given.slice(0, given.indexOf('_') + 1);
   const texts = Array.from({ length: known }, () => createOpaqueToken(prefix));
-  database.exec('begin immediate');
-  for (const text of texts) {
-    insert.run(...names.map((name) => (name === 'hash' ? hashOf(text) : (row[name] ?? null))));
-  }
-  database.exec('commit');
-  database.close();
+  const hashOf = (token: string) => createHash('sha256').update(token).digest('base64url');
+  copyRow(databaseFile, { table: 'accessTokens', key: 'hash', of: hashOf(given) }, texts.map(hashOf));
   return texts;
 }
