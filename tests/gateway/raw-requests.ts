@@ -18,7 +18,19 @@ const ownHeaders = [
   'x-vercel-decision',
   'x-vercel-made-up',
 ];
-const methods = ['GET', 'GET', 'GET', 'GET', 'POST', 'PUT', 'HEAD', 'OPTIONS', 'DELETE', 'PATCH', 'PROPFIND'];
+export const methods = [
+  'GET',
+  'GET',
+  'GET',
+  'GET',
+  'POST',
+  'PUT',
+  'HEAD',
+  'OPTIONS',
+  'DELETE',
+  'PATCH',
+  'PROPFIND',
+];
 const oddMethods = ['TRACE', 'CONNECT', 'get', 'G@T', '', 'GET\t', 'PRI', 'QUERY', 'X'.repeat(40), '\u0000'];
 const pieces = [
   'a',
@@ -68,7 +80,7 @@ const queries = [
 ];
 const versions = ['HTTP/1.1', 'HTTP/1.1', 'HTTP/1.1', 'HTTP/1.1', 'HTTP/1.0'];
 const oddVersions = ['HTTP/2.0', 'HTTP/0.9', 'HTTP/1.2', 'http/1.1', 'HTTP/1.1 ', '', 'HTTP/11', 'HTTPS/1.1'];
-const otherHeaders = [
+export const otherHeaders = [
   'Accept: text/html',
   'Accept: */*',
   'Sec-Fetch-Mode: navigate',
@@ -174,7 +186,8 @@ export function createRawRequest(
   return { bytes: Buffer.from(isMutated ? mutate(random, text) : text, 'latin1') };
 }
 
-function createTarget(random: Random, host: string): string {
+/** A path and query, often odd. */
+export function createTarget(random: Random, host: string): string {
   if (random.once(40)) {
     return random.pick([
       '*',
@@ -215,7 +228,8 @@ function createHost(random: Random, host: string, port: number): string[] {
   ]);
 }
 
-function createHeader(random: Random): string {
+/** An identity header of ours, forged, in some spelling: `name: value`. */
+export function createHeader(random: Random): string {
   const separators = "-_.!~*^`|+&$%#'";
   const separator = random.once(2) ? '-' : random.pick([...separators]);
   const name = random.pick(ownHeaders).replaceAll('-', separator);

@@ -1,6 +1,6 @@
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import { DatabaseUnavailable, PublicError, publicError } from '#errors';
-import { writeHead, type RequestFacts } from '#http';
+import { hasGone, writeHead, type RequestFacts } from '#http';
 import { errorPage, inlinePage, type Layout } from '#pages';
 import type { SentRequest } from './request/sent-request.ts';
 
@@ -44,7 +44,7 @@ export type Answers = ReturnType<typeof createAnswers>;
 export function createAnswers(needs: { errorHeader: string; requestIdHeader: string }) {
   return {
     send(request: IncomingMessage, response: ServerResponse, facts: RequestFacts, answer: OwnAnswer): void {
-      if (response.headersSent || response.destroyed) {
+      if (response.headersSent || hasGone(response)) {
         response.destroy();
         return;
       }

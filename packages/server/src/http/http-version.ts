@@ -1,9 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Http2ServerRequest } from 'node:http2';
+import { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 
 /** Whether a request came by HTTP/2. Its version does not say so: a request line of HTTP/1 may name any. */
 export function isHttp2(request: IncomingMessage): boolean {
   return (request as unknown) instanceof Http2ServerRequest;
+}
+
+/**
+ * Whether nobody is there any more for an answer. One of HTTP/2 does not know `destroyed`; its stream may be over
+ * before anybody listens for that, since whoever opened it may take it back at once.
+ */
+export function hasGone(response: ServerResponse): boolean {
+  if (!((response as unknown) instanceof Http2ServerResponse)) return response.destroyed;
+  const { stream } = response as unknown as Http2ServerResponse;
+  return stream.destroyed || stream.closed;
 }
 
 /** The host that a request names: `Host`, or `:authority` in HTTP/2. */

@@ -18,6 +18,6 @@ export { restDoor } from './rest-door.ts';
 export type { CalledTeam, Caller, RestCall, RestDoor, Upload } from './rest-door.ts';
 export { requireSameOrigin } from './same-origin.ts';
 export type { CertificateFiles } from './certificates.ts';
-export { isHttp2, writeHead } from './http-version.ts';
+export { hasGone, isHttp2, writeHead } from './http-version.ts';
 export { listen } from './server.ts';
 export type { Listener, ListenNeeds, NodeDoor } from './server.ts';

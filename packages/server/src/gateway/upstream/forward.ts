@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { errors, type Dispatcher } from 'undici';
 import { publicError, type PublicError } from '#errors';
-import { isHttp2, writeHead } from '#http';
+import { hasGone, isHttp2, writeHead } from '#http';
 import { AddressNotAllowed } from './connector.ts';
 import type { Pools } from './pools.ts';
 import type { ResponseFacts, ResponseHeaderRules } from './response-headers.ts';
@@ -47,9 +47,11 @@ export function forward(
     };
     let controller: Dispatcher.DispatchController | undefined;
     let bodyBegun = false;
+    let isWhole = false;
     const onClose = () => {
-      // The visitor has gone: the upstream need not go on.
-      if (!response.writableFinished) controller?.abort(new Error('the visitor has gone'));
+      // The visitor has gone: the upstream need not go on. A stream of HTTP/2 that was taken back calls itself finished,
+      // so it is not asked.
+      if (!isWhole) controller?.abort(new Error('the visitor has gone'));
       resolve();
     };
     response.once('close', onClose);
@@ -62,7 +64,7 @@ export function forward(
     const handler: Dispatcher.DispatchHandler = {
       onRequestStart(started) {
         controller = started;
-        if (response.destroyed) started.abort(new Error('the visitor has gone'));
+        if (hasGone(response)) started.abort(new Error('the visitor has gone'));
       },
       onResponseStart(started, statusCode, _headers, statusMessage) {
         // Interim answers (RFC 9110 section 15.2) are of one connection; the final one follows.
@@ -78,7 +80,7 @@ export function forward(
         // Headers leave together with the first bytes where these came with them, and alone where they are long in
         // coming (server-sent events). What came in one piece is read before this gets its turn.
         process.nextTick(() => {
-          if (!bodyBegun && !response.destroyed) response.flushHeaders();
+          if (!bodyBegun && !hasGone(response)) response.flushHeaders();
         });
       },
       onResponseData(started, chunk) {
@@ -90,6 +92,7 @@ export function forward(
       },
       onResponseEnd(_controller, trailers) {
         bodyBegun = true;
+        isWhole = true;
         if (forwarded.answer.trailersPossible && (response.chunkedEncoding || isHttp2(request))) {
           const passed = needs.responseHeaders.trailersForClient(trailers);
           if (Object.keys(passed).length > 0) response.addTrailers(passed);
@@ -102,7 +105,7 @@ export function forward(
           // Too late for another answer: a cut connection is the only way to say that this one is not whole.
           response.destroy();
           resolve();
-        } else if (response.destroyed) {
+        } else if (hasGone(response)) {
           resolve();
         } else if (mayAskAgain && isBrokenConnection(error)) {
           mayAskAgain = false;
