@@ -210,6 +210,38 @@ describe.each(databaseKinds)('trust in workloads of other platforms, on %s', (ki
     await remove(policy.id);
   });
 
+  test('a real token of a workload that is not trusted is on the record; what anybody could write is not', async () => {
+    const policy = await create();
+    const refusals = async () =>
+      (await world.call('audit-log.list', { query: query() })).records.filter(
+        ({ action }) => action === 'trust-policy.refuse',
+      );
+    const before = (await refusals()).length;
+    const { privateKey: strange } = await generateKeyPair('RS256');
+    await descriptionOf(await ci.sign({ sub: 'repo:evil/unsigned' }, strange));
+    await descriptionOf(await ci.sign({ iss: 'https://other.example', sub: 'repo:evil/elsewhere' }));
+    expect((await refusals()).length).toBe(before);
+    const answer = await exchange(await ci.sign({ sub: 'repo:evil/shop' }));
+    const { reference } = answer.json() as { reference: string };
+    expect((await refusals())[0]).toMatchObject({
+      actor: 'outside-workload',
+      reference,
+      after: { issuer: ci.issuer, subject: 'repo:evil/shop' },
+    });
+    await remove(policy.id);
+  });
+
+  test('one token is exchanged sixty times a minute at most, and another beside it', async () => {
+    const policy = await create();
+    const token = await ci.sign({ jti: 'one' });
+    const statuses: number[] = [];
+    for (let each = 0; each < 61; each++) statuses.push((await exchange(token)).status);
+    expect(statuses.filter((status) => status === 200)).toHaveLength(60);
+    expect(statuses.at(-1)).toBe(429);
+    await exchanged(await ci.sign({ jti: 'another' }));
+    await remove(policy.id);
+  });
+
   test('of changes that meet, one is made and the others are told', async () => {
     const policy = await create();
     const tried = await Promise.all(

@@ -83,8 +83,9 @@ export function createWorkloads(needs: WorkloadsNeeds) {
 
   /** Why a token is not made, for the record of the team; the answer is what is thrown. */
   async function refuse(workload: Workload, asked: AskedMint, error: PublicError): Promise<PublicError> {
-    await recordRefusal(workload.project.id, {
+    await recordRefusal(`${asked.actor} ${workload.project.id}`, {
       actor: asked.actor,
+      action: 'workload-token.refuse',
       object: workload.project.id,
       teamId: workload.team.id,
       after: { ...factsOf(workload, asked), code: error.code, why: error.description },

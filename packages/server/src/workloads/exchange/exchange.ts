@@ -135,8 +135,9 @@ export function createExchange(needs: ExchangeNeeds): Exchange {
     claims: VerifiedWorkload,
     { audience, reference }: ExchangeRequest,
   ): Promise<OAuthError> {
-    await writeRefusal(claims.project_id, {
+    await writeRefusal(`${actorOf(claims)} ${claims.project_id}`, {
       actor: actorOf(claims),
+      action: 'workload-token.refuse',
       object: claims.project_id,
       teamId: claims.owner_id,
       after: {

@@ -8,6 +8,7 @@ import { oauthError, publicError } from '#errors';
 import { networkOf, type Limits } from '#limits';
 import { RemoteIssuerFailure, RemoteTokenRefused, type RemoteIssuers } from '#remote-keys';
 import { hashSecret } from '#sealing';
+import { createRecordRefusal } from '../refusals.ts';
 import { changedInput, checkClaims, fieldsOf, type ClaimCheck, type TrustPolicy } from './trust-policy.ts';
 import { createTrustPolicyStore } from './trust-policy-store.ts';
 import { createValidateTrust, type TrustSavingNeeds } from './trust-saving.ts';
@@ -55,7 +56,10 @@ export type Simulation = {
 /** What every token of a trust policy begins with. */
 const trustTokenPrefix = 'tesx_';
 const windowMilliseconds = 60_000;
+/** Refused tokens a minute of one network: each may cost a signature check. */
 const limitOfRefusals = 60;
+/** Exchanges a minute of one token. */
+const limitOfToken = 60;
 const mostPolicies = 200;
 
 /**
@@ -66,6 +70,7 @@ export function createTrust(needs: TrustNeeds) {
   const { database, clock, audit, limits, remoteIssuers } = needs;
   const store = createTrustPolicyStore(database);
   const validate = createValidateTrust(needs);
+  const recordRefusal = createRecordRefusal(needs);
 
   /** A verified token held against the policies of a team for its issuer; undefined policies when there are none. */
   async function hold(
@@ -246,9 +251,23 @@ export function createTrust(needs: TrustNeeds) {
       );
       const [policy] = matching;
       if (claims === undefined || policy === undefined || matching.length > 1) {
-        await countRefusal(request.clientAddress);
-        throw oauthError('invalid_request', reasonOf(matching.length, held?.problem));
+        await count('trust-exchange-refused', networkOf(request.clientAddress), limitOfRefusals);
+        const why = reasonOf(matching.length, held?.problem);
+        if (team !== undefined && claims !== undefined) {
+          // A real token of an issuer that the team trusts, of a workload that it does not.
+          const { iss: issuer, sub: subject, jti } = claims;
+          await recordRefusal(`${team.id} ${issuer} ${subject}`, {
+            actor: 'outside-workload',
+            action: 'trust-policy.refuse',
+            object: team.id,
+            teamId: team.id,
+            after: { issuer, subject: subject?.slice(0, 512), jti: jti?.slice(0, 128), why },
+            reference: request.reference,
+          });
+        }
+        throw oauthError('invalid_request', why);
       }
+      await count('trust-exchange', hashSecret(request.subjectToken), limitOfToken);
       const now = clock.now();
       const restSeconds = Math.floor((claims.exp ?? 0) - now / 1000);
       const expiresInSeconds = Math.min(policy.tokenLifetimeSeconds, Math.max(restSeconds, 1));
@@ -303,13 +322,10 @@ export function createTrust(needs: TrustNeeds) {
     },
   };
 
-  /** Refused tokens of one network: each may cost a signature check. */
-  async function countRefusal(clientAddress: string): Promise<void> {
-    const counted = await database.tryWrite([
-      limits.count('trust-exchange-refused', networkOf(clientAddress), limitOfRefusals, windowMilliseconds),
-    ]);
+  async function count(name: string, key: string, limit: number): Promise<void> {
+    const counted = await database.tryWrite([limits.count(name, key, limit, windowMilliseconds)]);
     if (counted.committed) return;
-    throw oauthError('temporarily_unavailable', 'Too many refused tokens', {
+    throw oauthError('temporarily_unavailable', 'Too many exchanges. Keep a token until it expires', {
       status: 429,
       headers: { 'retry-after': String(windowMilliseconds / 1000) },
     });
