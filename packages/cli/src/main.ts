@@ -4,6 +4,8 @@ import { createCurl } from './curl/index.ts';
 import { createDoctorApp, createDoctorGateway } from './doctor/index.ts';
 import { createLogin, createLogout, createWhoami } from './login/index.ts';
 import { createEnvPull, createLink, createProjectToken } from './project/index.ts';
+import { createRestCommands } from './rest/index.ts';
+import { createSignInExplain } from './signin/index.ts';
 import { describeFailure, type Terminal } from './terminal.ts';
 import { createTrust, readTextFile } from './trust/index.ts';
 import { createWorkloadToken } from './workload/index.ts';
@@ -39,6 +41,11 @@ const program = new Command('tessera-cli')
   )
   .addCommand(createCurl(terminal))
   .addCommand(
+    new Command('signin')
+      .description('sign-ins of people and visitors')
+      .addCommand(createSignInExplain(terminal)),
+  )
+  .addCommand(
     new Command('doctor')
       .description('find out what is wrong')
       .addCommand(createDoctorGateway(terminal))
@@ -47,6 +54,8 @@ const program = new Command('tessera-cli')
   .addCommand(
     createTrust({ print, remark: terminal.tell, read: readTextFile, now: () => Date.now() / 1000 }),
   );
+
+for (const noun of createRestCommands(terminal)) program.addCommand(noun);
 
 try {
   await program.parseAsync();

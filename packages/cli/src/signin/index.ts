@@ -1,0 +1,1 @@
+export { createSignInExplain } from './sign-in-explain.ts';
