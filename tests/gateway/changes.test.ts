@@ -266,6 +266,19 @@ describe.each(databaseKinds)('what the gateway remembers, on %s', (kind) => {
     expect(await ask(at.site.url, asTom)).toBe('401 SIGN_IN_REQUIRED');
   });
 
+  test('of a team, is whether it has Passport', async () => {
+    const at = await stage({ signedIn: false });
+    const give = (passport: boolean) =>
+      world.call('team-features.update', { params: { idOrSlug: world.team.id }, body: { passport } });
+    await give(false);
+    const without = await ask(at.site.url, stranger);
+    await give(true);
+    expect([without, await ask(at.site.url, stranger)]).toEqual([
+      expect.not.stringMatching(/^200 |SIGN_IN_REQUIRED/),
+      '401 SIGN_IN_REQUIRED',
+    ]);
+  });
+
   // Last: every URL of the team is another one afterwards.
   test('of a team, is its slug', async () => {
     const at = await stage();

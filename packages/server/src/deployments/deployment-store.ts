@@ -1,5 +1,6 @@
 import type { DeploymentHost } from '@tessera/contract';
 import { sql } from 'kysely';
+import { LRUCache } from 'lru-cache';
 import type { Bound, Database, Expected } from '#database';
 import { exactly } from '#database';
 import type { Deployment, HostOwner, Located } from './deployment.ts';
@@ -39,6 +40,8 @@ export type Join<Noun> = {
   readonly table: string;
   /** What a unit that changes such a row notes. */
   readonly kind: string;
+  /** The column that is another one after each change. */
+  readonly revision: string;
   readonly columns: readonly string[];
   read(row: Record<string, unknown>): Noun;
 };
@@ -61,7 +64,9 @@ const columns = [
   'createdAt',
 ] as const;
 
-export function createDeploymentStore<Project, Team>(
+const mostKnown = 2_000;
+
+export function createDeploymentStore<Project extends object, Team extends object>(
   database: Database,
   joins: { project: Join<Project>; team: Join<Team> },
 ) {
@@ -138,8 +143,9 @@ export function createDeploymentStore<Project, Team>(
       .select(['teamId', 'projectId', 'environment', 'deploymentId'])
       .where('host', '=', value('host')),
   );
-  // The gateway asks this for every request: one statement, compiled once.
-  const selectByHost = database.statement<{ host: string }>()((value) =>
+  // The gateway asks these for every request whose host is not remembered: compiled once. Many hosts are of few
+  // projects: those that are known already, in the revision of now, are neither read nor parsed again.
+  const located = () =>
     query
       .selectFrom('deploymentHosts')
       .innerJoin('deployments', 'deployments.id', 'deploymentHosts.deploymentId')
@@ -154,11 +160,24 @@ export function createDeploymentStore<Project, Team>(
         'deployments.teamId',
       )
       .select(['deploymentHosts.host', 'deploymentHosts.kind'])
-      .select(columns.map((column) => sql.ref(`deployments.${column}`).as(`deployment_${column}`)))
+      .select(columns.map((column) => `deployments.${column}` as const))
+      .select([
+        sql<string>`"project"."id" || ' ' || ${sql.ref(`project.${joins.project.revision}`)}`.as(
+          'projectKey',
+        ),
+        sql<string>`"team"."id" || ' ' || ${sql.ref(`team.${joins.team.revision}`)}`.as('teamKey'),
+      ]);
+  const selectByHost = database.statement<{ host: string }>()((value) =>
+    located().where('deploymentHosts.host', '=', value('host')),
+  );
+  const selectWholeByHost = database.statement<{ host: string }>()((value) =>
+    located()
       .select(joins.project.columns.map((column) => sql.ref(`project.${column}`).as(`project_${column}`)))
       .select(joins.team.columns.map((column) => sql.ref(`team.${column}`).as(`team_${column}`)))
       .where('deploymentHosts.host', '=', value('host')),
   );
+  const projects = new LRUCache<string, Project>({ max: mostKnown });
+  const teams = new LRUCache<string, Team>({ max: mostKnown });
   const insertDeployment = database.statement<DeploymentRow>()((value) =>
     query.insertInto('deployments').values({
       id: value('id'),
@@ -237,14 +256,25 @@ export function createDeploymentStore<Project, Team>(
       return rows.map(({ host, kind }) => ({ host, kind: kind as DeploymentHost['kind'] }));
     },
     async findByHost(host: string): Promise<Located<Project, Team> | undefined> {
-      const row = await database.find(selectByHost({ host }));
+      let row = await database.find(selectByHost({ host }));
       if (row === undefined) return undefined;
+      let project = projects.get(row.projectKey);
+      let team = teams.get(row.teamKey);
+      if (project === undefined || team === undefined) {
+        // The whole anew: by now the host may be somebody else's.
+        row = await database.find(selectWholeByHost({ host }));
+        if (row === undefined) return undefined;
+        project = joins.project.read(partOf(row, 'project_', joins.project.columns));
+        team = joins.team.read(partOf(row, 'team_', joins.team.columns));
+        projects.set(row.projectKey, project);
+        teams.set(row.teamKey, team);
+      }
       return {
         host: row.host,
         hostKind: row.kind as DeploymentHost['kind'],
-        deployment: deploymentOf(partOf(row, 'deployment_', columns) as DeploymentRow),
-        project: joins.project.read(partOf(row, 'project_', joins.project.columns)),
-        team: joins.team.read(partOf(row, 'team_', joins.team.columns)),
+        deployment: deploymentOf(row),
+        project,
+        team,
       };
     },
     /** Whose a host is, or was: it stays with its project and environment. */

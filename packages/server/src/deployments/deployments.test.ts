@@ -28,6 +28,7 @@ const ownersMigration = {
 const joinOf = (table: string) => ({
   table,
   kind: table,
+  revision: 'label',
   columns: ['id', 'label'],
   read: (row: Record<string, unknown>) => row as { id: string; label: string },
 });

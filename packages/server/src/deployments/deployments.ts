@@ -24,7 +24,7 @@ export type NewDeployment = {
 
 export type By = { actor: string; reference?: string | undefined };
 
-export type DeploymentsNeeds<Project, Team> = {
+export type DeploymentsNeeds<Project extends object, Team extends object> = {
   database: Database;
   clock: Clock;
   audit: Audit;
@@ -37,12 +37,16 @@ export type DeploymentsNeeds<Project, Team> = {
   ownHosts: readonly string[];
 };
 
-export type Deployments<Project, Team> = ReturnType<typeof createDeployments<Project, Team>>;
+export type Deployments<Project extends object, Team extends object> = ReturnType<
+  typeof createDeployments<Project, Team>
+>;
 
 const secretPrefix = 'dws_';
 const mostRemembered = 20_000;
 
-export function createDeployments<Project, Team>(needs: DeploymentsNeeds<Project, Team>) {
+export function createDeployments<Project extends object, Team extends object>(
+  needs: DeploymentsNeeds<Project, Team>,
+) {
   const { database, clock, audit, changes, joins, hostSpace, upstreamAllow, ownHosts } = needs;
   const store = createDeploymentStore(database, joins);
   const findByHost = changes.remember(

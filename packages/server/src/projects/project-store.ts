@@ -234,6 +234,7 @@ export const projectConnectorUse = { table: 'projects', column: 'passport', team
 export const projectJoin = {
   table: 'projects',
   kind: 'projects',
+  revision: 'revision',
   columns,
   read: (row: Record<string, unknown>): Project => projectOf(row as ProjectRow),
 };

@@ -268,6 +268,7 @@ export const teamConnectorUse = { table: 'teams', column: 'defaultPassport', tea
 export const teamJoin = {
   table: 'teams',
   kind: 'teams',
+  revision: 'revision',
   columns,
   read: (row: Record<string, unknown>): Team => teamOf(row as TeamRow),
 };

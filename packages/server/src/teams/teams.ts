@@ -154,6 +154,7 @@ export function createTeams({ database, clock, audit, changes, holdConnector }: 
             reference: by.reference,
           }),
           changes.note('teams'),
+          changes.note('teams'),
         ]);
         if (outcome.committed) return after;
       }
