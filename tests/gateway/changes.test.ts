@@ -149,6 +149,22 @@ describe.each(databaseKinds)('what the gateway remembers, on %s', (kind) => {
       expect(await ask(at.site.url, at.visitor)).toMatch(/; owner:/);
     });
 
+    test('is which environments it has: one that was removed is none to have tokens of (federation-20)', async () => {
+      const at = await stage({ signedIn: false });
+      await update(at, { passport: null, environments: ['staging'] });
+      const { url } = await world.call('deployments.create', {
+        query: query(),
+        body: { projectId: at.site.projectId, environment: 'staging', upstream: world.upstream.url },
+      });
+      const origin = url.replace(/\/$/, '');
+      expect(await ask(origin, stranger)).toMatch(/; owner:acme:.*:environment:staging$/);
+      await update(at, { environments: [] });
+      expect(await ask(origin, stranger)).toMatch(/; no token$/);
+      tessera.advance(91 * 60_000);
+      expect(await ask(origin, stranger)).toMatch(/; no token$/);
+      expect(await ask(at.site.url, stranger)).toMatch(/:environment:production$/);
+    });
+
     test('is that it is there', async () => {
       const at = await stage();
       await world.call('projects.delete', { params: { idOrName: at.site.projectId }, query: query() });

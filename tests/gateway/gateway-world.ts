@@ -311,6 +311,7 @@ function makeSite(host: string, upstream: EchoUpstream, changes: SiteChanges): S
     project: {
       id: changes.projectId ?? 'prj_a',
       name: changes.projectName ?? 'a',
+      environments: ['production', 'preview', 'development'],
       oidcTokenConfig: { enabled: true, issuerMode: 'team', subjectForm: 'names', audiences: [] },
       passport:
         changes.passport === null

@@ -16,7 +16,7 @@ import { readRuntimeQuery } from './runtime-query.ts';
 
 export type RunningDeployment = {
   team: WorkloadTeam;
-  project: WorkloadProject;
+  project: WorkloadProject & { environments: readonly string[] };
   deployment: WorkloadDeployment;
 };
 

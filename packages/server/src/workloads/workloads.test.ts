@@ -24,10 +24,12 @@ const urls = {
   passport: 'https://id.example.com/passport',
   connect: 'https://id.example.com/connect/callback',
 };
+type RunningProject = WorkloadProject & { environments: readonly string[] };
 const team: WorkloadTeam = { id: 'team_1', slug: 'acme', workloadAlgorithm: 'RS256' };
-const project: WorkloadProject = {
+const project: RunningProject = {
   id: 'prj_1',
   name: 'shop',
+  environments: ['production', 'preview', 'development'],
   oidcTokenConfig: {
     enabled: true,
     issuerMode: 'team',
@@ -42,7 +44,7 @@ const deployment = {
 };
 const workload: Workload = { team, project, environment: 'production', runtime: 'build', deployment };
 
-function withConfig(config: Partial<WorkloadProject['oidcTokenConfig']>): WorkloadProject {
+function withConfig(config: Partial<WorkloadProject['oidcTokenConfig']>): RunningProject {
   return { ...project, oidcTokenConfig: { ...project.oidcTokenConfig, ...config } };
 }
 

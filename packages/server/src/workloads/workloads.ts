@@ -223,17 +223,17 @@ export function createWorkloads(needs: WorkloadsNeeds) {
 
     /**
      * The token of a running deployment: the same for up to 90 minutes, of its two hours. Undefined when the project
-     * has tokens switched off, or its mint policy refuses this one. Whatever is in the token is in the key it is remembered by, so that after a rename
-     * nobody is given the old name.
+     * has tokens switched off or has removed the environment, or its mint policy refuses this one. Whatever is in the
+     * token is in the key it is remembered by, so that after a rename nobody is given the old name.
      */
     async forDeployment(running: {
       team: WorkloadTeam;
-      project: WorkloadProject;
+      project: WorkloadProject & { environments: readonly string[] };
       deployment: WorkloadDeployment;
     }): Promise<string | undefined> {
       const { team, project, deployment } = running;
       const { enabled, issuerMode, subjectForm, mintPolicy } = project.oidcTokenConfig;
-      if (!enabled) return undefined;
+      if (!enabled || !project.environments.includes(deployment.environment)) return undefined;
       // A deployment that is remembered is the same object at each request, and is spared its key.
       const last = lastGiven.get(running);
       if (last !== undefined && isReusable(last)) return last.token;
