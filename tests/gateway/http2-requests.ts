@@ -149,7 +149,8 @@ function createFields(random: Random, hosts: Http2Hosts, hasBody: boolean): Fiel
   if (random.once(30)) pseudo.push(random.pick(pseudo));
   if (random.once(40)) pseudo.push([':protocol', 'websocket']);
   const fields: Field[] = [[sentTarget, Buffer.from(target, 'latin1').toString('base64')]];
-  if (random.once(3)) fields.push(...createCookies(random, hosts.cookie), [sentSession, '1']);
+  if (random.once(3))
+    fields.push(...createCookies(random, hosts.cookie), [sentSession, '1'], [`${sentSession}-again`, '1']);
   for (let count = random.below(4); count > 0; count--) fields.push(parse(createHeader(random), random));
   if (random.once(2)) fields.push(parse(random.pick(otherHeaders), random));
   if (random.once(10)) fields.push(random.pick(ofHttp1));
