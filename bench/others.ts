@@ -71,7 +71,6 @@ export async function startCaddy(upstream: string): Promise<RunningServer> {
     `{
       admin off
       auto_https off
-      persist_config off
       log default {
         output stdout
       }
