@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { listen } from '../../examples/listen.ts';
+import { withLock } from '../../packages/cli/src/login/index.ts';
 import { send } from '../harness/send.ts';
 import { passSignInPages } from '../harness/sign-in.ts';
 import { createSignInWorld, type SignInWorld } from '../harness/sign-in-world.ts';
@@ -20,7 +21,7 @@ import { startTessera, type RunningTessera } from '../harness/start-tessera.ts';
 import { createVisitor } from '../harness/visitor.ts';
 import { createCommandLineMachine, type CommandLineMachine } from './command-line-machine.ts';
 
-type Login = { token: string; refreshToken: string; expiresAt: number };
+type Login = { origin: string; token: string; refreshToken: string; expiresAt: number };
 
 describe('the login on a machine', { timeout: 60_000 }, () => {
   let tessera: RunningTessera;
@@ -196,6 +197,57 @@ describe('the login on a machine', { timeout: 60_000 }, () => {
     expect(status).toBe(3);
     expect(JSON.parse(stderr)).toMatchObject({ code: 'login_refused' });
     expect(stderr).not.toContain('a-refresh-token-of-nobody');
+  });
+
+  test('goes to the instance that gave it alone, whatever has come to stand beside it', async () => {
+    await machine.logIn(tessera.urls.origin, world.admin);
+    const { origin, ...tokens } = readLogin();
+    expect(origin).toBe(tessera.urls.origin);
+    const seen: string[] = [];
+    const server = createServer((request, response) => response.end(void seen.push(String(request.url))));
+    const other = await listen(server, 0);
+    const instanceFile = join(machine.loginFolder, 'instance.json');
+    const instance = readFileSync(instanceFile, 'utf8');
+    const failed = async (...args: string[]) => {
+      const { status, stderr } = await machine.run(...args);
+      return [status, (JSON.parse(stderr) as { code: string }).code];
+    };
+    writeFileSync(instanceFile, JSON.stringify({ origin: other.url, api: other.url }));
+    for (const expiresAt of [tokens.expiresAt, 1]) {
+      replaceLogin({ expiresAt });
+      await expect(failed('whoami')).resolves.toEqual([3, 'not_logged_in']);
+    }
+    await expect(failed('logout')).resolves.toEqual([3, 'not_logged_in']);
+    expect(seen).toEqual([]);
+    await other.close();
+
+    // What another program wrote over it stays, and is asked nowhere.
+    writeFileSync(instanceFile, instance);
+    writeFileSync(authFile(), JSON.stringify(tokens));
+    await expect(failed('whoami')).resolves.toEqual([3, 'not_logged_in']);
+    await expect(failed('logout')).resolves.toEqual([3, 'not_logged_in']);
+    expect(JSON.parse(readFileSync(authFile(), 'utf8'))).toEqual(tokens);
+
+    writeFileSync(authFile(), JSON.stringify({ origin, ...tokens, expiresAt: 1 }));
+    await expect(machine.run('whoami')).resolves.toMatchObject({ status: 0 });
+    expect(readLogin().origin).toBe(origin);
+  });
+
+  test('is read as a whole, while another one is being kept', async () => {
+    await machine.logIn(tessera.urls.origin, world.admin);
+    const instanceFile = join(machine.loginFolder, 'instance.json');
+    const instance = readFileSync(instanceFile, 'utf8');
+    const finished = await withLock(authFile(), async () => {
+      writeFileSync(
+        instanceFile,
+        JSON.stringify({ origin: 'https://id.example', api: 'https://id.example' }),
+      );
+      const running = machine.run('whoami');
+      await sleep(1_500);
+      writeFileSync(instanceFile, instance);
+      return { running };
+    });
+    await expect(finished.running).resolves.toMatchObject({ status: 0 });
   });
 
   test('that others can read is not used', async () => {

@@ -13,10 +13,11 @@ export type DeveloperMachine = {
   work: string;
   data: string;
   authFile: string;
+  instanceFile: string;
   environment: Record<string, string>;
   logIn(login: Login, more?: { expiresAt?: number }): void;
   link(project: { projectId: string; orgId?: string }): void;
-  readLogin(): { token?: string; refreshToken?: string; expiresAt?: number };
+  readLogin(): { origin?: string; token?: string; refreshToken?: string; expiresAt?: number };
   /** Asks for a token in a process of its own. */
   ask(options?: object, more?: Readonly<Record<string, string>>): Promise<Asked>;
   remove(): void;
@@ -29,6 +30,7 @@ export function createDeveloperMachine(urls: Pick<BaseUrls, 'origin' | 'api' | '
   const [work, data] = [join(folder, 'work', 'site'), join(folder, 'data')];
   const loginFolder = join(data, 'com.vercel.cli');
   const authFile = join(loginFolder, 'auth.json');
+  const instanceFile = join(loginFolder, 'instance.json');
   const environment = { HOME: folder, XDG_DATA_HOME: data };
   mkdirSync(join(work, 'src'), { recursive: true });
   mkdirSync(loginFolder, { recursive: true });
@@ -36,14 +38,16 @@ export function createDeveloperMachine(urls: Pick<BaseUrls, 'origin' | 'api' | '
     writeFileSync(path, JSON.stringify(value), { mode: 0o600 });
     chmodSync(path, 0o600);
   };
-  writePrivate(join(loginFolder, 'instance.json'), { origin: urls.origin, api: urls.api, oidc: urls.oidc });
+  writePrivate(instanceFile, { origin: urls.origin, api: urls.api, oidc: urls.oidc });
   return {
     work,
     data,
     authFile,
+    instanceFile,
     environment,
     logIn: (login, more = {}) =>
       writePrivate(authFile, {
+        origin: urls.origin,
         token: login.access_token,
         refreshToken: login.refresh_token,
         expiresAt: more.expiresAt ?? Math.floor(Date.now() / 1000) + login.expires_in,

@@ -12,7 +12,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { decodeJwt } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { listen } from '../../examples/listen.ts';
+import { listen, type Running } from '../../examples/listen.ts';
 import {
   createFederationWorld,
   createProject,
@@ -120,6 +120,7 @@ describe("a developer's machine", () => {
     const renewed = machine.readLogin();
     expect(renewed.token).not.toBe(token);
     expect(renewed.refreshToken).not.toBe(refreshToken);
+    expect(renewed.origin).toBe(world.tessera.urls.origin);
     expect(renewed.expiresAt).toBeGreaterThan(Date.now() / 1000 + 60);
     expect(statSync(machine.authFile).mode & 0o777).toBe(0o600);
     expect(readdirSync(join(machine.data, 'com.vercel.cli')).toSorted()).toEqual([
@@ -168,6 +169,83 @@ describe("a developer's machine", () => {
     expect(asked).toMatchObject({
       code: 'refresh_failed',
       message: expect.stringContaining('nothing') as string,
+    });
+  });
+
+  describe('a login is of one instance', () => {
+    const seen: string[] = [];
+    let other: Running;
+    beforeAll(async () => {
+      const server = createServer((request, response) => {
+        seen.push(`${request.url} ${request.headers.authorization}`);
+        const answer = { issuer: other.url, token_endpoint: `${other.url}/login/oauth/token` };
+        response.end(JSON.stringify({ ...answer, token: 'x', access_token: 'x' }));
+      });
+      other = await listen(server, 0);
+    });
+    afterAll(() => other?.close());
+
+    const refuse = async (options: object, variables: Record<string, string>) => {
+      const { token, refreshToken } = machine.readLogin();
+      for (const expiresAt of [Math.floor(Date.now() / 1000) + 3_600, 1]) {
+        const login = { access_token: String(token), refresh_token: String(refreshToken), expires_in: 0 };
+        machine.logIn(login, { expiresAt });
+        const asked = await machine.ask(options, variables);
+        expect(asked).toMatchObject({ code: 'not_logged_in' });
+        expect(JSON.stringify(asked)).toContain('tessera-cli login');
+        expect(JSON.stringify(asked)).not.toContain(token);
+      }
+      expect(machine.readLogin()).toMatchObject({ token, refreshToken });
+      expect(seen).toEqual([]);
+    };
+
+    test.each(['TESSERA_PUBLIC_URL', 'TESSERA_ORIGIN_URL', 'TESSERA_API_URL', 'TESSERA_OIDC_URL'])(
+      'whose tokens go to no other, which %s names',
+      async (name) => {
+        await refuse({}, { [name]: other.url });
+        const asked = await machine.ask({}, { [name]: other.url });
+        expect(JSON.stringify(asked)).toContain(`for ${world.tessera.urls.origin} `);
+        expect(JSON.stringify(asked)).toContain(other.url);
+      },
+    );
+
+    test('nor which options name, all or one of them', async () => {
+      await refuse({ originUrl: other.url, apiUrl: other.url }, {});
+      await refuse({ originUrl: other.url }, {});
+      await refuse({ apiUrl: other.url }, {});
+    });
+
+    test('and which it is stands beside it: without that it is none, whatever is set', async () => {
+      rmSync(machine.instanceFile);
+      const { origin, api } = world.tessera.urls;
+      for (const [originUrl, apiUrl] of [
+        [other.url, other.url],
+        [origin, api],
+      ]) {
+        await refuse({ originUrl, apiUrl }, {});
+      }
+      writeFileSync(machine.instanceFile, JSON.stringify({ origin: other.url }), { mode: 0o600 });
+      await refuse({}, { TESSERA_API_URL: other.url });
+    });
+
+    test('also when the same instance is set', async () => {
+      const { origin, api, oidc } = world.tessera.urls;
+      tokenOf(await machine.ask({ originUrl: `${origin}/`, apiUrl: api, oidcUrl: oidc }));
+    });
+
+    test('and in the file with the tokens: they never stand beside the address of another', async () => {
+      const there = { origin: other.url, api: other.url };
+      writeFileSync(machine.instanceFile, JSON.stringify(there), { mode: 0o600 });
+      await refuse({}, {});
+      await refuse({}, { TESSERA_PUBLIC_URL: other.url, TESSERA_API_URL: other.url });
+    });
+
+    test('and what Vercel’s own software logs in at is not ours', async () => {
+      const { origin: _, ...login } = machine.readLogin();
+      writeFileSync(machine.authFile, JSON.stringify(login), { mode: 0o600 });
+      const asked = await machine.ask();
+      expect(asked).toMatchObject({ code: 'not_logged_in' });
+      expect(JSON.stringify(asked)).toContain('https://vercel.com');
     });
   });
 
@@ -225,9 +303,12 @@ describe("a developer's machine", () => {
       createServer((_request, response) => response.writeHead(307, { location: thief.url }).end()),
       0,
     );
-    const asked = await machine.ask({ apiUrl: door.url });
-    expect(asked).toMatchObject({ code: 'refresh_failed' });
+    const there = createDeveloperMachine({ ...world.tessera.urls, api: door.url });
+    there.logIn(await logInCommandLine(world.tessera.urls, world.admin));
+    there.link({ projectId: world.project.id });
+    await expect(there.ask()).resolves.toMatchObject({ code: 'refresh_failed' });
     expect(seen).toEqual([]);
+    there.remove();
     await Promise.all([thief.close(), door.close()]);
   });
 });

@@ -12,7 +12,7 @@ export type OidcTokenErrorCode =
   | 'not_linked'
   /** The token at hand is of another project than the linked one. */
   | 'project_mismatch'
-  /** No login of the command line, or one that has ended: log in again. */
+  /** No login of the command line, one that has ended, or one at another instance than is asked for. */
   | 'not_logged_in'
   /** A file with a secret can be read by others. */
   | 'file_not_private'

@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { chmod, lstat, mkdir, open, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { CommandError, show } from '../errors.ts';
 import { readWirePrefix, type Terminal } from '../terminal.ts';
 
@@ -71,40 +70,14 @@ export async function replaceFile(path: string, content: Uint8Array, mode: numbe
   }
 }
 
-async function makePrivateFolder(folder: string): Promise<void> {
+/** A folder of this user alone, 0700. */
+export async function makePrivateFolder(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const found = await lstat(folder);
   if (!found.isDirectory()) throw notPrivate(folder, 'is a link or a file; expected a folder');
   if (ownerId === undefined) return;
   if (found.uid !== ownerId) throw notPrivate(folder, 'belongs to another user');
   if ((found.mode & 0o077) !== 0) await chmod(folder, 0o700);
-}
-
-const abandonedAfterMs = 20_000;
-
-/** Lets one process at a time work on a file, also against the packages, which use the same lock. */
-export async function withLock<Value>(path: string, work: () => Promise<Value>): Promise<Value> {
-  const lock = `${path}.lock`;
-  await makePrivateFolder(dirname(path));
-  for (;;) {
-    try {
-      await mkdir(lock, { mode: 0o700 });
-      break;
-    } catch (error) {
-      if (codeOf(error) !== 'EEXIST') throw error;
-    }
-    const since = await stat(lock).then(
-      ({ mtimeMs }) => mtimeMs,
-      () => Date.now(),
-    );
-    if (Date.now() - since > abandonedAfterMs) await rmdir(lock).catch(() => undefined);
-    else await sleep(50);
-  }
-  try {
-    return await work();
-  } finally {
-    await rmdir(lock).catch(() => undefined);
-  }
 }
 
 function notPrivate(path: string, problem: string, cause?: unknown): CommandError {

@@ -4,14 +4,20 @@ import { CommandError, show } from '../errors.ts';
 import type { Terminal } from '../terminal.ts';
 import { ask, type Asked } from './ask.ts';
 import { discover, parseBaseUrl, type Instance } from './instance.ts';
-import { findLoginFolder, readPrivateFile, withLock, writePrivateFile } from './private-files.ts';
+import { withLock } from './lock.ts';
+import { findLoginFolder, readPrivateFile, writePrivateFile } from './private-files.ts';
 
 // The public client that instances seed for their command line, unless TESSERA_CLI_CLIENT_ID says another.
 const seededClientId = 'cl_HYyOPBNtFMfHhaUn9L4QPfTZz6TP47bp';
 const renewBeforeMs = 30_000;
+// Vercel's own software keeps its login in the same file, without saying where: it knows one instance.
+const originOfOthers = 'https://vercel.com';
 
 /** `auth.json`, which the unmodified `@vercel/oidc` reads too; `expiresAt` in Unix seconds. */
 export type Login = { token: string; refreshToken?: string; expiresAt?: number };
+
+/** With the instance that gave the tokens. It stands in the one file with them, so that they cannot be parted. */
+type StoredLogin = Login & { origin: string };
 
 export function readClientId({ environment }: Pick<Terminal, 'environment'>): string {
   return environment['TESSERA_CLI_CLIENT_ID'] ?? seededClientId;
@@ -60,16 +66,26 @@ export function createStoredLogin(terminal: Pick<Terminal, 'environment'>) {
     return { origin: urlOf('origin'), api: urlOf('api'), ...oidc };
   }
 
-  async function readLogin(): Promise<Login> {
+  async function readLogin(): Promise<StoredLogin> {
     const said = parse(await readPrivateFile(authFile), authFile);
     if (said === undefined) throw nobody('Nobody is logged in on this machine.');
-    const { token, refreshToken, expiresAt } = said;
-    if (typeof token !== 'string' || token === '') throw damaged(authFile);
+    const { origin = originOfOthers, token, refreshToken, expiresAt } = said;
+    if (typeof origin !== 'string' || typeof token !== 'string' || token === '') throw damaged(authFile);
     return {
+      origin,
       token,
       ...(typeof refreshToken === 'string' && refreshToken !== '' ? { refreshToken } : {}),
       ...(typeof expiresAt === 'number' ? { expiresAt } : {}),
     };
+  }
+
+  /** Both files; only under the lock do they surely stand side by side as one login wrote them. */
+  async function readBoth(): Promise<{ login: StoredLogin; instance: Instance }> {
+    const [login, instance] = [await readLogin(), await readInstance()];
+    if (isOf(login, instance)) return { login, instance };
+    throw nobody(
+      `The tokens in ${show(authFile)} were given by ${show(login.origin)}, but the login was at ${instance.origin}: another program has logged in since.`,
+    );
   }
 
   const write = (path: string, value: object): Promise<void> =>
@@ -81,7 +97,7 @@ export function createStoredLogin(terminal: Pick<Terminal, 'environment'>) {
       withLock(authFile, async () => {
         await rm(authFile, { force: true });
         await write(instanceFile, { origin, api, oidc });
-        await write(authFile, login);
+        await write(authFile, { origin, ...login });
       }),
 
     /** The instance of the login, also of one that has expired. Throws `not_logged_in`. */
@@ -90,10 +106,11 @@ export function createStoredLogin(terminal: Pick<Terminal, 'environment'>) {
     /** The access token, renewed shortly before it expires, and where it may be sent. */
     async use(): Promise<{ instance: Instance; token: string }> {
       const [first, instance] = [await readLogin(), await readInstance()];
-      if (isFresh(first)) return { instance, token: first.token };
-      // A refresh token is good once: two processes that use the same one would end the login.
+      if (isOf(first, instance) && isFresh(first)) return { instance, token: first.token };
+      // A refresh token is good once: two processes that use the same one would end the login. And whoever is logging
+      // in just now replaces both files under the lock.
       return withLock(authFile, async () => {
-        const [login, current] = [await readLogin(), await readInstance()];
+        const { login, instance: current } = await readBoth();
         if (isFresh(login)) return { instance: current, token: login.token };
         if (login.refreshToken === undefined) throw nobody('The login has expired.');
         const { tokenEndpoint, api } = await discover(current.origin);
@@ -106,7 +123,7 @@ export function createStoredLogin(terminal: Pick<Terminal, 'environment'>) {
           refresh_token: login.refreshToken,
         };
         const renewed = readTokens(await ask(tokenEndpoint, form), login.refreshToken);
-        await write(authFile, renewed);
+        await write(authFile, { origin: current.origin, ...renewed });
         return { instance: current, token: renewed.token };
       });
     },
@@ -114,7 +131,7 @@ export function createStoredLogin(terminal: Pick<Terminal, 'environment'>) {
     /** Ends the login at the server and deletes it here; it is deleted also when the server cannot be asked. */
     end: (): Promise<Instance> =>
       withLock(authFile, async () => {
-        const [login, instance] = [await readLogin(), await readInstance()];
+        const { login, instance } = await readBoth();
         try {
           const { revocationEndpoint, api } = await discover(instance.origin);
           if (api !== instance.api) throw nobody(`The API of ${instance.origin} has moved to ${api}.`);
@@ -138,6 +155,12 @@ export function createStoredLogin(terminal: Pick<Terminal, 'environment'>) {
         return instance;
       }),
   };
+}
+
+/** Whether this instance gave the tokens: they are sent nowhere else. */
+function isOf({ origin }: StoredLogin, instance: Instance): boolean {
+  const [one, other] = [URL.parse(origin), URL.parse(instance.origin)];
+  return one !== null && other !== null && one.href === other.href;
 }
 
 function isFresh({ expiresAt }: Login): boolean {

@@ -4,7 +4,7 @@ import { isFresh, readUnverified } from '../jwt.ts';
 import type { RefreshAsked } from '../own-machine.ts';
 import { baseUrlsOf, type Names } from '../settings.ts';
 import { createSingleFlight, digest } from '../single-flight.ts';
-import { ask, getAccessToken, notConfigured, readInstance } from './login.ts';
+import { ask, useLogin } from './login.ts';
 import { findDataFolder, readPrivateFile, writePrivateFile } from './private-files.ts';
 import { findProjectLink, type ProjectLink } from './project-link.ts';
 
@@ -14,7 +14,7 @@ const inFlight = createSingleFlight<string>();
  * A development token of the linked project, by the login of the command line: the one of last time while it is good,
  * otherwise a new one.
  *
- * @throws {OidcTokenError} `not_linked`, `not_logged_in`, `not_configured`, `refresh_failed`, `project_mismatch`
+ * @throws {OidcTokenError} `no_token`, `not_logged_in`, `file_not_private`, `refresh_failed`, `project_mismatch`
  */
 export async function refreshToken({ names, options, bufferMs, of }: RefreshAsked): Promise<string> {
   const link = await findProjectLink(names.prefix, {
@@ -30,11 +30,7 @@ export async function refreshToken({ names, options, bufferMs, of }: RefreshAske
         'Run: tessera-cli env pull',
     );
   }
-  const set = baseUrlsOf(options);
-  const known = set.origin === undefined || set.api === undefined ? await readInstance(names.prefix) : set;
-  const api = set.api ?? known.api;
-  if (api === undefined) throw notConfigured('TESSERA_API_URL');
-  const accessToken = await getAccessToken(names.prefix, set.origin ?? known.origin);
+  const { api, token: accessToken } = await useLogin(names.prefix, baseUrlsOf(options));
   // By login too: after somebody else has logged in, nobody is handed the token of the one before.
   const key = await digest(api, link.projectId, link.teamId, accessToken);
   return inFlight(`${key} ${bufferMs}`, async () => {
