@@ -3,7 +3,7 @@ import type { RequestFacts } from './door.ts';
 import { oauthAnswerOf } from './error-answers.ts';
 import { isHttp2 } from './http-version.ts';
 
-/** A request to an endpoint that programs call: Node's own, with no router and no web objects around it (record 27). */
+/** A request to an endpoint that programs call: Node's own, with no router and no web objects around it (record 29). */
 export type DirectCall = RequestFacts & {
   readonly method: string;
   /** Path and query, as they were sent. */
