@@ -1,6 +1,14 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT, type CryptoKey, type JWK } from 'jose';
+import {
+  CompactSign,
+  exportJWK,
+  generateKeyPair,
+  SignJWT,
+  UnsecuredJWT,
+  type CryptoKey,
+  type JWK,
+} from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ProblemError } from '../../packages/contract/src/index.ts';
 import { createApiToken } from '../harness/front-door.ts';
@@ -383,6 +391,25 @@ describe.each(databaseKinds)('trusted sources, on %s', (kind) => {
     const person = await send(api.url, { headers: { [header]: 'not a token', accept: 'text/html' } });
     expect(person.status).toBe(303);
     expect((await call(api.url, good)).status).toBe(200);
+    await update(api, null);
+  });
+
+  test('federation-08 a token that says a claim twice opens nothing, whichever is the right one', async () => {
+    await update(api, entries());
+    const now = Math.floor(Date.now() / 1000);
+    const text = (more: string) =>
+      new CompactSign(
+        new TextEncoder().encode(
+          `{"iss":"${issuer.state.issuer}","aud":"https://acme.example","iat":${now},"exp":${now + 60},${more}}`,
+        ),
+      )
+        .setProtectedHeader({ alg: 'RS256', kid: 'ci', typ: 'JWT' })
+        .sign(issuer.privateKey);
+    const right = '"sub":"repo:acme/site:main"';
+    expect((await call(api.url, await text(right))).status).toBe(200);
+    for (const more of [`"sub":"repo:eve/site",${right}`, `${right},"sub":"repo:eve/site"`]) {
+      expect((await call(api.url, await text(more))).status, more).toBe(401);
+    }
     await update(api, null);
   });
 

@@ -1,4 +1,12 @@
-import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT, type CryptoKey, type JWK } from 'jose';
+import {
+  CompactSign,
+  exportJWK,
+  generateKeyPair,
+  SignJWT,
+  UnsecuredJWT,
+  type CryptoKey,
+  type JWK,
+} from 'jose';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createShiftedClock } from '#clock';
 import { createRemoteIssuers, createRemoteKeys } from './index.ts';
@@ -81,6 +89,9 @@ describe('tokens of outside issuers', () => {
       await token({ life: -60 }),
       await token({ claims: { nbf: now + 3_600 } }),
       await token({ life: 26 * 3_600 }),
+      await token({ claims: { iat: now + 60 } }),
+      await token({ claims: { iat: now + 10 * 24 * 3_600, exp: now + 10 * 24 * 3_600 + 300 } }),
+      await token({ claims: { iat: now + 20, exp: now + 20 + 25 * 3_600 } }),
       await token({ claims: { exp: undefined } }),
       await token({ claims: { iat: undefined } }),
       await token({ claims: { aud: undefined } }),
@@ -91,6 +102,30 @@ describe('tokens of outside issuers', () => {
       'a'.repeat(20_000),
     ];
     for (const text of bad) expect(await outcome(text), text.slice(0, 200)).toBe('RemoteTokenRefused');
+  });
+
+  it('takes one of a clock that is a little ahead', async () => {
+    const { clock, outcome, token } = world();
+    const now = Math.floor(clock.now() / 1000);
+    expect(await outcome(await token({ claims: { iat: now + 20 } }))).toBe('repo:acme/site');
+  });
+
+  it('federation-08 refuses what says a claim twice, at any depth and however it is escaped', async () => {
+    const { clock, issuers, token } = world();
+    const now = Math.floor(clock.now() / 1000);
+    const { jwk: _, privateKey } = key;
+    const good = `"iss":"${issuer}","aud":"a","iat":${now},"exp":${now + 60},"sub":"one"`;
+    const sign = (payload: string) =>
+      new CompactSign(new TextEncoder().encode(payload))
+        .setProtectedHeader({ alg: 'RS256', kid: 'k1', typ: 'JWT' })
+        .sign(privateKey);
+    expect((await issuers.verify(await sign(`{${good}}`), issuer)).sub).toBe('one');
+    for (const more of ['"sub":"two"', String.raw`"s\u0075b":"two"`, '"act":{"sub":"a","sub":"b"}']) {
+      await expect(issuers.verify(await sign(`{${good},${more}}`), issuer), more).rejects.toThrow(
+        'it says "sub" twice',
+      );
+    }
+    expect((await issuers.verify(await token(), issuer)).sub).toBe('repo:acme/site');
   });
 
   it.each([

@@ -1,3 +1,4 @@
+import { findDuplicateMember } from '@tessera/protocol';
 import { decodeProtectedHeader, errors, jwtVerify, type JWTPayload } from 'jose';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '#clock';
@@ -118,7 +119,8 @@ export function createRemoteIssuers(needs: {
           clockTolerance: clockToleranceSeconds,
           currentDate: new Date(clock.now()),
         });
-        validateLife(payload);
+        validateMembers(token);
+        validateLife(payload, clock.now() / 1000);
         return payload;
       } catch (error) {
         if (
@@ -174,8 +176,20 @@ function validateForm(token: string): void {
   }
 }
 
-function validateLife({ exp = 0, iat = 0 }: JWTPayload): void {
-  if (exp - iat > longestLifeSeconds) {
+/** As it was written: parsed, a second member of one name has taken the place of the first (RFC 8259, 4). */
+function validateMembers(token: string): void {
+  const written = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString();
+  const doubled = findDuplicateMember(written);
+  if (doubled === undefined) return;
+  throw new RemoteTokenRefused(`it says "${doubled.slice(0, 100)}" twice`);
+}
+
+function validateLife({ exp = 0, iat = 0 }: JWTPayload, nowSeconds: number): void {
+  // A life that begins later than now would be as long as somebody wants.
+  if (iat > nowSeconds + clockToleranceSeconds) {
+    throw new RemoteTokenRefused('the token is from the future: its "iat" is still to come');
+  }
+  if (exp - Math.min(iat, nowSeconds) > longestLifeSeconds) {
     throw new RemoteTokenRefused(`the token lives longer than ${longestLifeSeconds / 3600} hours`);
   }
 }
