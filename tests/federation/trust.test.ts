@@ -480,6 +480,11 @@ describe.each(databaseKinds)('trust in workloads of other platforms, on %s', (ki
     );
     const { privateKey } = await generateKeyPair('RS256');
     expect((await simulate(await ci.sign({}, privateKey))).problem).not.toBeNull();
+    for (const iss of ['7', 'null', '["https://ci.example"]', '{"a":1}']) {
+      const strange = await ci.signText(`{"iss":${iss},"aud":"tessera","iat":${now()},"exp":${now() + 60}}`);
+      expect((await simulate(strange)).problem, iss).toContain('a token without issuer');
+      expect((await exchange(strange)).status, iss).toBe(400);
+    }
     await remove(policy.id);
   });
 });

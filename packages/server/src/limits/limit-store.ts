@@ -40,6 +40,14 @@ export function createLimits({ database, sealing }: { database: Database; sealin
       .where('bucket', '=', value('bucket'))
       .where('tries', '>', 0),
   );
+  const selectFull = database.statement<{ bucket: string; limit: number }>()((value) =>
+    query
+      .selectFrom('limits')
+      .select('bucket')
+      .where('bucket', '=', value('bucket'))
+      .where('tries', '>=', value('limit'))
+      .where('windowEndsAt', '>', database.now),
+  );
   const deleteEnded = database.statement<Record<never, never>>()(() =>
     query.deleteFrom('limits').where(windowEnded),
   );
@@ -54,6 +62,10 @@ export function createLimits({ database, sealing }: { database: Database; sealin
      */
     count: (name: string, key: string, limit: number, windowMilliseconds: number): Expected =>
       exactly(1, countTry({ bucket: bucketOf(name, key), limit, window: windowMilliseconds })),
+
+    /** Whether a further try would be refused; counts none. Spares the work, and judges nothing: `count` does that. */
+    isFull: async (name: string, key: string, limit: number): Promise<boolean> =>
+      (await database.find(selectFull({ bucket: bucketOf(name, key), limit }))) !== undefined,
 
     /** Forgets the tries: somebody got it right. */
     clear: (name: string, key: string): Bound<unknown> => deleteBucket({ bucket: bucketOf(name, key) }),

@@ -17,9 +17,11 @@ describeOnBothDatabases('limits', (openDatabase) => {
   }
 
   it('lets exactly as many tries through as it may, however many come at once', async () => {
-    const { tryOnce } = await world();
+    const { limits, tryOnce } = await world();
     const tries = await Promise.all(Array.from({ length: 40 }, () => tryOnce('code', 'usr_a')));
     expect(tries.filter(Boolean)).toHaveLength(5);
+    const isFull = (key: string) => limits.isFull('code', key, 5);
+    expect([await isFull('usr_a'), await isFull('usr_b')]).toEqual([true, false]);
     expect(await tryOnce('code', 'usr_b')).toBe(true);
     expect(await tryOnce('other', 'usr_a')).toBe(true);
   });
@@ -29,6 +31,7 @@ describeOnBothDatabases('limits', (openDatabase) => {
     for (let each = 0; each < 5; each += 1) expect(await tryOnce('code', 'usr_a')).toBe(true);
     expect(await tryOnce('code', 'usr_a')).toBe(false);
     clock.advance(10 * minute + 1_000);
+    expect(await limits.isFull('code', 'usr_a', 5)).toBe(false);
     expect(await tryOnce('code', 'usr_a')).toBe(true);
     for (let each = 0; each < 4; each += 1) await tryOnce('code', 'usr_a');
     expect(await tryOnce('code', 'usr_a')).toBe(false);

@@ -19,7 +19,7 @@ export type ExchangeNeeds = StandingNeeds & {
   clock: Clock;
   audit: Audit;
   keys: Pick<Keys, 'sign' | 'verify'>;
-  limits: Pick<Limits, 'count'>;
+  limits: Pick<Limits, 'count' | 'isFull'>;
   urls: { origin: string; api: string; oidc: string; passport: string; connect: string };
   isTrustingHost?: IsTrustingHost;
 };
@@ -42,6 +42,7 @@ const windowMilliseconds = 60_000;
 /** Refused tokens a minute of one network, and exchanges a minute of one token. */
 const limitOfRefusals = 300;
 const limitOfToken = 300;
+const refusals = 'workload-exchange-refused';
 /** What a caller may choose as `jti`; never one that looks like ours. */
 const chosenJti = /^(?!jti_)[\x21-\x7e]{1,128}$/;
 
@@ -84,11 +85,13 @@ export function createExchange(needs: ExchangeNeeds): Exchange {
   };
 
   async function verify({ subjectToken, clientAddress }: ExchangeRequest): Promise<VerifiedWorkload> {
+    const network = networkOf(clientAddress);
+    if (await limits.isFull(refusals, network, limitOfRefusals)) throw tooManyExchanges();
     try {
       return await verifyWorkloadToken({ keys, oidc: urls.oidc }, subjectToken);
     } catch (error) {
       if (!(error instanceof TokenRefused)) throw error;
-      await count('workload-exchange-refused', networkOf(clientAddress), limitOfRefusals);
+      await count(refusals, network, limitOfRefusals);
       throw oauthError('invalid_request', `The subject token is not accepted: ${error.message}`, {
         cause: error,
       });
@@ -97,11 +100,7 @@ export function createExchange(needs: ExchangeNeeds): Exchange {
 
   async function count(name: string, key: string, limit: number): Promise<void> {
     const counted = await database.tryWrite([limits.count(name, key, limit, windowMilliseconds)]);
-    if (counted.committed) return;
-    throw oauthError('temporarily_unavailable', 'Too many exchanges. Keep a token until it expires', {
-      status: 429,
-      headers: { 'retry-after': String(windowMilliseconds / 1000) },
-    });
+    if (!counted.committed) throw tooManyExchanges();
   }
 
   async function getStanding(claims: VerifiedWorkload): Promise<Standing> {
@@ -253,6 +252,13 @@ function exchangedClaims(
     jti: to.jti,
     act: { sub, aud, iat, jti },
   };
+}
+
+function tooManyExchanges(): OAuthError {
+  return oauthError('temporarily_unavailable', 'Too many exchanges. Keep a token until it expires', {
+    status: 429,
+    headers: { 'retry-after': String(windowMilliseconds / 1000) },
+  });
 }
 
 function actorOf(claims: VerifiedWorkload): string {
