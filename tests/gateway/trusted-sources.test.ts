@@ -98,17 +98,15 @@ describe.each(databaseKinds)('trusted sources, on %s', (kind) => {
     send(`${url}/data`, { headers: { [header]: token, accept: 'application/json', ...more } });
 
   async function mint(
-    site: Site,
-    asked: { environment?: string; audience?: string; deploymentId?: string },
+    site: Pick<Site, 'projectId'>,
+    asked: { environment?: string; audience?: string; deploymentId?: string; git?: object },
+    { bearer = builder, teamId = world.team.id } = {},
   ): Promise<string> {
-    const answer = await send(
-      `${tessera.urls.api}/v1/projects/${site.projectId}/token?teamId=${world.team.id}`,
-      {
-        method: 'POST',
-        headers: { authorization: `Bearer ${builder}`, 'content-type': 'application/json' },
-        body: JSON.stringify(asked),
-      },
-    );
+    const answer = await send(`${tessera.urls.api}/v1/projects/${site.projectId}/token?teamId=${teamId}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },
+      body: JSON.stringify(asked),
+    });
     if (answer.status !== 200) throw new Error(answer.text);
     return (answer.json() as { token: string }).token;
   }
@@ -159,8 +157,16 @@ describe.each(databaseKinds)('trusted sources, on %s', (kind) => {
     expect(other.status).toBe(401);
   });
 
-  test('a running deployment exchanges its token for one that names the deployment it calls', async () => {
+  test('a running deployment exchanges its token for one that names the deployment it calls, where that says so (federation-07)', async () => {
     const running = await mint(shop, { environment: 'production' });
+    // Whoever was sent the token could do the same: what holds by default is for those who are known.
+    for (const setting of [null, { acceptDefaultAudience: true }, { projects: { [api.projectId]: {} } }]) {
+      await update(shop, setting);
+      const refused = await exchange(running, shop.url);
+      expect([refused.status, (refused.json() as { code: string }).code]).toEqual([400, 'invalid_target']);
+    }
+    expect((await mint(shop, { environment: 'production', audience: shop.url })).split('.')).toHaveLength(3);
+    await update(shop, { projects: { [shop.projectId]: {} } });
     const answer = await exchange(running, shop.url);
     expect(answer.status, answer.text).toBe(200);
     const { token } = answer.json() as { token: string };
@@ -169,6 +175,9 @@ describe.each(databaseKinds)('trusted sources, on %s', (kind) => {
     for (const audience of [api.url, `${shop.url}/`, 'http://nobody.app.localhost:1', tessera.urls.origin]) {
       expect((await exchange(running, audience)).status, audience).toBe(400);
     }
+    await update(shop, { projects: { [shop.projectId]: { customAllow: [] } } });
+    expect((await exchange(running, shop.url)).status).toBe(400);
+    await update(shop, null);
   });
 
   test('development calls preview, and any other pair is told that it may not', async () => {
@@ -232,21 +241,48 @@ describe.each(databaseKinds)('trusted sources, on %s', (kind) => {
     expect((await call(shop.url, later)).status).toBe(401);
   });
 
-  test('a build of a fork is a stranger', async () => {
-    const git = { provider: 'github', repository: 'eve/site', ref: 'main', fork: true };
-    const { id } = await world.call('deployments.create', {
-      query: { teamId: world.team.id },
+  const openToForks = (projectId: string, teamId: string) =>
+    world.call('projects.update', {
+      params: { idOrName: projectId },
+      query: { teamId },
       body: {
-        projectId: shop.projectId,
-        environment: 'preview',
-        upstream: world.upstream.url.replace('localhost', '127.0.0.1'),
-        git,
+        oidcTokenConfig: {
+          mintPolicy: {
+            mode: 'enforce',
+            rules: [{ name: 'reviews', environments: ['preview'], forks: true }],
+          },
+        },
       },
     });
-    const token = await mint(shop, { deploymentId: id, audience: preview.url }).catch(() => undefined);
-    // Where the mint policy has not refused it already.
-    const status = token === undefined ? 401 : (await call(preview.url, token)).status;
-    expect(status).toBe(401);
+  const pullRequest = { provider: 'github', repository: 'acme/site', ref: 'fix', pullRequest: 7 };
+
+  test('a build of a fork is a stranger, and so is one of a pull request of which nobody says whose it is (federation-14)', async () => {
+    const site = await world.protect(`forked-${kind}`);
+    const url = await deploy(site.projectId, 'preview');
+    // Otherwise it would have no token at all.
+    await openToForks(site.projectId, world.team.id);
+    const bearer = await createApiToken(tessera.urls.origin, world.admin, {
+      name: 'forks',
+      teamSlug: world.team.slug,
+      builds: [{ projectId: site.projectId, environment: 'preview' }],
+    });
+    for (const [fork, status] of [
+      [true, 401],
+      [undefined, 401],
+      [false, 200],
+    ] as const) {
+      const { id } = await world.call('deployments.create', {
+        query: { teamId: world.team.id },
+        body: {
+          projectId: site.projectId,
+          environment: 'preview',
+          upstream: world.upstream.url.replace('localhost', '127.0.0.1'),
+          git: { ...pullRequest, fork },
+        },
+      });
+      const token = await mint(site, { deploymentId: id, audience: url }, { bearer });
+      expect((await call(url, token)).status, String(fork)).toBe(status);
+    }
   });
 
   test('a token ends with what it rests on', async () => {
@@ -304,6 +340,25 @@ describe.each(databaseKinds)('trusted sources, on %s', (kind) => {
     await update(shop, named(claims));
     expect((await call(shop.url, token)).status).toBe(200);
     expect((await call(preview.url, token)).status).toBe(401);
+    await openToForks(project.id, other.id);
+    const bearer = await createApiToken(tessera.urls.origin, world.admin, {
+      name: `partner-${kind}`,
+      teamSlug: 'partner',
+      builds: [{ projectId: project.id, environment: 'preview' }],
+    });
+    for (const [fork, status] of [
+      [true, 401],
+      [undefined, 401],
+      [false, 200],
+    ] as const) {
+      const asked = {
+        environment: 'preview',
+        audience: 'https://for-shop.example',
+        git: { ...pullRequest, fork },
+      };
+      const build = await mint({ projectId: project.id }, asked, { bearer, teamId: other.id });
+      expect((await call(shop.url, build)).status, String(fork)).toBe(status);
+    }
     for (const wrong of [
       named({ ...claims, aud: [shop.url] }),
       named({ ...claims, owner_id: [world.team.id] }),

@@ -19,6 +19,7 @@ import {
   createRenames,
   createTrust,
   createWorkloads,
+  isForkToken,
 } from '#workloads';
 
 /** Builds what workloads are known by: their tokens, what these rest on, and who takes them. */
@@ -75,6 +76,7 @@ export function composeFederation({
   const findLiveWorkload = createFindLiveWorkload({ ...restingOn, database, keys, oidc: urls.oidc });
   const trustedSources = createTrustedSources({
     findLiveWorkload,
+    isForkToken,
     remoteIssuers,
     findByHost: deployments.findByHost,
     urls,

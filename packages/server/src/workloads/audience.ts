@@ -1,9 +1,13 @@
 import type { WorkloadProject } from './workload.ts';
 
-/** Whether an audience is the address of a deployment of the team that takes the tokens of this workload. */
+/**
+ * Whether an audience is the address of a deployment of the team that takes the tokens of this workload: also by
+ * default, or only where the project that is called has said so.
+ */
 export type IsTrustingHost = (
   audience: string,
   source: { readonly teamId: string; readonly projectId: string; readonly environment: string },
+  by: 'default' | 'saved',
 ) => Promise<boolean>;
 
 /** Why a token may not be for an audience, and what to do about it. */

@@ -17,6 +17,7 @@ export type { Exchange, ExchangedToken, ExchangeNeeds, ExchangeRequest } from '.
 export { createExchange } from './exchange/exchange.ts';
 export type { FindLiveWorkload } from './introspection.ts';
 export { createFindLiveWorkload } from './introspection.ts';
+export { isForkToken } from './verifying.ts';
 export type { FindStsCredentials, StsCredentials } from './sts-credentials.ts';
 export { createStsCredentials } from './sts-credentials.ts';
 export { createRenames, type Renames } from './renames.ts';

@@ -1,6 +1,7 @@
 import { isValidName } from '@tessera/protocol';
 import { decodeJwt, type JWTPayload } from 'jose';
 import { TokenRefused, type Keys } from '#keys';
+import { isFork } from './policy/mint-policy.ts';
 
 /** The claims of a workload token that decisions rest on, as they were signed. */
 export type VerifiedWorkload = JWTPayload & {
@@ -18,6 +19,14 @@ export type VerifiedWorkload = JWTPayload & {
   deployment_id?: string;
   user_id?: string;
 };
+
+/** Whether a token is of the build of a fork: by what it says of itself, in the words of the mint. */
+export function isForkToken({ git_fork: fork, git_pull_request: pullRequest }: JWTPayload): boolean {
+  return isFork({
+    fork: typeof fork === 'boolean' ? fork : undefined,
+    pullRequest: typeof pullRequest === 'number' ? pullRequest : undefined,
+  });
+}
 
 /**
  * Verifies a workload token of ours: the keys of this purpose alone, its `typ`, and an issuer that is exactly the one

@@ -135,7 +135,7 @@ export function createWorkloads(needs: WorkloadsNeeds) {
       project,
       ownUrls,
       exceptions,
-      isTrustingHost: async (asked) => (await needs.isTrustingHost?.(asked, source)) === true,
+      isTrustingHost: async (asked) => (await needs.isTrustingHost?.(asked, source, 'default')) === true,
     });
   }
 

@@ -39,6 +39,11 @@ export function judgeWorkload(target: TrustingTarget, source: WorkloadSource): S
   return allowed ? 'allowed' : 'mismatch';
 }
 
+/** Whether the project that is called has said something of the one that calls; otherwise the defaults hold. */
+export function hasSavedRule({ trustedSources }: TrustingTarget, { projectId }: WorkloadSource): boolean {
+  return Object.hasOwn(trustedSources?.projects ?? {}, projectId);
+}
+
 /** Which projects of a team name some of these among their trusted sources; by ids, which no rename changes. */
 export function listTrustingProjects(
   projects: readonly {

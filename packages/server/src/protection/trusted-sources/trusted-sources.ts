@@ -2,7 +2,7 @@ import { decodeJwt, type JWTPayload } from 'jose';
 import type { TrustedSources as TrustedSourcesSetting } from '@tessera/contract';
 import { RemoteIssuerFailure, RemoteTokenRefused, type RemoteIssuers } from '#remote-keys';
 import type { SecretFact } from '../facts.ts';
-import { findProviderEntry, judgeWorkload } from './source-rules.ts';
+import { findProviderEntry, hasSavedRule, judgeWorkload } from './source-rules.ts';
 
 /** A deployment that a workload calls, as it is found by its host. */
 export type TrustingSite = {
@@ -27,6 +27,8 @@ export type LiveWorkload = JWTPayload & {
 export type TrustedSourcesNeeds = {
   /** The claims of a workload token of ours that is in force, with all that it rests on still there. */
   findLiveWorkload(token: string): Promise<LiveWorkload | undefined>;
+  /** Whether such a token is of the build of a fork. */
+  isForkToken(claims: LiveWorkload): boolean;
   remoteIssuers: RemoteIssuers;
   findByHost(host: string): Promise<TrustingSite | undefined>;
   /** `{origin}` and `{oidc}`. */
@@ -41,10 +43,14 @@ export type TrustedSources = {
    * was asked for, as an address. Throws `DatabaseUnavailable`.
    */
   judge(tokens: readonly string[], site: TrustingSite, origin: string): Promise<SecretFact>;
-  /** Whether an audience is the address of a deployment of the team that takes this workload's tokens. */
+  /**
+   * Whether an audience is the address of a deployment of the team that takes this workload's tokens: also by default,
+   * or only where its project has said so.
+   */
   isTrustingHost(
     audience: string,
     source: { readonly teamId: string; readonly projectId: string; readonly environment: string },
+    by: 'default' | 'saved',
   ): Promise<boolean>;
 };
 
@@ -73,8 +79,6 @@ export function createTrustedSources(needs: TrustedSourcesNeeds): TrustedSources
         `The token is for "${claims.aud}". One for this deployment has the audience "${origin}".`,
       );
     }
-    // A stranger's code runs there: by name it is a preview of the project, and by trust it is not.
-    if (claims['git_fork'] === true) return refused('The token is of a build of a fork.');
     const { environment } = deployment;
     const source = { projectId: claims.project_id, environment: claims.environment };
     switch (judgeWorkload({ projectId: project.id, environment, trustedSources }, source)) {
@@ -127,12 +131,14 @@ export function createTrustedSources(needs: TrustedSourcesNeeds): TrustedSources
       }
       const claims = await needs.findLiveWorkload(token);
       if (claims === undefined) return refused('It is no workload token of ours that is in force.');
+      // A stranger's code runs there: by name it is a preview of its project, and by trust it is not.
+      if (needs.isForkToken(claims)) return refused('The token is of a build of a fork.');
       return claims.owner_id === site.team.id
         ? judgeOwnTeam(claims, site, origin)
         : judgeClaims(claims.iss, claims, site);
     },
 
-    async isTrustingHost(audience, { teamId, projectId, environment }) {
+    async isTrustingHost(audience, { teamId, projectId, environment }, by) {
       const url = URL.parse(audience);
       if (url === null || url.origin !== audience) return false;
       if (url.protocol !== address.protocol || url.port !== address.port) return false;
@@ -140,7 +146,9 @@ export function createTrustedSources(needs: TrustedSourcesNeeds): TrustedSources
       if (site?.team.id !== teamId) return false;
       const { trustedSources } = site.project.protection;
       const target = { projectId: site.project.id, environment: site.deployment.environment, trustedSources };
-      return judgeWorkload(target, { projectId, environment }) === 'allowed';
+      const source = { projectId, environment };
+      if (by === 'saved' && !hasSavedRule(target, source)) return false;
+      return judgeWorkload(target, source) === 'allowed';
     },
   };
 }

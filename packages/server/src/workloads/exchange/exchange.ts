@@ -7,11 +7,11 @@ import { oauthError, type OAuthError } from '#errors';
 import { TokenRefused, type Keys } from '#keys';
 import { networkOf, type Limits } from '#limits';
 import { findAudienceProblem, type IsTrustingHost } from '../audience.ts';
-import { decideMint, describeSteps, isFork, type MintDecision } from '../policy/mint-policy.ts';
+import { decideMint, describeSteps, type MintDecision } from '../policy/mint-policy.ts';
 import { createRecordRefusal } from '../refusals.ts';
 import { createFindStanding, NotStanding, type Standing, type StandingNeeds } from '../standing.ts';
-import { verifyWorkloadToken, type VerifiedWorkload } from '../verifying.ts';
-import { clockDifferenceSeconds, defaultAudience, type GitFacts } from '../workload.ts';
+import { isForkToken, verifyWorkloadToken, type VerifiedWorkload } from '../verifying.ts';
+import { clockDifferenceSeconds, defaultAudience } from '../workload.ts';
 import { createWorkloadTokenStore } from '../workload-token-store.ts';
 
 export type ExchangeNeeds = StandingNeeds & {
@@ -124,7 +124,8 @@ export function createExchange(needs: ExchangeNeeds): Exchange {
       project,
       ownUrls,
       exceptions: [],
-      isTrustingHost: async (asked) => (await needs.isTrustingHost?.(asked, source)) === true,
+      // Whoever received the usual token may ask here, and must not get into what its sender may call by default.
+      isTrustingHost: async (asked) => (await needs.isTrustingHost?.(asked, source, 'saved')) === true,
     });
     return problem && oauthError('invalid_target', `${problem.description} ${problem.mend}`);
   }
@@ -223,15 +224,11 @@ function subjectProblem(claims: VerifiedWorkload, origin: string): OAuthError | 
 /** The mint policy as of now, over what the token says of itself: an exchange opens nothing that a mint would not. */
 function decideExchange(claims: VerifiedWorkload, { project }: Standing, audience: string): MintDecision {
   const text = (name: string) => (typeof claims[name] === 'string' ? claims[name] : undefined);
-  const git: GitFacts = {
-    fork: typeof claims['git_fork'] === 'boolean' ? claims['git_fork'] : undefined,
-    pullRequest: typeof claims['git_pull_request'] === 'number' ? claims['git_pull_request'] : undefined,
-  };
   return decideMint(project.oidcTokenConfig.mintPolicy, {
     environment: claims.environment,
     branch: text('git_ref'),
     trigger: text('trigger'),
-    fork: isFork(git),
+    fork: isForkToken(claims),
     interactive: claims['interactive'] === true,
     audience,
     isDefaultAudience: false,
