@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeAll, expect, test } from 'vitest';
-import { createApiToken } from '../harness/front-door.ts';
+import { createApiToken, revokeApiToken } from '../harness/front-door.ts';
 import {
   assertionFields,
   clientAssertionType,
@@ -262,13 +262,15 @@ describeSignIn('a workload token as client assertion', (place) => {
     const project = await call('projects.create', { query, body: { name: 'shop' } });
     const other = await call('projects.create', { query, body: { name: 'other' } });
     const environments = ['production', 'preview'];
-    const builder = await createApiToken(origin, admin, {
-      name: 'builder',
-      teamSlug: team.slug,
-      builds: [project, other].flatMap(({ id }) =>
-        environments.map((environment) => ({ projectId: id, environment })),
-      ),
-    });
+    const createBuilder = (name: string) =>
+      createApiToken(origin, admin, {
+        name,
+        teamSlug: team.slug,
+        builds: [project, other].flatMap(({ id }) =>
+          environments.map((environment) => ({ projectId: id, environment })),
+        ),
+      });
+    const builder = await createBuilder('builder');
     const { id } = await call('apps.create', {
       query,
       body: {
@@ -280,10 +282,10 @@ describeSignIn('a workload token as client assertion', (place) => {
         signInAccess: 'anyone',
       },
     });
-    const mint = async (of: { id: string }, environment: string, audience?: string) => {
+    const mint = async (of: { id: string }, environment: string, audience?: string, by = builder) => {
       const answer = await send(`${api}/v1/projects/${of.id}/token?teamId=${team.id}`, {
         method: 'POST',
-        headers: { authorization: `Bearer ${builder}`, 'content-type': 'application/json' },
+        headers: { authorization: `Bearer ${by}`, 'content-type': 'application/json' },
         body: JSON.stringify({ environment, audience }),
       });
       return (answer.json() as { token: string }).token;
@@ -311,9 +313,24 @@ describeSignIn('a workload token as client assertion', (place) => {
       client_id: place.world.app.clientId,
     });
     expect(errorOf(elsewhere).error).toBe('invalid_client');
+    // A token outlives nothing that it rests on (federation-20).
+    const gone = 'What it rests on is gone';
+    const config = (oidcTokenConfig: object) =>
+      call('projects.update', { params: { idOrName: project.id }, query, body: { oidcTokenConfig } });
+    const switchedOff = await mint(project, 'production', origin);
+    await config({ enabled: false });
+    expect(errorOf(await ask(switchedOff)).error_description).toContain(gone);
+    await config({ enabled: true });
+    expect((await ask(switchedOff)).status).toBe(200);
+    const revoked = await mint(project, 'production', origin, await createBuilder('revoked'));
+    await revokeApiToken(origin, admin, 'revoked');
+    expect(errorOf(await ask(revoked)).error_description).toContain(gone);
     const late = await mint(project, 'production', origin);
     place.tessera.advance(301_000);
     expect(errorOf(await ask(late)).error).toBe('invalid_client');
+    const orphan = await mint(project, 'production', origin);
+    await call('projects.delete', { params: { idOrName: project.id }, query });
+    expect(errorOf(await ask(orphan)).error).toBe('invalid_client');
   });
 });
 

@@ -167,17 +167,6 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   // Abilities
   const credentials = createCredentials({ database, clock, limits, passwords, users });
   const setupLinks = createSetupLinks({ codes, origin: urls.origin });
-  const clients = createClients({
-    database,
-    clock,
-    apps,
-    remoteKeys,
-    keys,
-    issuer: urls.origin,
-    tokenEndpoint: `${urls.api}/login/oauth/token`,
-    oidc: urls.oidc,
-    limits,
-  });
   const tokens = createTokens({ database, clock, audit, keys, wire, urls });
   const logout = createLogout({
     database,
@@ -195,6 +184,18 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     records: { users, teams, projects, deployments, apps, apiTokens },
     urls,
     address,
+  });
+  const clients = createClients({
+    database,
+    clock,
+    apps,
+    remoteKeys,
+    keys,
+    issuer: urls.origin,
+    tokenEndpoint: `${urls.api}/login/oauth/token`,
+    oidc: urls.oidc,
+    findLiveWorkload,
+    limits,
   });
   const speaking = { fetch, remoteKeys, connectors, clock, connectUrl: urls.connect };
   const providers = createProviders(speaking);

@@ -32,6 +32,8 @@ export type AssertionNeeds = {
   apps: Pick<Apps, 'findRemembered' | 'findWithSecrets' | 'openSecret' | 'noteSecretUse'>;
   remoteKeys: Pick<RemoteKeys, 'at'>;
   keys: Pick<Keys, 'verify'>;
+  /** A workload token that is in force, with all that it rests on still there; undefined for any other. */
+  findLiveWorkload(token: string): Promise<object | undefined>;
 };
 
 export type AssertionMethod = 'client_secret_jwt' | 'private_key_jwt' | 'workload_token';
@@ -106,6 +108,12 @@ export function createAssertions(needs: AssertionNeeds) {
     const { iat = 0, exp = 0 } = claims;
     if (exp - iat > assertionLifetimeSeconds) {
       throw new AssertionRefused(`It lives longer than ${assertionLifetimeSeconds} seconds`);
+    }
+    // Last, since it asks the records: a token outlives neither its project nor whoever minted it.
+    if ((await needs.findLiveWorkload(token)) === undefined) {
+      throw new AssertionRefused(
+        'What it rests on is gone: its project, environment, deployment, or the right of whoever minted it',
+      );
     }
   }
 

@@ -18,6 +18,7 @@ const noAssertions = {
   clock: undefined,
   remoteKeys: undefined,
   keys: undefined,
+  findLiveWorkload: undefined,
   issuer: 'https://id.example',
   tokenEndpoint: 'https://id.example/token',
   oidc: 'https://id.example/oidc',
