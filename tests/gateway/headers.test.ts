@@ -306,9 +306,11 @@ describe('what an upstream answers', () => {
   test("is nobody else's to keep when a visitor's session let it through (advisory-extra: caches)", async () => {
     const answer = await asVisitor('/cookies');
     expect(answer.headers['cache-control']).toBe('private, max-age=60');
-    expect(answer.headers['cdn-cache-control']).toBeUndefined();
+    const forCaches = ['cdn-cache-control', 'x-accel-expires', 'edge-control', 'x-litespeed-cache-control'];
+    for (const name of forCaches) expect(answer.headers[name], name).toBeUndefined();
     expect((await asVisitor('/')).headers['cache-control']).toBe('private');
     const anybody = await world.ask(open, '/cookies');
     expect(anybody.headers['cache-control']).toBe('public, max-age=60, s-maxage=600');
+    for (const name of forCaches) expect(anybody.headers[name], name).toBeDefined();
   });
 });

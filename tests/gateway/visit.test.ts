@@ -110,6 +110,17 @@ describe('a visitor of a protected deployment', () => {
 
     const post = await world.ask(host, '/form', { method: 'POST', body: 'a=1', headers: navigation });
     expect(post.status).toBe(401);
+    // A person sees it: a link leads on, to the front page, as nothing of a form is kept.
+    expect(post.text).toContain(`href="${world.originOf(host)}/"`);
+    for (const mode of ['cors', 'same-origin', 'no-cors']) {
+      const script = await world.ask(host, '/form', {
+        method: 'POST',
+        body: 'a=1',
+        headers: { ...navigation, 'sec-fetch-mode': mode },
+      });
+      expect(script.status).toBe(401);
+      expect(script.json()).toMatchObject({ error: { signInUrl: `${world.originOf(host)}/` } });
+    }
     expect(world.upstream.received).toEqual([]);
   });
 
@@ -182,6 +193,19 @@ describe('a visitor of a protected deployment', () => {
       headers: { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' },
     });
     expect(forged.status).toBe(403);
+
+    const loads: Record<string, string>[] = [
+      { accept: 'image/*', 'sec-fetch-mode': 'no-cors', 'sec-fetch-site': 'same-origin' },
+      { accept: 'image/*' },
+      { ...navigation, 'sec-fetch-mode': 'cors', 'sec-fetch-site': 'same-origin' },
+      { ...navigation, 'sec-purpose': 'prefetch', 'sec-fetch-site': 'same-origin' },
+      { ...navigation, 'sec-purpose': 'prefetch;prerender' },
+    ];
+    for (const headers of loads) {
+      const loaded = await world.ask(host, world.wire.signOutPath, { jar, headers });
+      expect(loaded.text).toContain('id="sign-out"');
+      expect((await world.navigate(host, '/', jar)).status).toBe(200);
+    }
 
     const out = await world.navigate(host, world.wire.signOutPath, jar);
     expect(out.status).toBe(200);

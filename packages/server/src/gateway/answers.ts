@@ -10,7 +10,7 @@ export type AnswerExtras = {
   reference?: string;
   /** Where to go on, on the same host. */
   next?: { href: string; label: string };
-  /** For programs: where a person would sign in. */
+  /** Where a person would sign in: a member for programs, a link on a page. */
   signInUrl?: string;
 };
 
@@ -85,7 +85,10 @@ export function createAnswers(needs: { errorHeader: string; requestIdHeader: str
       const reference = extras.reference ?? facts.reference;
       const headers = { ...error.headers, ...silent, [needs.errorHeader]: code };
       const { status } = error;
-      if (acceptsPage(request)) {
+      const { signInUrl } = extras;
+      if (showsPage(request)) {
+        const next =
+          extras.next ?? (signInUrl === undefined ? undefined : { href: signInUrl, label: 'Sign in' });
         const page = errorPage({
           status,
           code,
@@ -93,14 +96,13 @@ export function createAnswers(needs: { errorHeader: string; requestIdHeader: str
           description: error.description,
           mend: error.mend,
           reference,
-          ...(extras.next === undefined ? {} : { next: extras.next }),
+          ...(next === undefined ? {} : { next }),
         });
         return {
           error,
           answer: { status, headers: { ...page.headers, ...headers }, cookies: [], body: page.body },
         };
       }
-      const { signInUrl } = extras;
       const body = {
         error: {
           code,
@@ -143,8 +145,14 @@ function hasBody(request: IncomingMessage): boolean {
   );
 }
 
-/** Whether a page is what the sender wants to show: browsers name HTML, programs do not. */
-export function acceptsPage(request: SentRequest): boolean {
+/** Whether somebody is about to see the answer, to a form as well: a script that accepts HTML shows nobody a page. */
+function showsPage(request: SentRequest): boolean {
+  const { 'sec-fetch-mode': mode } = request.headers;
+  return (mode === undefined || mode === 'navigate') && acceptsPage(request);
+}
+
+/** Whether a page is what the sender could show: browsers name HTML, programs do not. */
+function acceptsPage(request: SentRequest): boolean {
   return /(?:^|,)\s*(?:text\/html|application\/xhtml\+xml)\s*(?:[;,]|$)/i.test(request.headers.accept ?? '');
 }
 

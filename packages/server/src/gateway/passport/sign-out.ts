@@ -8,6 +8,7 @@ import type { Bound } from '#database';
 import { publicError } from '#errors';
 import { button, type Layout } from '#pages';
 import type { VisitorSession } from '#visitors';
+import { isNavigation } from '../answers.ts';
 import type { GatewayNeeds, Site } from '../needs.ts';
 import type { RequestCookies } from '../request/cookies.ts';
 import type { RequestHost } from '../request/host.ts';
@@ -18,7 +19,8 @@ type Goodbye = { action: string; code: string; statement: Bound<unknown> };
 
 /**
  * Ends the visitor's session at this host. A link on a page of this host and an address that a person types do it at
- * once; somebody else's link asks first, so that no other site can sign a visitor out.
+ * once; somebody else's link asks first, so that no other site can sign a visitor out, and so does what loads the
+ * address without showing it.
  *
  * @throws {PublicError} `cross_origin`, `request_not_forwarded`
  */
@@ -39,7 +41,9 @@ export async function signOut(
   const { origin, 'sec-fetch-site': from } = request.headers;
   const own = from === undefined || from === 'same-origin';
   if (request.method === 'GET') {
-    if (!own && from !== 'none') return { page: confirmation(at.host, at.signOutPath), cookies: [] };
+    // An image, a script or a prefetch of this very host is nobody's wish to leave.
+    const meant = isNavigation(request) && (own || from === 'none');
+    if (!meant) return { page: confirmation(at.host, at.signOutPath, own || from === 'none'), cookies: [] };
   } else if (request.method === 'POST') {
     if (!own || (origin !== undefined && origin !== at.host.origin)) {
       throw publicError('cross_origin', { description: 'The sign-out was sent from another site.' });
@@ -66,12 +70,12 @@ export async function signOut(
   return { page: signedOut(at.host, goodbye), cookies: needs.ownCookies.deleteSession(at.cookies) };
 }
 
-function confirmation(host: RequestHost, path: string): Layout {
+function confirmation(host: RequestHost, path: string, isOwn: boolean): Layout {
   return {
     title: 'Sign out',
     body: html`<article class="card">
       <h1>Sign out of <code>${host.name}</code>?</h1>
-      <p>Another site sent you here.</p>
+      ${isOwn ? '' : html`<p>Another site sent you here.</p>`}
       <form id="sign-out" method="post" action="${path}">
         ${button({ id: 'sign-out-submit', label: 'Sign out' })}
       </form>

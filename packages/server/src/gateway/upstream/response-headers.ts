@@ -12,8 +12,9 @@ const connectionHeaders = new Set([
   'proxy-authenticate',
 ]);
 
-/** Caches that stand between us and visitors, and do not know who may see what. */
-const sharedCacheHeaders = /^(?:cdn|surrogate|[a-z]+-cdn)-(?:cache-)?control$/;
+/** For caches between us and visitors, which do not know who may see what; they obey these before `Cache-Control`. */
+const sharedCacheHeaders =
+  /^(?:(?:cdn|surrogate|[a-z]+-cdn)-(?:cache-)?control|edge-control|x-accel-expires|x-litespeed-cache-control)$/;
 
 export type ResponseFacts = {
   /** The canonical host, for which cookies may be set. */
@@ -130,7 +131,9 @@ function listedInConnection(received: readonly (Buffer | string)[]): Set<string>
  * parent domain's cookie reaches the siblings.
  */
 export function mayBeSet(setCookie: string, names: OwnNames, hostName: string): boolean {
-  const [pair = '', ...attributes] = setCookie.split(';');
+  const [received = '', ...attributes] = setCookie.split(';');
+  // Browsers send a cookie without a name as its value alone, which then reads as name and value.
+  const pair = received.replace(/^[\s=]+/, '');
   const equals = pair.indexOf('=');
   if (names.isOwnCookie(equals === -1 ? pair : pair.slice(0, equals))) return false;
   return attributes.every((attribute) => {
