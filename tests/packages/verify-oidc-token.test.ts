@@ -50,6 +50,15 @@ describe('a workload token is accepted', () => {
 });
 
 describe('a workload token is refused', () => {
+  // A slug may have dots in it: a team can be called as the host of the issuer is.
+  test('of a team that is called as the host of the global issuer', async () => {
+    const global = { iss: issuer.url, owner: new URL(issuer.url).host };
+    for (const owner of [global.owner, new URL(issuer.url).hostname, '']) {
+      const attempt = verify({ ...global, owner }, { issuer: issuer.url });
+      await expect(attempt).rejects.toMatchObject(refused(owner === '' ? 'claim' : 'team'));
+    }
+  });
+
   test.each<[string, BentClaims]>([
     ['issuer', { iss: 'https://evil.example/acme' }],
     ['audience', { aud: 'https://tessera.example/globex' }],

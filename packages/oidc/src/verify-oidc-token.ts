@@ -204,7 +204,7 @@ function translate(
 /** A name is only unique in its team, and the global issuer signs for every team. */
 function compareProject(claims: OidcTokenClaims, expected: Expected): void {
   const { project, project_id: id, owner } = claims;
-  const team = expected.issuer.slice(expected.issuer.lastIndexOf('/') + 1);
+  const team = teamOf(expected.issuer);
   const trusted = expected.project.some((name) => {
     if (name.startsWith('prj_')) return name === id;
     return name.includes('/') ? name === `${owner}/${project}` : name === project && owner === team;
@@ -218,6 +218,15 @@ function compareProject(claims: OidcTokenClaims, expected: Expected): void {
     );
   }
   throw mismatch('project', `${owner}/${project} (${id})`, expected.project);
+}
+
+/**
+ * The team whose issuer this is: the last part of its path. A host alone is the issuer of all teams, and no team's
+ * slug, whatever it looks like; what stands last in the path of such an issuer is given to no team by the instance.
+ */
+function teamOf(issuer: string): string | undefined {
+  const { pathname } = new URL(issuer);
+  return pathname.slice(pathname.lastIndexOf('/') + 1) || undefined;
 }
 
 function mismatch(

@@ -122,7 +122,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     check: connectorCheck,
     uses: [projectConnectorUse, teamConnectorUse],
   });
-  const teams = createTeams({ ...recording, holdConnector: connectors.hold });
+  const teams = createTeams({ ...recording, holdConnector: connectors.hold, oidcUrl: urls.oidc });
   const { clientIdDocuments } = config;
   const apps = createApps({ ...recording, sealing, wire, clientIdDocuments });
   if (config.cliClientId !== undefined) {

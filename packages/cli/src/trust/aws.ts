@@ -1,6 +1,7 @@
 import {
   error,
   exact,
+  isLike,
   readObject,
   readTexts,
   TrustInputRefused,
@@ -70,14 +71,7 @@ function readStatement(value: unknown, line: string): ReturnType<Verifier['read'
     );
   }
   const actions = readTexts(Action, `${line}.Action`) ?? [];
-  if (
-    !actions.some(
-      (action) =>
-        ['*', 'sts:*'].includes(action) || /^sts:assumerole(?:withwebidentity|\*|with\*)$/i.test(action),
-    )
-  ) {
-    return { grants: [], findings: [] };
-  }
+  if (!actions.some(takesAction)) return { grants: [], findings: [] };
   const principals: Readonly<Record<string, unknown>> =
     typeof Principal === 'string' ? { AWS: Principal } : readObject(Principal, `${line}.Principal`);
   const open = readTexts(principals['AWS'], `${line}.Principal.AWS`)?.includes('*') ?? false;
@@ -100,6 +94,11 @@ function readStatement(value: unknown, line: string): ReturnType<Verifier['read'
     };
   });
   return { grants, findings };
+}
+
+/** Whether an Action means the one by which workloads come in: case does not count, `*` and `?` are wildcards. */
+function takesAction(pattern: string): boolean {
+  return isLike(assume.toLowerCase(), pattern.toLowerCase());
 }
 
 function readConditions(

@@ -1,5 +1,6 @@
 import { findDuplicateMember } from '@tessera/protocol';
 import {
+  isLike,
   readObject,
   TrustInputRefused,
   show,
@@ -88,29 +89,6 @@ function checkCondition({ line: name, claim, match, values }: Condition, claims:
     fits,
     fits ? `${claim} is ${show(claimed)}` : `${claim} is ${show(claimed)}; expected ${expected}`,
   );
-}
-
-/** `*`: any number of characters, `?`: one. Without a regular expression, so that no pattern takes long. */
-function isLike(text: string, pattern: string): boolean {
-  let at = 0;
-  let place = 0;
-  let star = -1;
-  let resume = 0;
-  while (at < text.length) {
-    const wanted = pattern[place];
-    if (wanted === '*') {
-      star = place++;
-      resume = at;
-    } else if (wanted === '?' || wanted === text[at]) {
-      place++;
-      at++;
-    } else if (star >= 0) {
-      place = star + 1;
-      at = ++resume;
-    } else return false;
-  }
-  while (pattern[place] === '*') place++;
-  return place === pattern.length;
 }
 
 /** Nothing of the token but its claims' values is ever shown. */

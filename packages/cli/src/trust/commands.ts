@@ -1,7 +1,8 @@
+import { isId } from '@tessera/protocol';
 import { Command } from 'commander';
 import { checkTrust, type Checked, type CheckedLine } from './check.ts';
-import { parseConfiguration, TrustInputRefused, type Finding } from './condition.ts';
-import { lintTrust } from './lint.ts';
+import { parseConfiguration, TrustInputRefused, type Finding, type Wanted } from './condition.ts';
+import { lintTrust, teamOfIssuer, type ExpectedIssuer } from './lint.ts';
 import { getVerifier, parseWanted, verifiers } from './verifiers.ts';
 
 export type TrustNeeds = {
@@ -22,6 +23,8 @@ type PrintOptions = {
   audience?: string;
   account?: string;
 };
+
+type LintOptions = { issuer?: string; global?: true; json?: true };
 
 const cloud = ['<cloud>', `one of ${Object.keys(verifiers).join(', ')}`] as const;
 
@@ -53,7 +56,7 @@ function createPrint(needs: TrustNeeds): Command {
         const configuration = verifier.print(wanted);
         needs.print(JSON.stringify(configuration, null, 2));
         for (const note of verifier.notes(wanted)) needs.remark(note);
-        return report(needs.remark, lintTrust(verifier.read(configuration), wanted.issuer));
+        return report(needs.remark, lintTrust(verifier.read(configuration), expectedOf(wanted)));
       }),
     );
 }
@@ -64,11 +67,12 @@ function createLint(needs: TrustNeeds): Command {
     .argument(...cloud)
     .argument('<file>', 'the configuration as JSON; - reads the standard input')
     .option('--issuer <url>', 'the issuer that it should trust')
+    .option('--global', 'it is the issuer of all teams ({oidc}), whatever its address ends with')
     .option('--json', 'print the findings as JSON')
-    .action((name: string, file: string, { issuer, json }: { issuer?: string; json?: true }) =>
+    .action((name: string, file: string, { issuer, global: isGlobal, json }: LintOptions) =>
       refuse(needs, () => {
         const configuration = parseConfiguration(needs.read(file));
-        const findings = lintTrust(getVerifier(name).read(configuration), issuer);
+        const findings = lintTrust(getVerifier(name).read(configuration), { issuer, isGlobal });
         if (json === undefined) return report(needs.print, findings);
         needs.print(JSON.stringify(findings));
         return findings.every(({ severity }) => severity !== 'error');
@@ -96,6 +100,11 @@ function createCheck(needs: TrustNeeds): Command {
         return checked.passed;
       }),
     );
+}
+
+/** A team's issuer ends with its slug: one that ends otherwise is the issuer of all teams. By ids nobody can tell. */
+function expectedOf({ issuer, team }: Wanted): ExpectedIssuer {
+  return { issuer, isGlobal: !isId('team', team) && teamOfIssuer(issuer) !== team };
 }
 
 function report(print: (line: string) => void, findings: readonly Finding[]): boolean {

@@ -104,3 +104,26 @@ export function error(code: string, line: string, detail: string): Finding {
 export function warning(code: string, line: string, detail: string): Finding {
   return { severity: 'warning', code, line, detail };
 }
+
+/** `*`: any number of characters, `?`: one. Without a regular expression, so that no pattern takes long. */
+export function isLike(text: string, pattern: string): boolean {
+  let at = 0;
+  let place = 0;
+  let star = -1;
+  let resume = 0;
+  while (at < text.length) {
+    const wanted = pattern[place];
+    if (wanted === '*') {
+      star = place++;
+      resume = at;
+    } else if (wanted === '?' || wanted === text[at]) {
+      place++;
+      at++;
+    } else if (star >= 0) {
+      place = star + 1;
+      at = ++resume;
+    } else return false;
+  }
+  while (pattern[place] === '*') place++;
+  return place === pattern.length;
+}

@@ -8,8 +8,20 @@ import {
   type TrustConfiguration,
 } from './condition.ts';
 
-/** The known mistakes of a configuration. `issuer`: the one that it should name, where the caller knows. */
-export function lintTrust({ grants, findings }: TrustConfiguration, issuer?: string): Finding[] {
+/** What the caller knows of the issuer. */
+export type ExpectedIssuer = {
+  /** The one that the configuration should name. */
+  issuer?: string | undefined;
+  /** It is the issuer of all teams, whatever stands last in its path. */
+  isGlobal?: boolean | undefined;
+};
+
+/** The known mistakes of a configuration. */
+export function lintTrust(
+  { grants, findings }: TrustConfiguration,
+  { issuer, isGlobal }: ExpectedIssuer = {},
+): Finding[] {
+  const teamOf = (named: string) => (isGlobal ? undefined : teamOfIssuer(named));
   const nothing = error(
     'no-grant',
     'configuration',
@@ -18,11 +30,13 @@ export function lintTrust({ grants, findings }: TrustConfiguration, issuer?: str
   return [
     ...(grants.length === 0 && findings.length === 0 ? [nothing] : []),
     ...findings,
-    ...grants.flatMap((grant) => lintGrant(grant, issuer)),
+    ...grants.flatMap((grant) => lintGrant(grant, issuer, teamOf)),
   ];
 }
 
-function lintGrant(grant: Grant, expected: string | undefined): Finding[] {
+type TeamOf = (issuer: string) => string | undefined;
+
+function lintGrant(grant: Grant, expected: string | undefined, teamOf: TeamOf): Finding[] {
   const of = (...claims: string[]) => grant.conditions.filter(({ claim }) => claims.includes(claim));
   return [
     ...grant.conditions.flatMap(lintCondition),
@@ -36,7 +50,7 @@ function lintGrant(grant: Grant, expected: string | undefined): Finding[] {
             'No audience is compared: a token for any other receiver is taken. Name one of your own.',
           ),
         ]),
-    ...lintIdentity(grant),
+    ...lintIdentity(grant, teamOf),
   ];
 }
 
@@ -167,20 +181,23 @@ function issuerProblem(issuer: string): string | undefined {
   return url.origin === issuer || url.href === issuer ? undefined : `is not in its plain form (${url.href}).`;
 }
 
-/** The team whose issuer this is; undefined for the global one. The last part of its path is no team's slug. */
+/**
+ * The team whose issuer this seems to be; undefined for the global one. The last part of its path is no team's slug
+ * where it is /oidc, or nothing; at another path an instance has to be told about (`isGlobal`).
+ */
 export function teamOfIssuer(issuer: string): string | undefined {
   if (!URL.canParse(issuer)) return undefined;
   const last = new URL(issuer).pathname.split('/').at(-1) ?? '';
   return isValidName(last) ? last : undefined;
 }
 
-function lintIdentity({ line, conditions }: Grant): Finding[] {
+function lintIdentity({ line, conditions }: Grant, teamOf: TeamOf): Finding[] {
   const has = (...claims: string[]) =>
     conditions.some((each) => claims.includes(each.claim) && isNarrow(each));
   const teams = conditions
     .filter(({ claim }) => claim === 'iss')
     .flatMap(({ values }) => values)
-    .map(teamOfIssuer);
+    .map(teamOf);
   const global = teams.includes(undefined);
   if (conditions.some(({ claim }) => claim === 'sub')) return lintTeams(conditions, teams);
   if (!has('project', 'project_id')) {

@@ -9,8 +9,7 @@ export const ownApi: Verifier = {
     issuer,
     audience,
     // With the global issuer a name is only unique together with its team.
-    project:
-      teamOfIssuer(issuer) === undefined && !project.startsWith('prj_') ? `${team}/${project}` : project,
+    project: teamOfIssuer(issuer) === team || project.startsWith('prj_') ? project : `${team}/${project}`,
     environment: [...environments],
   }),
   notes: () => [

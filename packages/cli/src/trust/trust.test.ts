@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { checkTrust } from './check.ts';
 import { parseConfiguration, TrustInputRefused } from './condition.ts';
 import { readExpression } from './expression.ts';
-import { lintTrust } from './lint.ts';
+import { lintTrust, type ExpectedIssuer } from './lint.ts';
 import { getVerifier, parseWanted, verifiers } from './verifiers.ts';
 
 type Name = keyof typeof verifiers;
@@ -22,9 +22,9 @@ const every = `owner:acme:project:shop:environment:*`;
 
 const printFor = (name: Name, wanted: object = {}) =>
   getVerifier(name).print(parseWanted(getVerifier(name), { ...byName, ...wanted }));
-const lint = (name: Name, configuration: unknown, expected?: string) =>
+const lint = (name: Name, configuration: unknown, expected?: ExpectedIssuer) =>
   lintTrust(getVerifier(name).read(configuration), expected);
-const codes = (name: Name, configuration: unknown, expected?: string) =>
+const codes = (name: Name, configuration: unknown, expected?: ExpectedIssuer) =>
   lint(name, configuration, expected)
     .filter(({ severity }) => severity === 'error')
     .map(({ code }) => code);
@@ -71,10 +71,10 @@ const withoutAudience: Readonly<Record<Name, [string | RegExp, string]>> = {
 
 describe.each(names)('trust at %s', (name) => {
   test('what is printed has no mistake; by ids nothing at all is said, by names that ids are better', () => {
-    expect(lint(name, printFor(name, ids), issuer).map(({ code }) => code)).toEqual(
+    expect(lint(name, printFor(name, ids), { issuer }).map(({ code }) => code)).toEqual(
       name === 'azure' ? ['audience'] : [],
     );
-    const byNames = lint(name, printFor(name), issuer);
+    const byNames = lint(name, printFor(name), { issuer });
     expect(byNames.filter(({ severity }) => severity === 'error')).toEqual([]);
     expect(byNames.map(({ code }) => code)).toContain('name-not-id');
   });
@@ -99,12 +99,23 @@ describe.each(names)('trust at %s', (name) => {
   });
 
   test('another issuer than the expected one, and another team’s, is an error', () => {
-    expect(codes(name, printFor(name), 'https://oidc.example.com/other')).toContain('swapped-issuer');
+    expect(codes(name, printFor(name), { issuer: 'https://oidc.example.com/other' })).toContain(
+      'swapped-issuer',
+    );
     const swapped =
       name === 'own-api'
         ? change(name, ['"shop"', '"other/shop"'])
         : change(name, ['oidc.example.com/acme', 'oidc.example.com/other']);
     expect(codes(name, swapped)).toEqual(['swapped-issuer']);
+  });
+
+  test('the issuer of all teams at an address of its own is told, not guessed', () => {
+    const custom = printFor(name, { issuer: 'https://id.example.com/tokens' });
+    const errors = codes(name, custom, { isGlobal: true });
+    expect(errors).toEqual([]);
+    const alone = change(name, withoutSubject[name], ['oidc.example.com/acme', 'id.example.com/tokens']);
+    expect(codes(name, alone, { isGlobal: true })).toEqual(['global-issuer-without-subject']);
+    expect(codes(name, alone)).toEqual(['audience-only']);
   });
 
   test('an issuer that is not https or ends with a slash is an error', () => {
@@ -181,6 +192,34 @@ describe('mistakes of one verifier alone', () => {
     expect(() => codes('aws', change('aws', ['"Allow"', '"Deny"']))).toThrow('Deny');
   });
 
+  test.each([
+    'sts:*',
+    'STS:*',
+    '*',
+    '**',
+    's*',
+    'sts:Assume*',
+    'sts:A?sume*',
+    'sts:AssumeRoleWithWeb*',
+    'sts:assumerolewithwebidentity',
+    'sts:AssumeRole*Identity',
+    '*:*WebIdentity',
+  ])('AWS: a statement with the action %s is read like any other', (action) => {
+    const wide = change('aws', withoutSubject.aws, ['sts:AssumeRoleWithWebIdentity', action]);
+    expect(codes('aws', wide)).toEqual(['audience-only']);
+  });
+
+  test.each([
+    'sts:AssumeRole',
+    'sts:TagSession',
+    'sts:AssumeRoleWith?',
+    's.s:*',
+    'sts:AssumeRoleWithSAML',
+    '',
+  ])('AWS: a statement with the action %j lets no workload in', (action) =>
+    expect(codes('aws', change('aws', ['sts:AssumeRoleWithWebIdentity', action]))).toEqual(['no-grant']),
+  );
+
   test('Google Cloud: a long subject, none at all, and an expression with an alternative', () => {
     const long = change('google-cloud', [/"google.subject":"[^"]*"/, '"google.subject":"assertion.sub"']);
     expect(lint('google-cloud', long).map(({ code }) => code)).toContain('long-subject');
@@ -216,9 +255,9 @@ describe('mistakes of one verifier alone', () => {
     expect(codes('own-api', change('own-api', ['oidc.example.com/acme', 'oidc.example.com']))).toEqual([
       'global-issuer-without-subject',
     ]);
-    expect(printFor('own-api', { issuer: 'https://oidc.example.com' })).toMatchObject({
-      project: 'acme/shop',
-    });
+    for (const global of ['https://oidc.example.com', 'https://id.example.com/oidc', 'https://a.example/x']) {
+      expect(printFor('own-api', { issuer: global })).toMatchObject({ project: 'acme/shop' });
+    }
   });
 });
 

@@ -12,7 +12,7 @@ describeOnBothDatabases('teams', (openDatabase) => {
     const database = await openDatabase([...teamMigrations, ...auditMigrations, ...changeMigrations], clock);
     const audit = createAudit({ database, clock });
     const changes = createChanges({ database, clock });
-    return { clock, database, audit, teams: createTeams({ database, clock, audit, changes }) };
+    return { clock, database, audit, changes, teams: createTeams({ database, clock, audit, changes }) };
   }
 
   it('keeps a team with its founder as owner, and tells the audit log', async () => {
@@ -54,6 +54,21 @@ describeOnBothDatabases('teams', (openDatabase) => {
     expect(await teams.update(team.id, { slug: 'acme' }, { actor: 'usr_ada' })).toMatchObject({
       slug: 'acme',
     });
+  });
+
+  it('gives nobody the slug with which the issuer of all teams ends', async () => {
+    const { teams: _, ...needs } = await world();
+    const teams = createTeams({ ...needs, oidcUrl: 'https://id.example/a/tokens' });
+    const refused = { code: 'name_taken', status: 409 };
+    await expect(teams.create({ userId: 'usr_eve', slug: 'tokens', name: 'E' })).rejects.toMatchObject(
+      refused,
+    );
+    const team = await teams.create({ userId: 'usr_eve', slug: 'a', name: 'E' });
+    const change = { slug: 'tokens' };
+    await expect(teams.preview(team.id, change)).rejects.toMatchObject(refused);
+    await expect(teams.update(team.id, change, { actor: 'usr_eve' })).rejects.toMatchObject(refused);
+    const others = createTeams({ ...needs, oidcUrl: 'https://tokens' });
+    await expect(others.update(team.id, change, { actor: 'usr_eve' })).resolves.toMatchObject(change);
   });
 
   it('loses no change of many at the same time', async () => {

@@ -38,10 +38,24 @@ export type TeamsNeeds = {
   changes: Pick<Changes, 'note'>;
   /** Matches one row while the team's connector is there: no default comes to name one that is being deleted. */
   holdConnector?: (teamId: string, connectorId: string) => Expected;
+  /**
+   * The base URL of the issuers. What stands last in its path is no team's slug: at the issuer of all teams a verifier
+   * would take the team of that slug for the one whose issuer this is.
+   */
+  oidcUrl?: string;
 };
 
-export function createTeams({ database, clock, audit, changes, holdConnector }: TeamsNeeds) {
+export function createTeams({ database, clock, audit, changes, holdConnector, oidcUrl }: TeamsNeeds) {
   const store = createTeamStore(database);
+  const slugOfNobody = oidcUrl === undefined ? undefined : new URL(oidcUrl).pathname.split('/').at(-1);
+
+  function refuseSlugOfNobody(slug: string | undefined): void {
+    if (slug === undefined || slug === '' || slug !== slugOfNobody) return;
+    throw publicError('name_taken', {
+      description: `The slug "${slug}" is the end of this instance's own issuer (${oidcUrl}).`,
+      mend: 'Choose another slug.',
+    });
+  }
 
   function slugTaken(slug: string) {
     return publicError('name_taken', {
@@ -74,6 +88,7 @@ export function createTeams({ database, clock, audit, changes, holdConnector }: 
 
     /** A new team with its first owner. Throws `name_taken`. The slug has passed `nameProblem` at the door. */
     async create({ userId, slug, name, actor, reference }: NewTeam): Promise<Team> {
+      refuseSlugOfNobody(slug);
       const now = clock.now();
       const team: Team = {
         id: createId('team'),
@@ -109,6 +124,7 @@ export function createTeams({ database, clock, audit, changes, holdConnector }: 
         if (before === undefined) throw publicError('not_found');
         const after = { ...before, ...change, updatedAt: clock.now() };
         const isRenamed = after.slug !== before.slug;
+        if (isRenamed) refuseSlugOfNobody(after.slug);
         // Claimed first: a slug that another team has now is refused here, before it is an error of a constraint.
         const claims = isRenamed ? [store.claimSlug(after.slug, id, after.updatedAt)] : [];
         const outcome = await database.tryWrite([
@@ -165,6 +181,7 @@ export function createTeams({ database, clock, audit, changes, holdConnector }: 
     async preview(id: string, change: TeamChange): Promise<Team> {
       const before = await store.find(id);
       if (before === undefined) throw publicError('not_found');
+      if (change.slug !== before.slug) refuseSlugOfNobody(change.slug);
       const owner = change.slug === undefined ? id : await store.findSlugOwner(change.slug);
       if (owner !== undefined && owner !== id) throw slugTaken(change.slug ?? '');
       return { ...before, ...change };
