@@ -118,7 +118,7 @@ describe.each(databaseKinds)('exchange of workload tokens on %s', (kind) => {
     }
   });
 
-  test('never for an address of ours, however it is spelt, and whatever the list says (federation-07)', async () => {
+  test('never for an address of ours, however it is spelt (federation-07)', async () => {
     const { origin, api, oidc } = world.tessera.urls;
     const host = new URL(origin).host;
     for (const aud of [
@@ -131,7 +131,9 @@ describe.each(databaseKinds)('exchange of workload tokens on %s', (kind) => {
     ]) {
       const answer = await world.exchange({ token, aud });
       expect([aud, answer.status]).toEqual([aud, 400]);
-      expect((answer.json() as { error: string }).error).toMatch(/^invalid_target: /);
+      expect((answer.json() as { error: string }).error).toMatch(
+        /^invalid_target: .* is an address of this service itself/,
+      );
     }
   });
 

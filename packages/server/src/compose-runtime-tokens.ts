@@ -1,4 +1,4 @@
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
+import { lstatSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import type { Config } from '#config';
 import type { Database } from '#database';
@@ -26,7 +26,6 @@ export type RuntimeTokenNeeds = {
 
 // The host table is asked for this one name; which hosts a request may name, the door says.
 const runtimeUrl = 'http://workloads';
-const ownerAndGroup = 0o660;
 
 /** Opens the listener at which running deployments get their tokens, where one is configured. */
 export async function listenForWorkloads(
@@ -57,9 +56,7 @@ export async function listenForWorkloads(
   const table = createHostTable([{ base: runtimeUrl, doors: [door], errors: problemAnswer }], logger);
   const application = table.find(new URL(runtimeUrl).host);
   if (place.socketPath !== undefined) await removeLeftSocket(place.socketPath);
-  const listener = await listen({ ...listening, ...place, findApplication: () => application });
-  if (place.socketPath !== undefined) chmodSync(place.socketPath, ownerAndGroup);
-  return [listener];
+  return [await listen({ ...listening, ...place, findApplication: () => application })];
 }
 
 /** By a socket a client has no host to name: programs write `localhost` there. */

@@ -1,6 +1,6 @@
 import { request as sendRequest } from 'node:http';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect as connectHttp2, type IncomingHttpHeaders } from 'node:http2';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -252,6 +252,21 @@ describe('hosts and paths', () => {
 
   it('takes our host in any case and with its default port', async () => {
     expect((await send('/form', { method: 'POST', host: 'ID.Example.com:443' })).body).toBe('ok');
+  });
+
+  it('makes a socket in the file system for its owner and group alone, from its first moment', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tessera-socket-'));
+    const before = process.umask(0);
+    try {
+      const socketPath = join(folder, 'socket');
+      const pending = listen({ ...listening, socketPath });
+      expect(statSync(socketPath).mode & 0o777).toBe(0o660);
+      expect(process.umask()).toBe(0);
+      await (await pending).close();
+    } finally {
+      process.umask(before);
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   it('gives every other host to the gateway', async () => {

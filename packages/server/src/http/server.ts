@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import { publicError } from '#errors';
@@ -39,7 +39,7 @@ export type Listener = {
 export type ListenNeeds = {
   host: string;
   port: number;
-  /** A socket in the file system, instead of host and port. */
+  /** A socket in the file system, for its owner and group alone, instead of host and port. */
   socketPath?: string | undefined;
   /** The application of one of our own hosts. */
   findApplication(host: string): Application | undefined;
@@ -172,7 +172,7 @@ export async function listen(needs: ListenNeeds): Promise<Listener> {
 
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    if (needs.socketPath !== undefined) server.listen(needs.socketPath, resolve);
+    if (needs.socketPath !== undefined) listenForOwnerAndGroup(server, needs.socketPath, resolve);
     else server.listen(needs.port, needs.host, resolve);
   });
   const address = server.address() as AddressInfo | string;
@@ -226,4 +226,14 @@ function framingFault(request: IncomingMessage): string | undefined {
     if (name?.length === 4 && name.toLowerCase() === 'host') hosts++;
   }
   return hosts > 1 ? 'The request names more than one host.' : undefined;
+}
+
+/** By the umask, since Node makes the socket at once: a mode that is set afterwards comes too late for the first caller. */
+function listenForOwnerAndGroup(server: Server, path: string, listening: () => void): void {
+  const before = process.umask(0o117);
+  try {
+    server.listen(path, listening);
+  } finally {
+    process.umask(before);
+  }
 }
