@@ -26,6 +26,8 @@ export type Changes = {
     kind: string | readonly string[],
     most: number,
     load: (key: string) => Promise<Value | undefined>,
+    /** How long, while nobody changes it: a second, unless time ends nothing of it. */
+    milliseconds?: number,
   ): (key: string) => Promise<Value | undefined>;
 };
 
@@ -67,6 +69,7 @@ export function createChanges({ database, clock }: { database: Database; clock: 
       kind: string | readonly string[],
       most: number,
       load: (key: string) => Promise<Value | undefined>,
+      milliseconds = rememberedMilliseconds,
     ) {
       const kinds = typeof kind === 'string' ? [kind] : kind;
       type Remembered = { value: Promise<Value>; count: number; at: number };
@@ -83,7 +86,7 @@ export function createChanges({ database, clock }: { database: Database; clock: 
         const kept = remembered.get(key);
         if (kept?.count !== count) return undefined;
         const age = clock.now() - kept.at;
-        return age >= 0 && age < rememberedMilliseconds ? kept.value : undefined;
+        return age >= 0 && age < milliseconds ? kept.value : undefined;
       };
       const ask = async (key: string): Promise<Value | undefined> => {
         // Asked for before the record is: what is loaded then is as new as the count, or newer.

@@ -42,7 +42,9 @@ export type Deployments<Project extends object, Team extends object> = ReturnTyp
 >;
 
 const secretPrefix = 'dws_';
-const mostRemembered = 20_000;
+// At a kilobyte each, when so many are asked for within a minute. Nothing of a deployment ends by time alone.
+const mostRemembered = 200_000;
+const rememberedMilliseconds = 60_000;
 
 export function createDeployments<Project extends object, Team extends object>(
   needs: DeploymentsNeeds<Project, Team>,
@@ -53,6 +55,7 @@ export function createDeployments<Project extends object, Team extends object>(
     ['deployments', joins.project.kind, joins.team.kind],
     mostRemembered,
     store.findByHost,
+    rememberedMilliseconds,
   );
 
   return {
