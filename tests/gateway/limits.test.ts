@@ -45,6 +45,23 @@ async function startSlowUpstream() {
   };
 }
 
+/** An upstream that knows no upgrades, and answers events. */
+async function startHttpUpstream() {
+  const server = createServer((_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.write('data: 1\n\n');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    connections: () => new Promise<number>((resolve) => server.getConnections((_, count) => resolve(count))),
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
 const host = 'open.app.localhost';
 
 function get(world: GatewayWorld, path: string, accept = 'application/json') {
@@ -75,7 +92,7 @@ function get(world: GatewayWorld, path: string, accept = 'application/json') {
   );
 }
 
-async function openSocket(world: GatewayWorld, path: string) {
+async function openSocket(world: GatewayWorld, path: string, at = host, headers = '') {
   const socket = connect(world.port, '127.0.0.1');
   let received = Buffer.alloc(0);
   socket.on('data', (chunk: Buffer) => {
@@ -84,8 +101,8 @@ async function openSocket(world: GatewayWorld, path: string) {
   socket.on('error', () => {});
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
   socket.write(
-    `GET ${path} HTTP/1.1\r\nHost: ${world.hostHeader(host)}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
-      `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n\r\n`,
+    `GET ${path} HTTP/1.1\r\nHost: ${world.hostHeader(at)}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+      `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n${headers}\r\n`,
   );
   await until(() => received.includes('\r\n\r\n'));
   await new Promise((resolve) => setTimeout(resolve, 50));
@@ -209,6 +226,48 @@ describe('when the process is to end', () => {
     await world.upstream.close();
   });
 
+  test('refused upgrades hold nobody up, whatever follows them', async () => {
+    const world = await startGatewayWorld();
+    const decisions = await world.listenForDecisions([
+      { name: 'edge', credential: 'c'.repeat(32), hosts: [host] },
+    ]);
+    const upgrade = (of: string) =>
+      `GET /decide/haproxy HTTP/1.1\r\nHost: ${of}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+      `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`;
+    const ended = [world.port, decisions].map(
+      (port) =>
+        new Promise<string>((resolve) => {
+          let text = '';
+          const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+          socket.on('error', () => {});
+          socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
+          socket.once('close', () => resolve(text));
+          socket.write(upgrade(world.hostHeader('a.app.localhost')));
+          setTimeout(() => socket.write('x'), 100);
+          setTimeout(() => socket.end(), 150);
+        }),
+    );
+    for (const text of await Promise.all(ended)) expect(text).toMatch(/^HTTP\/1\.1 40[13] /);
+    const started = performance.now();
+    await world.drain();
+    expect(performance.now() - started).toBeLessThan(900);
+    await world.upstream.close();
+  });
+
+  test('an upgrade that is answered with something else ends with the rest', async () => {
+    const upstream = await startHttpUpstream();
+    const world = await startGatewayWorld({ drainMilliseconds: 300 });
+    world.site(host, { passport: null, upstream: upstream.origin });
+    const asked = await openSocket(world, '/events');
+    expect(asked.status).toBe(200);
+    const started = performance.now();
+    await world.drain();
+    await asked.closed;
+    expect(performance.now() - started).toBeLessThan(3_000);
+    await upstream.close();
+    await world.upstream.close();
+  });
+
   test('what does not end in time is cut', async () => {
     const upstream = await startSlowUpstream();
     const world = await startGatewayWorld({ drainMilliseconds: 300 });
@@ -223,4 +282,67 @@ describe('when the process is to end', () => {
     await upstream.close();
     await world.upstream.close();
   });
+});
+
+describe('an upgrade', () => {
+  test('that is answered with something else is cut when the session ends, and when its answer breaks off', async () => {
+    const upstream = await startHttpUpstream();
+    const world = await startGatewayWorld();
+    const protectedHost = 'a.app.localhost';
+    world.site(protectedHost, { upstream: upstream.origin });
+    const jar = await world.signIn(protectedHost);
+    const cookie = jar.header(new URL(world.originOf(protectedHost))) ?? '';
+    const ended = await openSocket(world, '/events', protectedHost, `Cookie: ${cookie}\r\n`);
+    expect(ended.status).toBe(200);
+    world.sites.delete(protectedHost);
+    const started = performance.now();
+    await ended.closed;
+    expect(performance.now() - started).toBeLessThan(5_500);
+
+    world.site(host, { passport: null, upstream: upstream.origin });
+    const broken = await openSocket(world, '/events');
+    expect(broken.status).toBe(200);
+    const left = await openSocket(world, '/events');
+    left.socket.end();
+    await left.closed;
+    await upstream.close();
+    await broken.closed;
+    await world.close();
+  }, 20_000);
+
+  test('does not open by a session that ended during a slow handshake', async () => {
+    let agree = () => {};
+    const server = createServer();
+    server.on('upgrade', (_request, socket: Socket) => {
+      socket.on('error', () => {});
+      agree = () =>
+        socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const world = await startGatewayWorld();
+    world.site(host, {
+      passport: null,
+      upstream: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    });
+    const handshake = async () => {
+      const opening = openSocket(world, '/socket');
+      await new Promise((resolve) => setTimeout(resolve, 2_100));
+      return opening;
+    };
+    const kept = handshake();
+    await new Promise((resolve) => setTimeout(resolve, 2_050));
+    agree();
+    const { status, socket } = await kept;
+    expect(status).toBe(101);
+    socket.destroy();
+    const refused = handshake();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    world.site(host, { upstream: 'http://127.0.0.1:1' });
+    await new Promise((resolve) => setTimeout(resolve, 2_050));
+    agree();
+    expect((await refused).status).toBe(403);
+    await world.close();
+    server.closeAllConnections();
+    server.close();
+  }, 20_000);
 });

@@ -2,7 +2,7 @@ import { ServerResponse, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { publicError } from '#errors';
-import type { NodeDoor, RequestFacts } from '#http';
+import { endSocket, type NodeDoor, type RequestFacts } from '#http';
 import type { Admission } from './admission.ts';
 import { createAnswers } from './answers.ts';
 import { createDecisionDoor, type DecisionNeeds } from './decisions/decision-door.ts';
@@ -37,6 +37,9 @@ export type Gateway = NodeDoor & {
   ): NodeDoor;
 };
 
+/** How old a decision may be when a WebSocket opens by it. */
+const mostDecisionMilliseconds = 2_000;
+
 /** Host → deployment → decide → forward. Closed: whatever goes wrong before the verdict, nothing is forwarded. */
 export function createGateway(needs: GatewayNeeds): Gateway {
   const secure = needs.address.protocol === 'https:';
@@ -57,6 +60,9 @@ export function createGateway(needs: GatewayNeeds): Gateway {
   const pools = createPools(connector, needs.upstreams);
   const standings = createStandings(needs);
   const open = createOpenConnections();
+  /** What came as an upgrade, whatever became of it: the listener does not know these any more. */
+  const handedOver = new Set<Duplex>();
+  let isClosing = false;
   const readCookies = createCookieReader(names);
   const visit = createVisit({ ...needs, names, readCookies, ownCookies, tokens, answers });
 
@@ -140,13 +146,27 @@ export function createGateway(needs: GatewayNeeds): Gateway {
         return;
       }
       const { admission } = asked;
+      const standing = standings.of(admission, facts.clientAddress);
+      let seenAt = performance.now();
       if (admission.body !== undefined) throw ambiguousUpgrade('An upgrade with a body was received.');
       validateUpgradeOrigin(request, admission);
       await forwardUpgrade(
         { connector, pools, responseHeaders },
         client,
         await forwardedOf(request, facts, admission),
-        (connection) => open.add(connection, standings.of(admission, facts.clientAddress)),
+        {
+          // A handshake may take long, and what let it pass may be over since.
+          async mayOpen() {
+            const now = performance.now();
+            if (now - seenAt < mostDecisionMilliseconds) return;
+            if (!(await standing.stands())) {
+              throw publicError('visit_refused', { description: 'What let this visit pass is over.' });
+            }
+            seenAt = now;
+          },
+          onOpen: (connection) => open.add(connection, standing, seenAt),
+          onAnswer: (answer) => open.watch(answer, () => standing),
+        },
       );
     } catch (error) {
       answerError(request, response, facts, error);
@@ -160,10 +180,16 @@ export function createGateway(needs: GatewayNeeds): Gateway {
 
     upgrade(request, socket, head, facts) {
       socket.on('error', () => socket.destroy());
+      if (isClosing) {
+        socket.destroy();
+        return;
+      }
+      handedOver.add(socket);
+      socket.once('close', () => handedOver.delete(socket));
       const response = new ServerResponse(request);
       response.shouldKeepAlive = false;
       response.assignSocket(socket as Socket);
-      response.once('finish', () => socket.end());
+      response.once('finish', () => endSocket(socket));
       void answerUpgrade({ request, socket, head, response }, facts);
     },
 
@@ -171,8 +197,14 @@ export function createGateway(needs: GatewayNeeds): Gateway {
       createDecisionDoor({ ...needs, names, answers, visit, frontProxies, clientAddress }),
 
     async close() {
+      isClosing = true;
+      const closed = [...handedOver].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
+      const cut = setTimeout(() => {
+        for (const socket of handedOver) socket.destroy();
+      }, needs.drainMilliseconds);
       await open.close();
-      await pools.close(needs.drainMilliseconds);
+      await Promise.all([pools.close(needs.drainMilliseconds), ...closed]);
+      clearTimeout(cut);
     },
   };
 }

@@ -88,10 +88,11 @@ export function createOpenConnections() {
   };
 
   return {
-    add(connection: Connection, standing: Standing): void {
+    /** `seenAt`: when it was last known to stand. */
+    add(connection: Connection, standing: Standing, seenAt = performance.now()): void {
       keepLooking();
       sockets.add(connection);
-      const leave = hold(() => connection.cut(), standing, performance.now());
+      const leave = hold(() => connection.cut(), standing, seenAt);
       connection.onceClosed(() => {
         sockets.delete(connection);
         leave();

@@ -419,3 +419,23 @@ describe('cookies', () => {
     expect(readCookie(header, name)).toBe(value);
   });
 });
+
+it('lets go of an upgrade at our own host, whatever follows it', async () => {
+  const other = await listen({ ...listening, port: 0, drainMilliseconds: 200 });
+  const answered = await new Promise<string>((resolve) => {
+    let received = '';
+    const socket = connect({ port: other.port, host: '127.0.0.1', allowHalfOpen: true });
+    socket.on('error', () => {});
+    socket.on('data', (chunk) => (received += chunk.toString()));
+    socket.once('close', () => resolve(received));
+    socket.write(
+      'GET / HTTP/1.1\r\nHost: id.example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
+    );
+    setTimeout(() => socket.write('x'), 50);
+    setTimeout(() => socket.end(), 100);
+  });
+  expect(answered).toMatch(/^HTTP\/1\.1 400 /);
+  const started = performance.now();
+  await other.close();
+  expect(performance.now() - started).toBeLessThan(2_000);
+});

@@ -7,6 +7,7 @@ import type { Logger } from '#logger';
 import { answerDirectly } from './direct.ts';
 import type { RequestFacts } from './door.ts';
 import { createCertificates, type CertificateFiles } from './certificates.ts';
+import { endSocket } from './end-socket.ts';
 import { answerOf } from './error-answers.ts';
 import type { Application } from './host-table.ts';
 import { hostOf, isHttp2 } from './http-version.ts';
@@ -167,7 +168,7 @@ export async function listen(needs: ListenNeeds): Promise<Listener> {
       gateway.upgrade(request, socket, head, begin(request));
       return;
     }
-    socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    endSocket(socket, 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
   });
 
   await new Promise<void>((resolve, reject) => {

@@ -1,7 +1,7 @@
 import { ServerResponse, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { publicError } from '#errors';
-import type { NodeDoor, RequestFacts } from '#http';
+import { endSocket, type NodeDoor, type RequestFacts } from '#http';
 import { isNavigation, type Answers, type OwnAnswer } from '../answers.ts';
 import type { GatewayNeeds } from '../needs.ts';
 import { overridesMethod } from '../request/headers.ts';
@@ -115,7 +115,7 @@ export function createDecisionDoor(needs: DecisionNeeds): NodeDoor {
       const response = new ServerResponse(request);
       response.shouldKeepAlive = false;
       response.assignSocket(socket as Socket);
-      response.once('finish', () => socket.end());
+      response.once('finish', () => endSocket(socket));
       void answer(request, response, facts);
     },
   };

@@ -16,13 +16,22 @@ export type OpenSocket = {
   onceClosed(listener: () => void): void;
 };
 
+/** What is to be known, and to be done, about the upgrade that was asked for. */
+export type UpgradeEvents = {
+  /** Asked when the upstream agrees. @throws whatever the visitor is to be answered instead */
+  mayOpen(): Promise<void>;
+  onOpen(connection: OpenSocket): void;
+  /** The upstream answers something else, which may take long; what this returns is called at its end. */
+  onAnswer(answer: { destroy(): unknown }): () => void;
+};
+
 const answerTimeoutMilliseconds = 30_000;
 const halfOpenMilliseconds = 10_000;
 
 /**
  * Opens a WebSocket (RFC 6455 section 4) at the upstream and splices the two sockets: what flows then is nobody's
  * but theirs. An upstream that answers anything but 101 is answered with that. Resolves when both sockets are joined
- * or the answer is complete; `onOpen` gets a way to cut the connection.
+ * or the answer is complete; `onOpen` and `onAnswer` get a way to cut the connection.
  *
  * @throws {PublicError} `upstream_…`, only while nothing of the answer was sent
  */
@@ -30,7 +39,7 @@ export async function forwardUpgrade(
   needs: UpgradeNeeds,
   client: { request: IncomingMessage; socket: Duplex; head: Buffer; response: ServerResponse },
   forwarded: ForwardedRequest,
-  onOpen: (connection: OpenSocket) => void,
+  events: UpgradeEvents,
 ): Promise<void> {
   const upstream = new URL(forwarded.upstream);
   const leave = needs.pools.find(forwarded.upstream, forwarded.teamSlug).enterSocket();
@@ -73,11 +82,37 @@ export async function forwardUpgrade(
     outgoing.once('response', (answer) => {
       const { statusCode = 502, rawHeaders } = answer;
       client.response.writeHead(statusCode, needs.responseHeaders.forClient(rawHeaders, forwarded.answer));
+      const end = events.onAnswer(client.socket);
+      client.response.once('close', () => {
+        end();
+        resolve();
+      });
+      // Too late for another answer: a cut connection is the only way to say that this one is not whole.
+      answer.once('close', () => {
+        if (!answer.complete) client.socket.destroy();
+      });
+      // Nobody reads on a socket that was handed over, and so nobody would see that the visitor has gone.
+      client.socket.once('end', () => client.socket.destroy()).resume();
       answer.pipe(client.response);
-      client.response.once('close', resolve);
     });
     outgoing.once('upgrade', (answer, upstreamSocket: Duplex, upstreamHead: Buffer) => {
+      upstreamSocket.on('error', () => upstreamSocket.destroy());
+      events.mayOpen().then(
+        () => join(answer, upstreamSocket, upstreamHead),
+        (refusal: unknown) => {
+          upstreamSocket.destroy();
+          reject(refusal);
+        },
+      );
+    });
+    const join = (answer: IncomingMessage, upstreamSocket: Duplex, upstreamHead: Buffer) => {
       client.socket.off('close', onGone);
+      if (client.socket.destroyed || upstreamSocket.destroyed) {
+        client.socket.destroy();
+        upstreamSocket.destroy();
+        resolve();
+        return;
+      }
       const headers = needs.responseHeaders.forClient(answer.rawHeaders, forwarded.answer);
       client.response.detachSocket(client.socket as never);
       client.socket.write(switchingProtocols(headers), 'latin1');
@@ -87,7 +122,7 @@ export async function forwardUpgrade(
       const frames = createFrameCounter();
       frames.push(upstreamHead);
       upstreamSocket.on('data', (chunk: Buffer) => frames.push(chunk));
-      onOpen({
+      events.onOpen({
         cut: () => {
           client.socket.destroy();
           upstreamSocket.destroy();
@@ -100,7 +135,7 @@ export async function forwardUpgrade(
         onceClosed: (listener) => client.socket.once('close', listener),
       });
       resolve();
-    });
+    };
     outgoing.end();
   });
 }
