@@ -320,6 +320,7 @@ function makeSite(host: string, upstream: EchoUpstream, changes: SiteChanges): S
               connectorId: 'scl_a',
               deploymentType: 'all',
               sessionLifetimeSeconds: 3_600,
+              sessionIdleSeconds: null,
               policy: 'everyone',
               ...changes.passport,
             },

@@ -46,6 +46,7 @@ describe.each(databaseKinds)('Passport over many projects, on %s', (kind) => {
             connectorId: world.connectorId,
             deploymentType: 'preview',
             sessionLifetimeSeconds: 600,
+            sessionIdleSeconds: 300,
             policy,
           },
         },
@@ -66,7 +67,13 @@ describe.each(databaseKinds)('Passport over many projects, on %s', (kind) => {
         [
           'two',
           'preview',
-          { connectorId: world.connectorId, deploymentType: 'all', sessionLifetimeSeconds: 600, policy },
+          {
+            connectorId: world.connectorId,
+            deploymentType: 'all',
+            sessionLifetimeSeconds: 600,
+            sessionIdleSeconds: 300,
+            policy,
+          },
         ],
       ]);
       expect(done.unchanged).toEqual([{ projectId: world.deployment.projectId, name: 'site' }]);
@@ -100,6 +107,44 @@ describe.each(databaseKinds)('Passport over many projects, on %s', (kind) => {
         code: 'unknown_connector',
       });
     });
+  });
+
+  test('a session ends when its visitor stays away for as long as the project says, and is listed so', async () => {
+    const idle = await world.protect('idle');
+    await world.call('projects.update', {
+      params: { idOrName: idle.projectId },
+      query: query(),
+      body: {
+        passport: { connectorId: world.connectorId, deploymentType: 'all', sessionIdleSeconds: 300 },
+      },
+    });
+    const visitor = createVisitor();
+    await passPassport(visitor, `${idle.url}/`);
+    const listed = async () => {
+      const { sessions } = await world.call('passport-sessions.list', {
+        query: { ...query(), projectId: idle.projectId },
+      });
+      return sessions.map(({ idleExpiresAt }) => idleExpiresAt);
+    };
+    const statusOf = async () => (await visitor.open(`${idle.url}/`)).status;
+    for (let time = 0; time < 3; time++) {
+      const [before] = await listed();
+      expect(before).toEqual(expect.any(Number));
+      tessera.advance(240_000);
+      expect(await statusOf()).toBe(200);
+      await expect.poll(async () => (await listed())[0]).toBeGreaterThan((before ?? 0) + 200_000);
+    }
+    tessera.advance(301_000);
+    expect(await listed()).toEqual([]);
+    expect(await statusOf()).toBe(303);
+    const tooShort = world.call('projects.update', {
+      params: { idOrName: idle.projectId },
+      query: query(),
+      body: {
+        passport: { connectorId: world.connectorId, deploymentType: 'all', sessionIdleSeconds: 10 },
+      },
+    });
+    expect(await problemOf(tooShort)).toMatchObject({ status: 400 });
   });
 
   test('the usage of a month names the projects that had Passport on in it, for whatever time', async () => {

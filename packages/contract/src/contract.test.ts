@@ -58,6 +58,7 @@ test('the older name of a deployment type is read as the newer', () => {
     connectorId: 'scl_x',
     deploymentType: 'all_except_custom_domains',
     sessionLifetimeSeconds: 43_200,
+    sessionIdleSeconds: null,
     policy: 'everyone',
   });
 });

@@ -14,6 +14,7 @@ export const passportSessionSchema = z.strictObject({
   name: z.string().nullable(),
   createdAt: timeSchema,
   expiresAt: timeSchema,
+  idleExpiresAt: timeSchema.nullable().meta({ description: 'When it ends unless its visitor comes before' }),
 });
 export type PassportSessionDocument = z.infer<typeof passportSessionSchema>;
 

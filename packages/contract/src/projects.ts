@@ -41,6 +41,15 @@ const passportSettingFields = {
     .min(60)
     .max(30 * 86_400)
     .default(defaultSessionLifetimeSeconds),
+  sessionIdleSeconds: z
+    .int()
+    .min(300)
+    .max(30 * 86_400)
+    .nullable()
+    .default(null)
+    .meta({
+      description: 'A session ends when its visitor asked for nothing for so long; null: only by age',
+    }),
   policy: accessPolicySchema.default('everyone'),
 };
 export const passportSettingSchema = z.strictObject({

@@ -36,6 +36,7 @@ export type Site = {
           readonly connectorId: string;
           readonly deploymentType: DeploymentType;
           readonly sessionLifetimeSeconds: number;
+          readonly sessionIdleSeconds: number | null;
           readonly policy: AccessPolicy;
         }
       | undefined;
@@ -52,7 +53,7 @@ export type GatewayNeeds = {
   readonly codes: Codes;
   readonly keys: Pick<Keys, 'sign' | 'verify' | 'epoch'>;
   readonly attempts: Pick<Attempts, 'begin' | 'step'>;
-  readonly visitors: Pick<Visitors, 'create' | 'findLive' | 'findRemembered' | 'end'>;
+  readonly visitors: Pick<Visitors, 'create' | 'findLive' | 'findRemembered' | 'markSeen' | 'end'>;
   /** Has the provider asked again while the session lasts, where it can be. */
   scheduleRefresh(session: VisitorSession): readonly Bound<unknown>[];
   readonly trustedSources: Pick<TrustedSources, 'judge'>;

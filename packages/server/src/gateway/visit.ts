@@ -83,6 +83,8 @@ export function createVisit(needs: VisitNeeds) {
       const because = rules.at(-1)?.answer.because ?? '';
       switch (outcome.is) {
         case 'pass': {
+          const { session } = admission;
+          if (outcome.sessionId !== undefined && session !== undefined) needs.visitors.markSeen(session);
           const used = passingBypass(admission);
           if (used?.kind === 'automation') needs.bypasses.automation.markUsed(used.id);
           const entry = enterByBypass(needs, request, admission);

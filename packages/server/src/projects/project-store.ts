@@ -259,7 +259,7 @@ function projectOf(row: ProjectRow): StoredProject {
     teamId: row.teamId,
     name: row.name,
     environments: [...standardEnvironments, ...(JSON.parse(row.ownEnvironments) as string[])],
-    passport: row.passport === null ? undefined : (JSON.parse(row.passport) as Project['passport']),
+    passport: row.passport === null ? undefined : passportOf(row.passport),
     protection: row.protection === null ? {} : (JSON.parse(row.protection) as Project['protection']),
     // A setting that is younger than the row has its default.
     oidcTokenConfig: {
@@ -275,4 +275,11 @@ function projectOf(row: ProjectRow): StoredProject {
 function textOf(protection: Project['protection']): string | null {
   const text = JSON.stringify(protection);
   return text === '{}' ? null : text;
+}
+
+/** Settings of before there was an idle time have none. */
+function passportOf(json: string): NonNullable<Project['passport']> {
+  type Stored = NonNullable<Project['passport']>;
+  const stored = JSON.parse(json) as Omit<Stored, 'sessionIdleSeconds'> & Partial<Stored>;
+  return { ...stored, sessionIdleSeconds: stored.sessionIdleSeconds ?? null };
 }

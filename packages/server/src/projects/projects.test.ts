@@ -13,6 +13,7 @@ const passport = {
   connectorId: 'scl_1',
   deploymentType: 'all',
   sessionLifetimeSeconds: 3_600,
+  sessionIdleSeconds: null,
   policy: 'everyone',
 } as const;
 
@@ -47,6 +48,7 @@ describeOnBothDatabases('projects', (openDatabase) => {
       connectorId: 'scl_1',
       deploymentType: 'preview',
       sessionLifetimeSeconds: 43_200,
+      sessionIdleSeconds: null,
       policy: 'everyone',
     });
   });

@@ -292,6 +292,7 @@ export function createProjects({
 function withAssigned(before: PassportSetting | undefined, assigned: Assigned): PassportSetting {
   return {
     sessionLifetimeSeconds: inheritedSessionLifetimeSeconds,
+    sessionIdleSeconds: null,
     policy: 'everyone',
     ...before,
     ...assigned,

@@ -46,4 +46,11 @@ export const visitorMigrations: readonly Migration[] = [
       await schema.schema.alterTable('passportSessions').addColumn('providerTokens', 'text').execute();
     },
   },
+  {
+    name: '0530-passport-sessions-add-idle',
+    async up(schema) {
+      await schema.schema.alterTable('passportSessions').addColumn('idleSeconds', 'bigint').execute();
+      await schema.schema.alterTable('passportSessions').addColumn('idleExpiresAt', 'bigint').execute();
+    },
+  },
 ];

@@ -90,5 +90,6 @@ function documentOf(session: VisitorSession): PassportSessionDocument {
     name: name ?? null,
     createdAt: session.createdAt,
     expiresAt: session.expiresAt,
+    idleExpiresAt: session.idle?.expiresAt ?? null,
   };
 }

@@ -26,6 +26,8 @@ type PassportSessionRow = {
   companionHash: string;
   createdAt: number;
   expiresAt: number;
+  idleSeconds: number | null;
+  idleExpiresAt: number | null;
   endedAt: number | null;
   endedBy: string | null;
 };
@@ -52,6 +54,8 @@ export type PersonCondition = {
 };
 
 const mostRemembered = 20_000;
+
+const seenEveryMilliseconds = 60_000;
 
 /**
  * Sessions of visitors. What is over (ended, or past its time by the database's clock) is never found as live; nor is
@@ -83,6 +87,8 @@ export function createVisitors({
           sql` and `,
         )}`;
 
+  const isNotIdle = sql<boolean>`("idleExpiresAt" is null or "idleExpiresAt" > ${database.now})`;
+
   const insert = database.statement<PassportSessionRow>()((value) =>
     query.insertInto('passportSessions').values({
       id: value('id'),
@@ -100,6 +106,8 @@ export function createVisitors({
       companionHash: value('companionHash'),
       createdAt: value('createdAt'),
       expiresAt: value('expiresAt'),
+      idleSeconds: value('idleSeconds'),
+      idleExpiresAt: value('idleExpiresAt'),
       endedAt: value('endedAt'),
       endedBy: value('endedBy'),
     }),
@@ -112,6 +120,7 @@ export function createVisitors({
       .where('id', '=', value('id'))
       .where('endedAt', 'is', null)
       .where('expiresAt', '>', database.now)
+      .where(isNotIdle)
       .where((row) => row.or([row('connectorId', '!=', platformConnectorId), mayVisit])),
   );
 
@@ -132,6 +141,18 @@ export function createVisitors({
         .where('endedAt', 'is', null),
   );
 
+  /** What was over by then stays over, and no visit is taken back by one that is written later. */
+  const touch = database.statement<{ id: string; idleExpiresAt: number }>()((value) =>
+    query
+      .updateTable('passportSessions')
+      .set({ idleExpiresAt: value('idleExpiresAt') })
+      .where('id', '=', value('id'))
+      .where('endedAt', 'is', null)
+      .where('idleExpiresAt', '>', database.now)
+      .where('idleExpiresAt', '<', value('idleExpiresAt')),
+  );
+  const seen = new Map<string, number>();
+
   const markEnded = database.statement<{ id: string; endedBy: string }>()((value) =>
     query
       .updateTable('passportSessions')
@@ -148,6 +169,7 @@ export function createVisitors({
         where('teamId', '=', teamId),
         where('endedAt', 'is', null),
         where('expiresAt', '>', database.now),
+        isNotIdle,
         ...(filter.projectId === undefined ? [] : [where('projectId', '=', filter.projectId)]),
         ...(filter.connectorId === undefined ? [] : [where('connectorId', '=', filter.connectorId)]),
         ...(filter.externalSub === undefined ? [] : [where('externalSub', '=', filter.externalSub)]),
@@ -194,17 +216,24 @@ export function createVisitors({
   return {
     /** A new session, and the statement that makes it real: it belongs into the unit that redeems the hand-off. */
     create(facts: NewVisitorSession): { session: VisitorSession; statement: Bound<unknown> } {
-      const { lifetimeSeconds, ...known } = facts;
+      const { lifetimeSeconds, idleSeconds, ...known } = facts;
       const createdAt = clock.now();
       const session: VisitorSession = {
         ...known,
         id: createId('psid'),
         createdAt,
         expiresAt: createdAt + lifetimeSeconds * 1000,
+        idle:
+          idleSeconds === undefined
+            ? undefined
+            : { seconds: idleSeconds, expiresAt: createdAt + idleSeconds * 1000 },
         endedAt: undefined,
       };
+      const { idle, ...columns } = session;
       const statement = insert({
-        ...session,
+        ...columns,
+        idleSeconds: idle?.seconds ?? null,
+        idleExpiresAt: idle?.expiresAt ?? null,
         externalSid: session.externalSid ?? null,
         claims: JSON.stringify(session.claims),
         providerTokens: session.providerTokens === undefined ? null : JSON.stringify(session.providerTokens),
@@ -220,7 +249,23 @@ export function createVisitors({
     /** The same as it is remembered, for a request of its visitor, who may be asking many times a second. */
     async findRemembered(id: string): Promise<VisitorSession | undefined> {
       const session = await findRemembered(id);
-      return session === undefined || session.expiresAt <= clock.now() ? undefined : session;
+      if (session === undefined) return undefined;
+      const now = clock.now();
+      return session.expiresAt <= now || (session.idle?.expiresAt ?? Infinity) <= now ? undefined : session;
+    },
+
+    /**
+     * Writes down, at most once a minute from here, that the visitor was there, where that matters. Nobody waits for it,
+     * and no gateway forgets its sessions over it: each reads them again within a second.
+     */
+    markSeen({ id, idle }: VisitorSession): void {
+      if (idle === undefined) return;
+      const now = clock.now();
+      const before = seen.get(id);
+      if (before !== undefined && now >= before && now - before < seenEveryMilliseconds) return;
+      if (seen.size >= mostRemembered) seen.clear();
+      seen.set(id, now);
+      database.write([touch({ id, idleExpiresAt: now + idle.seconds * 1000 })]).catch(() => seen.delete(id));
     },
 
     /** The session whether it still counts or not; undefined for another team's. */
@@ -334,6 +379,10 @@ function sessionOf(row: PassportSessionRow): VisitorSession {
     companionHash: row.companionHash,
     createdAt: row.createdAt,
     expiresAt: row.expiresAt,
+    idle:
+      row.idleSeconds === null || row.idleExpiresAt === null
+        ? undefined
+        : { seconds: row.idleSeconds, expiresAt: row.idleExpiresAt },
     endedAt: row.endedAt ?? undefined,
   };
 }

@@ -59,10 +59,10 @@ describeOnBothDatabases('visitor sessions', (openDatabase) => {
 
   it('are remembered until their time is over, and no longer', async () => {
     const { clock, visitors, enter } = await open();
-    const session = await enter({ lifetimeSeconds: 1 });
-    clock.advance(999);
+    const session = await enter({ lifetimeSeconds: 60 });
+    clock.advance(59_100);
     expect(await visitors.findRemembered(session.id)).toEqual(session);
-    clock.advance(1);
+    clock.advance(900);
     expect(await visitors.findRemembered(session.id)).toBeUndefined();
   });
 
@@ -82,5 +82,50 @@ describeOnBothDatabases('visitor sessions', (openDatabase) => {
     expect(await visitors.listOfTeam('team_a', { projectId: 'prj_b' }, { limit: 9 })).toEqual([sessions[3]]);
     expect(await visitors.listOfTeam('team_a', { externalSub: 'bob' }, { limit: 9 })).toEqual([]);
     expect(await visitors.findOfTeam('team_b', ended.id)).toBeUndefined();
+  });
+
+  it('end when their visitor stays away, remembered or not, and come not back', async () => {
+    const { clock, visitors, enter } = await open();
+    const session = await enter({ lifetimeSeconds: 3_600, idleSeconds: 300 });
+    const written = async (until: number) => {
+      await expect
+        .poll(async () => (await visitors.findOfTeam('team_a', session.id))?.idle?.expiresAt)
+        .toBeGreaterThanOrEqual(until);
+      // The clock of these tests goes on by itself.
+      expect((await visitors.findOfTeam('team_a', session.id))?.idle?.expiresAt).toBeLessThan(until + 5_000);
+    };
+    const begin = session.createdAt;
+    for (const minutes of [4, 8, 12]) {
+      clock.advance(begin + minutes * 60_000 - clock.now());
+      const found = await visitors.findRemembered(session.id);
+      expect(found).toBeDefined();
+      if (found !== undefined) visitors.markSeen(found);
+      await written(begin + (minutes + 5) * 60_000);
+    }
+    // Not again within the minute.
+    clock.advance(50_000);
+    visitors.markSeen(session);
+    await written(begin + 17 * 60_000);
+
+    const end = (await visitors.findOfTeam('team_a', session.id))?.idle?.expiresAt ?? 0;
+    clock.advance(end - 900 - clock.now());
+    expect(await visitors.findRemembered(session.id)).toBeDefined();
+    clock.advance(900);
+    // Less than a second later: what is remembered is not read again.
+    expect(await visitors.findRemembered(session.id)).toBeUndefined();
+    expect(await visitors.findLive(session.id)).toBeUndefined();
+    expect(await visitors.listOfTeam('team_a', {}, { limit: 9 })).toEqual([]);
+    expect(await visitors.countOfTeam('team_a', {})).toBe(0);
+    visitors.markSeen(session);
+    clock.advance(1_500);
+    expect(await visitors.findRemembered(session.id)).toBeUndefined();
+    expect((await visitors.findOfTeam('team_a', session.id))?.idle?.expiresAt).toBe(end);
+  });
+
+  it('need nobody to come while they have no idle time', async () => {
+    const { clock, visitors, enter } = await open();
+    const session = await enter({ lifetimeSeconds: 3_600 });
+    clock.advance(3_599_000);
+    expect(await visitors.findRemembered(session.id)).toEqual(session);
   });
 });

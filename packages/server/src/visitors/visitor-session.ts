@@ -39,6 +39,8 @@ export type VisitorSession = {
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
   readonly expiresAt: number;
+  /** How long the visitor may stay away, and when that is over; undefined: as long as the session lasts. */
+  readonly idle: { readonly seconds: number; readonly expiresAt: number } | undefined;
   readonly endedAt: number | undefined;
 };
 
@@ -52,8 +54,12 @@ export type SessionEnd =
   | 'key-revoked';
 
 /** What was true when the visitor came back from the identity provider. */
-export type NewVisitorSession = Omit<VisitorSession, 'id' | 'createdAt' | 'expiresAt' | 'endedAt'> & {
+export type NewVisitorSession = Omit<
+  VisitorSession,
+  'id' | 'createdAt' | 'expiresAt' | 'idle' | 'endedAt'
+> & {
   readonly lifetimeSeconds: number;
+  readonly idleSeconds?: number | undefined;
 };
 
 /** Which sessions of a team are meant; what is left out matches all. */

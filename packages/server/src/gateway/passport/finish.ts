@@ -73,6 +73,10 @@ export async function finishSignIn(
     providerTokens: handOff.providerTokens,
     companionHash: hashSecret(companion),
     lifetimeSeconds,
+    idleSeconds:
+      handOff.connectorId === platformConnectorId
+        ? undefined
+        : (at.site.project.passport?.sessionIdleSeconds ?? undefined),
   });
   const token = await needs.tokens.signSession(session, at.site);
   const cookies = needs.ownCookies.setSession(token, companion, lifetimeSeconds, at.cookies);
