@@ -230,6 +230,9 @@ describe('over HTTP/2', () => {
 
   test.each<[string, [string, string][]]>([
     ['a transfer encoding', [...pseudo(), ['transfer-encoding', 'chunked']]],
+    ['a method in lower case', pseudo('trace')],
+    ['two credentials', [...pseudo(), ['authorization', 'Bearer one'], ['authorization', 'Bearer two']]],
+    ['two content types', [...pseudo('POST'), ['content-type', 'a/b'], ['content-type', 'c/d']]],
     ['a connection header', [...pseudo(), ['connection', 'close']]],
     ['an upgrade', [...pseudo(), ['upgrade', 'websocket']]],
     ['a proxy-connection', [...pseudo(), ['proxy-connection', 'keep-alive']]],

@@ -135,6 +135,13 @@ describe('a visitor of a protected deployment', () => {
     world.clock.advance(4 * 60_000 + 1_000);
     const second = await tokenOf();
     expect(second).not.toBe(first);
+    // In its last minute nothing lasts longer than the session: nothing new is signed.
+    world.clock.advance(55 * 60_000 + 10_000);
+    const last = await tokenOf();
+    expect(last).toBeDefined();
+    expect(last).not.toBe(second);
+    world.clock.advance(20_000);
+    expect(await tokenOf()).toBe(last);
   });
 
   test('keeps one cookie for all attempts at a host, which do not disturb each other', async () => {

@@ -49,6 +49,10 @@ export function parseRequest(
   if (method === 'TRACE' || method === 'CONNECT' || method === 'TRACK') {
     throw publicError('request_not_forwarded', { description: `${method} is not forwarded.` });
   }
+  // HTTP/2 takes any word; an upstream might read `trace` as the one it resembles.
+  if (!/^[A-Z][A-Z-]{0,31}$/.test(method)) {
+    throw publicError('request_not_forwarded', { description: 'A method of other letters than A to Z.' });
+  }
   const body = parseFraming(request);
   const target = parseTarget(url, needs.names);
   return {

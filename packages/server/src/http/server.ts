@@ -218,7 +218,7 @@ function send(response: ServerResponse, refused: Response, reference: string): v
 /** What Node's parser lets pass although two readers could understand it differently (RFC 9112 section 3.2). */
 function framingFault(request: IncomingMessage): string | undefined {
   // HTTP/2 has no request line, and its frames say themselves where a request ends.
-  if (isHttp2(request)) return undefined;
+  if (isHttp2(request)) return doubledHeader(request.rawHeaders);
   if (request.httpVersionMajor !== 1) return 'The request line has no version of HTTP/1.';
   const { rawHeaders } = request;
   let hosts = 0;
@@ -237,4 +237,18 @@ function listenForOwnerAndGroup(server: Server, path: string, listening: () => v
   } finally {
     process.umask(before);
   }
+}
+
+/** Of these Node takes the first in HTTP/2, and another reader might take the last. In HTTP/1.1 they are joined. */
+const single = new Set(['authorization', 'content-type', 'host']);
+
+function doubledHeader(rawHeaders: readonly string[]): string | undefined {
+  const seen = new Set<string>();
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? '';
+    if (!single.has(name)) continue;
+    if (seen.has(name)) return `The header ${name} was received twice.`;
+    seen.add(name);
+  }
+  return undefined;
 }

@@ -31,7 +31,9 @@ export type SessionClaims = {
 
 type HandedOn = { readonly token: Promise<string>; readonly expiresAt: number };
 
-const isGood = ({ expiresAt }: HandedOn, now: number) => expiresAt - now > leastRestMilliseconds;
+/** Or it ends with the session itself, and no other one would last longer. */
+const isGood = ({ expiresAt }: HandedOn, now: number, session: VisitorSession) =>
+  expiresAt - now > leastRestMilliseconds || (expiresAt >= session.expiresAt && expiresAt > now);
 
 export type PassportTokens = ReturnType<typeof createPassportTokens>;
 
@@ -161,7 +163,7 @@ export function createPassportTokens(needs: Pick<GatewayNeeds, 'clock' | 'keys' 
     visitorToken(session: VisitorSession, site: Site): Promise<string> {
       const now = clock.now();
       const last = lastHandedOn.get(session);
-      if (last?.site === site && last.keyEpoch === keys.epoch() && isGood(last.known, now)) {
+      if (last?.site === site && last.keyEpoch === keys.epoch() && isGood(last.known, now, session)) {
         return last.known.token;
       }
       forgetWhenKeysEnd();
@@ -171,7 +173,7 @@ export function createPassportTokens(needs: Pick<GatewayNeeds, 'clock' | 'keys' 
       const asked = session.providerTokens?.sealed.slice(-16) ?? '';
       const key = `${session.id} ${asked} ${site.deployment.id} ${issuer} ${audience}`;
       const known = handedOn.get(key);
-      if (known !== undefined && isGood(known, now)) {
+      if (known !== undefined && isGood(known, now, session)) {
         known.token.then(
           () => lastHandedOn.set(session, { site, keyEpoch, known }),
           () => undefined,

@@ -60,6 +60,8 @@ const methodOverrides = ['x-http-method-override', 'x-http-method', 'x-method-ov
 const notInPreflights = ['content-length', 'content-type', 'content-encoding', ...methodOverrides];
 
 const mostFates = 2_000;
+/** Nobody's real header is called longer than that. */
+const longestRememberedName = 64;
 
 type Fate = 'drop' | 'keep' | 'referer' | 'not-in-preflights';
 
@@ -91,6 +93,7 @@ export function createRequestHeaderRules(names: OwnNames): RequestHeaderRules {
     const known = fates.get(name);
     if (known !== undefined) return known;
     const fate = judge(name);
+    if (name.length > longestRememberedName) return fate;
     if (fates.size >= mostFates) fates.clear();
     fates.set(name, fate);
     return fate;

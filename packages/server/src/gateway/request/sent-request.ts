@@ -43,6 +43,7 @@ export function sentRequestOf(request: IncomingMessage): SentRequest {
   let authority: string | undefined;
   let host: string | undefined;
   const others: string[] = [];
+  const cookies: string[] = [];
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? '';
     const value = rawHeaders[index + 1] ?? '';
@@ -55,6 +56,8 @@ export function sentRequestOf(request: IncomingMessage): SentRequest {
       host = value;
     } else if (ofHttp1.has(name) || (name === 'te' && value !== 'trailers')) {
       throw ambiguous(`The header ${name} was received in HTTP/2.`);
+    } else if (name === 'cookie') {
+      cookies.push(value);
     } else if (!name.startsWith(':')) others.push(name, value);
   }
   if (authority !== undefined && host !== undefined && authority !== host) {
@@ -71,6 +74,8 @@ export function sentRequestOf(request: IncomingMessage): SentRequest {
     rawHeaders: [
       ...(named === undefined ? [] : ['host', named]),
       ...others,
+      // They may come in crumbs (RFC 9113 section 8.2.3).
+      ...(cookies.length === 0 ? [] : ['cookie', cookies.join('; ')]),
       // Its length is said by the end of the stream.
       ...(hasBody && !hasLength ? ['transfer-encoding', 'chunked'] : []),
     ],
