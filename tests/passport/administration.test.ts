@@ -147,6 +147,36 @@ describe.each(databaseKinds)('Passport over many projects, on %s', (kind) => {
     expect(await problemOf(tooShort)).toMatchObject({ status: 400 });
   });
 
+  test('a connector that is deleted takes its sessions with it', async () => {
+    const { projectId, url } = await world.protect('orphaned');
+    const visitor = createVisitor();
+    await passPassport(visitor, `${url}/`);
+    const { issuer, clientId } = await world.call('connectors.get', {
+      params: { id: world.connectorId },
+      query: query(),
+    });
+    const clientSecret = 'a secret between the provider and Tessera';
+    const other = await world.createConnector(world.team.id, { issuer, clientId, clientSecret });
+    const setting = (connectorId: string) =>
+      world.call('projects.update', {
+        params: { idOrName: projectId },
+        query: query(),
+        body: { passport: { connectorId, deploymentType: 'all' } },
+      });
+    await setting(other);
+    const leaving = createVisitor();
+    await passPassport(leaving, `${url}/`);
+    await setting(world.connectorId);
+    const count = async (connectorId: string) =>
+      (await world.call('passport-sessions.list', { query: { ...query(), projectId, connectorId } })).sessions
+        .length;
+    expect([await count(other), await count(world.connectorId)]).toEqual([1, 1]);
+    await world.call('connectors.delete', { params: { id: other }, query: query() });
+    expect([await count(other), await count(world.connectorId)]).toEqual([0, 1]);
+    expect((await leaving.open(`${url}/`)).status).toBe(303);
+    expect((await visitor.open(`${url}/`)).status).toBe(200);
+  });
+
   test('the usage of a month names the projects that had Passport on in it, for whatever time', async () => {
     const short = await world.protect('for-a-day');
     await world.call('projects.update', {

@@ -54,7 +54,7 @@ export const createConnectorBody = z.strictObject({
   scopes: z.array(scopeName).min(1).max(50).optional(),
   forwardedClaims: z.array(claimName).max(50).optional(),
   usesRefreshTokens: usesRefreshTokens.default(false),
-  usesOwnRedirectUri: usesOwnRedirectUri.default(false),
+  usesOwnRedirectUri: usesOwnRedirectUri.optional(),
 });
 
 export const updateConnectorBody = z.strictObject({

@@ -121,6 +121,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     sealing,
     check: connectorCheck,
     uses: [projectConnectorUse, teamConnectorUse],
+    endOf: (connector) => visitors.endOfConnector(connector),
   });
   const teams = createTeams({ ...recording, holdConnector: connectors.hold, oidcUrl: urls.oidc });
   const { clientIdDocuments } = config;

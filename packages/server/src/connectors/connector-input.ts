@@ -53,6 +53,34 @@ export function chooseAuthMethod(
   });
 }
 
+type MixUpFacts = Pick<
+  Connector,
+  'type' | 'tokenEndpointAuthMethod' | 'authorizationResponseIssParameterSupported'
+>;
+
+/**
+ * Whether a code that was led elsewhere is enough to be somebody: the provider does not name itself in its answers, and
+ * neither a client secret nor the nonce of an ID token stands in the way (RFC 9700 section 4.4).
+ */
+function needsOwnRedirectUri(connector: MixUpFacts): boolean {
+  if (connector.authorizationResponseIssParameterSupported) return false;
+  return connector.type === 'oauth2' || connector.tokenEndpointAuthMethod === 'none';
+}
+
+/** Where it is needed, it is the default and not refused; what was saved without it before goes on. */
+export function chooseOwnRedirectUri(input: CreateInput, after: MixUpFacts, before?: Connector): boolean {
+  const isNeeded = needsOwnRedirectUri(after);
+  const chosen = input.usesOwnRedirectUri ?? isNeeded;
+  const wasSo = before !== undefined && !before.usesOwnRedirectUri && needsOwnRedirectUri(before);
+  if (chosen || !isNeeded || wasSo) return chosen;
+  throw publicError('connector_refused', {
+    description: `Received usesOwnRedirectUri false for a connector of ${
+      after.type === 'oauth2' ? 'type "oauth2"' : 'tokenEndpointAuthMethod "none"'
+    } whose provider does not name itself in its answers (RFC 9207). Expected true.`,
+    mend: "Say usesOwnRedirectUri: true, and register the connector's ownRedirectUri at the provider: another provider could have visitors' answers brought to it otherwise.",
+  });
+}
+
 /** The kept fields and the new ones as one input. A new issuer takes its own endpoints. */
 export function mergeUpdate(
   before: Connector,

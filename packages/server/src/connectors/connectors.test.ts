@@ -173,6 +173,31 @@ describeOnBothDatabases('connectors', (openDatabase) => {
     expect(await refusal(weak.connectors.create('team_a', input(), change))).toBe('algorithms');
   });
 
+  it('gives a public client of a provider that does not name itself a redirect URI of its own', async () => {
+    const silent = { ...metadata, authorizationResponseIssParameterSupported: false };
+    const { connectors } = await open(() => Promise.resolve(silent));
+    const publicClient = { tokenEndpointAuthMethod: 'none', clientSecret: undefined };
+    const made = await connectors.create('team_a', input(publicClient), change);
+    expect(made.usesOwnRedirectUri).toBe(true);
+    const refused = connectors.create(
+      'team_a',
+      input({ ...publicClient, usesOwnRedirectUri: false }),
+      change,
+    );
+    expect(await refusal(refused)).toBe('connector_refused');
+    const confidential = await connectors.create('team_a', input(), change);
+    expect(confidential.usesOwnRedirectUri).toBe(false);
+    // Taking the secret away later opens the same way.
+    const opened = { tokenEndpointAuthMethod: 'none', clientSecret: null } as const;
+    expect(await refusal(connectors.update('team_a', confidential.id, opened, change))).toBe(
+      'connector_refused',
+    );
+    const moved = { ...opened, usesOwnRedirectUri: true };
+    expect(await connectors.update('team_a', confidential.id, moved, change)).toMatchObject({
+      usesOwnRedirectUri: true,
+    });
+  });
+
   it('changes what is named, and never sends a kept secret to a new place', async () => {
     const { connectors } = await open();
     const made = await connectors.create('team_a', input({ forwardedClaims: ['groups'] }), change);
@@ -324,6 +349,31 @@ describeOnBothDatabases('connectors of OAuth 2.0 providers', (openDatabase) => {
     expect(await connectors.find(made.id)).toEqual(made);
     const renamed = await connectors.update('team_a', made.id, { name: 'GitHub' }, change);
     expect(renamed).toMatchObject({ ...github, name: 'GitHub' });
+  });
+
+  it('have a redirect URI of their own where the provider does not name itself, and no other', async () => {
+    const connectors = await open();
+    const made = await connectors.create('team_a', input(github), change);
+    expect(made.usesOwnRedirectUri).toBe(true);
+    const shared = { usesOwnRedirectUri: false };
+    for (const refused of [
+      connectors.create('team_a', input({ ...github, ...shared }), change),
+      connectors.update('team_a', made.id, shared, change),
+    ]) {
+      await expect(refused).rejects.toMatchObject({
+        code: 'connector_refused',
+        message: expect.stringContaining('RFC 9207'),
+      });
+    }
+    const naming = await open(() =>
+      Promise.resolve({ ...metadata, authorizationResponseIssParameterSupported: true }),
+    );
+    const named = await naming.create(
+      'team_a',
+      input({ type: 'oauth2', userinfoEndpoint: `${issuer}/me` }),
+      change,
+    );
+    expect(named.usesOwnRedirectUri).toBe(false);
   });
 
   it('refuse every other foreign endpoint, and a missing one', async () => {

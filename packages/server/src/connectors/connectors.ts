@@ -1,12 +1,13 @@
 import { createId } from '@tessera/protocol';
 import type { Audit } from '#audit';
 import type { Clock } from '#clock';
-import { exactly, type Database } from '#database';
+import { exactly, type Bound, type Database } from '#database';
 import { publicError } from '#errors';
 import type { Sealing } from '#sealing';
 import { signatureAlgorithms } from '#remote-keys';
 import {
   chooseAuthMethod,
+  chooseOwnRedirectUri,
   mergeUpdate,
   refuseMovedSecret,
   validateKind,
@@ -61,6 +62,8 @@ export function createConnectors(needs: {
   check: ConnectorCheck;
   /** Where other rooms name connectors: one that is named there is not deleted. */
   uses: readonly ConnectorUse[];
+  /** What ends with a connector. */
+  endOf?: (connector: Connector) => readonly Bound<unknown>[];
 }) {
   const { database, clock, audit, sealing, check } = needs;
   const store = createConnectorStore(database, needs.uses);
@@ -98,23 +101,29 @@ export function createConnectors(needs: {
     };
     const known = before?.issuer === issuer ? before : undefined;
     validateEndpoints(input, endpoints, metadata ?? known);
+    const authorizationResponseIssParameterSupported =
+      (metadata ?? known)?.authorizationResponseIssParameterSupported ?? false;
+    const tokenEndpointAuthMethod = chooseAuthMethod(input, metadata);
     const connector: Completed['connector'] = {
       name: input.name,
       type,
       issuer,
       clientId: input.clientId,
       hasClientSecret: input.clientSecret !== undefined,
-      tokenEndpointAuthMethod: chooseAuthMethod(input, metadata),
+      tokenEndpointAuthMethod,
       clientAssertionAudience: input.clientAssertionAudience ?? chooseAssertionAudience(issuer),
       ...endpoints,
       subjectClaim: input.subjectClaim ?? 'sub',
       scopes: scopesOf(type, input.scopes),
       forwardedClaims: [...new Set(input.forwardedClaims ?? [])],
       usesRefreshTokens: input.usesRefreshTokens,
-      usesOwnRedirectUri: input.usesOwnRedirectUri,
+      usesOwnRedirectUri: chooseOwnRedirectUri(
+        input,
+        { type, tokenEndpointAuthMethod, authorizationResponseIssParameterSupported },
+        before,
+      ),
       idTokenSigningAlgorithms: await chooseVerified(endpoints.jwksUri, metadata, known),
-      authorizationResponseIssParameterSupported:
-        (metadata ?? known)?.authorizationResponseIssParameterSupported ?? false,
+      authorizationResponseIssParameterSupported,
     };
     return { connector, metadata };
   }
@@ -256,6 +265,7 @@ export function createConnectors(needs: {
         store.hold(teamId, id),
         store.deleteUnused(connector),
         keys.deleteAll(id),
+        ...(needs.endOf?.(connector) ?? []),
         audit.record({ ...change, action: 'connector.delete', object: id, teamId, before: connector }),
       ]);
       if (outcome.committed) return 'deleted';

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { AccessPolicy } from '@tessera/contract';
 import { visitorClaimsOf, type Principal } from '#attempts';
 import type { Audit } from '#audit';
@@ -69,7 +70,8 @@ export function createSessionRefresh(needs: SessionRefreshNeeds): {
       const claims = principal === undefined ? session.claims : visitorClaimsOf(principal);
       const [update, noted] = needs.visitors.update(session.id, { claims, providerTokens: kept });
       return {
-        statements: [exactly(1, update), noted],
+        // Tokens alone are read afresh by whoever uses them: no gateway has to forget its sessions over them.
+        statements: [exactly(1, update), ...(isDeepStrictEqual(claims, session.claims) ? [] : [noted])],
         againInMilliseconds: delayOf({ providerTokens: kept }),
       };
     } catch (error) {

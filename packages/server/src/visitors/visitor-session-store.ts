@@ -325,6 +325,10 @@ export function createVisitors({
     endOfProject: ({ teamId, id }: { teamId: string; id: string }): Change =>
       endAll(teamId, { projectId: id }, 'project-deleted'),
 
+    /** For the unit that deletes the connector: nothing the provider says reaches its sessions any more. */
+    endOfConnector: ({ teamId, id }: { teamId: string; id: string }): Change =>
+      endAll(teamId, { connectorId: id }, 'connector-deleted'),
+
     /**
      * Ends what the provider of a connector has ended: its own session by name, or all of a person. Where the provider
      * gave no name when the visitor signed in, the person has to do.

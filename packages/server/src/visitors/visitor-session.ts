@@ -50,6 +50,7 @@ export type SessionEnd =
   | 'ended-by-team'
   | 'ended-by-provider'
   | 'project-deleted'
+  | 'connector-deleted'
   | 'password-changed'
   | 'key-revoked';
 
