@@ -52,6 +52,7 @@ export async function startGatewayWorld(
     trustProxy?: readonly string[];
     upstreams?: Partial<GatewayNeeds['upstreams']>;
     drainMilliseconds?: number;
+    visitorIdleMilliseconds?: number;
     certificates?: readonly { certificate: string; key: string }[];
   } = {},
 ) {
@@ -147,6 +148,9 @@ export async function startGatewayWorld(
       ...options.upstreams,
     },
     drainMilliseconds: options.drainMilliseconds ?? 1_000,
+    ...(options.visitorIdleMilliseconds === undefined
+      ? {}
+      : { visitorIdleMilliseconds: options.visitorIdleMilliseconds }),
     ownPorts: () => [port],
   });
   const clientAddress = createClientAddress(options.trustProxy ?? []);

@@ -346,3 +346,61 @@ describe('an upgrade', () => {
     server.close();
   }, 20_000);
 });
+
+describe('visitors who hold places', () => {
+  test('wait in the queue also when they have left', async () => {
+    const upstream = await startSlowUpstream();
+    const world = await startGatewayWorld({ upstreams: { connections: 1, queue: 2 } });
+    world.site(host, { passport: null, upstream: upstream.origin });
+    const first = get(world, '/slow');
+    await until(() => upstream.waiting.length === 1);
+    for (let round = 0; round < 2; round++) {
+      const socket = connect(world.port, '127.0.0.1');
+      socket.on('error', () => {});
+      socket.write(`GET /slow HTTP/1.1\r\nHost: ${world.hostHeader(host)}\r\n\r\n`);
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      socket.destroy();
+    }
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    expect((await get(world, '/slow')).status).toBe(503);
+    upstream.answerAll();
+    expect((await first).status).toBe(200);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const next = get(world, '/slow');
+    await until(() => upstream.waiting.length > 0);
+    upstream.answerAll();
+    expect((await next).status).toBe(200);
+    await upstream.close();
+    await world.close();
+  });
+
+  test('by a body that does not come, or an answer that they do not take, lose them', async () => {
+    const world = await startGatewayWorld({
+      visitorIdleMilliseconds: 500,
+      upstreams: { connections: 1, queue: 0 },
+    });
+    const stalled = connect(world.port, '127.0.0.1');
+    let received = '';
+    stalled.on('error', () => {});
+    stalled.on('data', (chunk: Buffer) => (received += chunk.toString()));
+    const over = new Promise((resolve) => stalled.once('close', resolve));
+    stalled.write(`POST / HTTP/1.1\r\nHost: ${world.hostHeader(host)}\r\nContent-Length: 100\r\n\r\nbegun`);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    stalled.write('and more');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(received).toBe('');
+    await over;
+    expect(received).toMatch(/^HTTP\/1\.1 408 /);
+
+    const reader = connect(world.port, '127.0.0.1');
+    reader.on('error', () => {});
+    reader.pause();
+    reader.write(`GET /big?size=200000000 HTTP/1.1\r\nHost: ${world.hostHeader(host)}\r\n\r\n`);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect((await get(world, '/')).status).toBe(503);
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    expect((await get(world, '/')).status).toBe(200);
+    reader.destroy();
+    await world.close();
+  });
+});

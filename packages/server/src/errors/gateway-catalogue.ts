@@ -100,6 +100,11 @@ export const gatewayCatalogue = {
     title: 'The deployment gave an answer that is not HTTP',
     mend: 'Try again in a moment. If it stays, the deployment is broken.',
   },
+  request_stalled: {
+    status: 408,
+    title: 'The request did not arrive',
+    mend: 'Send the whole body without long pauses.',
+  },
   upstream_timeout: {
     status: 504,
     title: 'The deployment took too long to answer',

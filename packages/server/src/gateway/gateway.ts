@@ -58,6 +58,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     ...(needs.resolve === undefined ? {} : { resolve: needs.resolve }),
   });
   const pools = createPools(connector, needs.upstreams);
+  const visitorIdleMilliseconds = needs.visitorIdleMilliseconds ?? 60_000;
   const standings = createStandings(needs);
   const open = createOpenConnections();
   /** What came as an upgrade, whatever became of it: the listener does not know these any more. */
@@ -127,7 +128,12 @@ export function createGateway(needs: GatewayNeeds): Gateway {
       const { admission } = asked;
       const forwarded = await forwardedOf(sent, facts, admission);
       const end = open.watch(response, () => standings.of(admission, facts.clientAddress));
-      await forward({ pools, responseHeaders }, request, response, forwarded).finally(end);
+      await forward(
+        { pools, responseHeaders, visitorIdleMilliseconds },
+        request,
+        response,
+        forwarded,
+      ).finally(end);
     } catch (error) {
       answerError(request, response, facts, error);
     }

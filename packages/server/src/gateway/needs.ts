@@ -77,6 +77,8 @@ export type GatewayNeeds = {
   readonly address: PublicAddress;
   readonly upstreamAllow: UpstreamAllow;
   readonly upstreams: UpstreamLimits;
+  /** How long a visitor may neither send nor take a byte that is waited for; a minute by default. */
+  readonly visitorIdleMilliseconds?: number;
   /** How long running requests may go on when the process is to end. */
   readonly drainMilliseconds: number;
   /** The ports that this process listens at: no deployment may be one of them. */

@@ -1,13 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { errors, type Dispatcher } from 'undici';
-import { publicError, type PublicError } from '#errors';
+import { PublicError, publicError } from '#errors';
 import { hasGone, isHttp2, writeHead } from '#http';
 import { AddressNotAllowed } from './connector.ts';
 import type { Pools } from './pools.ts';
 import type { ResponseFacts, ResponseHeaderRules } from './response-headers.ts';
 
-export type ForwardNeeds = { pools: Pools; responseHeaders: ResponseHeaderRules };
+export type ForwardNeeds = {
+  pools: Pools;
+  responseHeaders: ResponseHeaderRules;
+  /** How long the visitor may neither send nor take a byte that is waited for. */
+  visitorIdleMilliseconds: number;
+};
 
 export type ForwardedRequest = {
   readonly upstream: string;
@@ -32,7 +37,7 @@ export function forward(
 ): Promise<void> {
   const { pool, servername, enter } = needs.pools.find(forwarded.upstream, forwarded.teamSlug);
   const leave = enter();
-  const body = forwarded.hasBody ? bodyOf(request) : null;
+  const body = forwarded.hasBody ? bodyOf(request, needs.visitorIdleMilliseconds) : null;
   // An upstream may close an idle connection in the moment that it is used again. What asks and sends nothing can be
   // asked again (RFC 9110 section 9.2.2).
   let mayAskAgain = body === null && (request.method === 'GET' || request.method === 'HEAD');
@@ -52,12 +57,24 @@ export function forward(
       // The visitor has gone: the upstream need not go on. A stream of HTTP/2 that was taken back calls itself finished,
       // so it is not asked.
       if (!isWhole) controller?.abort(new Error('the visitor has gone'));
-      resolve();
+      // One that waits for a connection cannot be taken back: it keeps its place until its turn comes.
+      if (controller === undefined) done();
+      else resolve();
     };
     response.once('close', onClose);
     let waitsForDrain = false;
+    // Node's own timer of the connection or stream: it sees what leaves of a piece, and `drain` only the last of it.
+    const waitForVisitor = () => {
+      if (response.listenerCount('timeout') === 0) response.once('timeout', onIdle);
+      response.setTimeout(needs.visitorIdleMilliseconds);
+    };
+    const onIdle = () => {
+      controller?.abort(new Error('the visitor takes nothing'));
+      response.destroy();
+    };
     const onDrain = () => {
       waitsForDrain = false;
+      response.setTimeout(0);
       controller?.resume();
     };
 
@@ -87,8 +104,10 @@ export function forward(
         bodyBegun = true;
         if (response.write(chunk)) return;
         started.pause();
-        if (!waitsForDrain) response.once('drain', onDrain);
+        if (waitsForDrain) return;
         waitsForDrain = true;
+        response.once('drain', onDrain);
+        waitForVisitor();
       },
       onResponseEnd(_controller, trailers) {
         bodyBegun = true;
@@ -98,6 +117,9 @@ export function forward(
           if (Object.keys(passed).length > 0) response.addTrailers(passed);
         }
         response.end();
+        // The upstream is done; what is left is the visitor's to take.
+        leave();
+        if (!response.writableFinished) waitForVisitor();
       },
       onResponseError(_controller, error) {
         if (response.headersSent) {
@@ -109,6 +131,7 @@ export function forward(
           resolve();
         } else if (mayAskAgain && isBrokenConnection(error)) {
           mayAskAgain = false;
+          controller = undefined;
           dispatch();
         } else {
           response.off('close', onClose);
@@ -134,7 +157,7 @@ export function forward(
       }
     };
     dispatch();
-  }).finally(leave);
+  });
 }
 
 function isBrokenConnection(error: unknown): boolean {
@@ -149,10 +172,19 @@ function isBrokenConnection(error: unknown): boolean {
  * The request's body as a stream of its own: undici destroys what it is given when the upstream fails, and the
  * visitor's connection is still needed for the answer.
  */
-function bodyOf(request: IncomingMessage): Readable {
+function bodyOf(request: IncomingMessage, idleMilliseconds: number): Readable {
+  let idle: NodeJS.Timeout | undefined;
+  const stopWaiting = () => {
+    clearTimeout(idle);
+    idle = undefined;
+  };
   const body = new Readable({
-    read: () => request.resume(),
+    read() {
+      idle ??= setTimeout(() => body.destroy(publicError('request_stalled')), idleMilliseconds).unref();
+      request.resume();
+    },
     destroy(error, callback) {
+      stopWaiting();
       request.off('data', onData).off('end', onEnd).off('close', onClose);
       // What still comes is read and forgotten, so that the answer can be.
       request.resume();
@@ -160,9 +192,17 @@ function bodyOf(request: IncomingMessage): Readable {
     },
   });
   const onData = (chunk: Buffer) => {
-    if (!body.push(chunk)) request.pause();
+    if (body.push(chunk)) {
+      idle?.refresh();
+    } else {
+      stopWaiting();
+      request.pause();
+    }
   };
-  const onEnd = () => body.push(null);
+  const onEnd = () => {
+    stopWaiting();
+    body.push(null);
+  };
   const onClose = () => {
     if (!request.complete) body.destroy(new Error('the visitor has gone'));
   };
@@ -174,6 +214,7 @@ function bodyOf(request: IncomingMessage): Readable {
 /** What went wrong between us and the upstream, for the visitor; the cause is for the log. */
 export function upstreamError(error: unknown): PublicError {
   const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+  if (error instanceof PublicError) return error;
   if (error instanceof AddressNotAllowed) return publicError('upstream_not_allowed', { cause: error });
   if (/TIMEOUT|ETIMEDOUT/.test(code)) return publicError('upstream_timeout', { cause: error });
   if (
