@@ -1,3 +1,4 @@
+import { formatDecisionProbe } from '@tessera/protocol';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { checkGateway, createSendCheck } from '../../packages/cli/src/doctor/index.ts';
@@ -265,7 +266,10 @@ describe.each(proxyKinds)('behind %s', (kind) => {
 
     test('nobody deciding is nobody passing', async () => {
       const answer = await send(`${home}/`, {
-        headers: { cookie: cookieOf(visitor), 'x-vercel-decision-probe': 'hang-up' },
+        headers: {
+          cookie: cookieOf(visitor),
+          'x-vercel-decision-probe': await formatDecisionProbe(credential, Date.now()),
+        },
       });
       expect(answer.status).toBeGreaterThanOrEqual(500);
       expect(upstream.received).toEqual([]);
@@ -289,7 +293,8 @@ describe.each(proxyKinds)('behind %s', (kind) => {
         send: createSendCheck({ connectTo: '127.0.0.1' }),
         url: `${home}/`,
         passing: [['cookie', cookieOf(visitor)]],
-        decisions: { url: `http://127.0.0.1:${places.decisions}`, credential },
+        decisions: { url: `http://127.0.0.1:${places.decisions}` },
+        credential,
         marker: 'marker',
       });
       expect(findings.filter(({ found }) => found !== 'closed')).toEqual([]);

@@ -1,3 +1,4 @@
+import { formatDecisionProbe } from '@tessera/protocol';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { DatabaseUnavailable } from '../../packages/server/src/errors/index.ts';
 import { createCookieJar, type CookieJar } from '../harness/cookie-jar.ts';
@@ -342,4 +343,20 @@ test('a front proxy that hands on an upgrade is answered, and nothing is upgrade
   });
   expect(answer.status).toBe(200);
   expect(answer.headers['x-vercel-decision']).toBe('pass');
+});
+
+test('the listener hangs up on a fresh probe of who knows the credential, and on no visitor', async () => {
+  const probe = (value: string) => ask('haproxy', { headers: ['x-vercel-decision-probe', value] });
+  const now = world.clock.now();
+  for (const value of [
+    'hang-up',
+    'hang-up.0.',
+    await formatDecisionProbe(`${credential}-2`, now),
+    await formatDecisionProbe(credential, now - 180_000),
+    await formatDecisionProbe(credential, now + 180_000),
+    (await formatDecisionProbe(credential, now)).slice(0, -1),
+  ]) {
+    expect((await probe(value)).status, value).toBe(401);
+  }
+  await expect(probe(await formatDecisionProbe(credential, now))).rejects.toThrow('socket hang up');
 });

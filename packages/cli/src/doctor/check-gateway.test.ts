@@ -1,3 +1,4 @@
+import { isDecisionProbe } from '@tessera/protocol';
 import { expect, test } from 'vitest';
 import { checkGateway, type CheckAnswer, type CheckRequest } from './check-gateway.ts';
 
@@ -7,6 +8,7 @@ const check = (answer: (request: CheckRequest) => Partial<CheckAnswer>, more = {
     send: async (request) => ({ status: 200, headers: {}, text: '', ...answer(request) }),
     url: 'https://docs.example.app/',
     marker,
+    credential: 'x',
     ...more,
   });
 const found = async (findings: ReturnType<typeof check>, wanted: string) =>
@@ -46,6 +48,22 @@ test('a refusal by a decision is no proof of what happens without one', async ()
   expect(findings.find(({ check: name }) => name.startsWith('nobody deciding'))?.found).toBe('unproven');
 });
 
+test('a probe is sent with a proof by the credential, and never without one', async () => {
+  const probes: string[] = [];
+  const answer = ({ headers }: CheckRequest) => {
+    const probe = headers.find(([name]) => name === 'x-vercel-decision-probe')?.[1];
+    if (probe === undefined) return { status: 200 };
+    probes.push(probe);
+    return { status: 502 };
+  };
+  const about = (findings: Awaited<ReturnType<typeof check>>) =>
+    findings.find(({ check: name }) => name.startsWith('nobody deciding'))?.found;
+  expect(about(await check(answer, { credential: undefined }))).toBe('unproven');
+  expect(probes).toEqual([]);
+  expect(about(await check(answer))).toBe('closed');
+  expect(await isDecisionProbe(probes[0] ?? '', 'x', Date.now())).toBe(true);
+});
+
 test('no answer at all is unproven', async () => {
   const findings = check(() => {
     throw new Error('connection refused');
@@ -55,7 +73,8 @@ test('no answer at all is unproven', async () => {
 
 test('a decision listener that hands out a token with a refusal is open', async () => {
   const findings = check(() => ({ status: 401, headers: { 'x-vercel-oidc-token': 'eyJ' } }), {
-    decisions: { url: 'http://127.0.0.1:4002', credential: 'x' },
+    decisions: { url: 'http://127.0.0.1:4002' },
+    credential: 'x',
   });
   expect((await found(findings, 'open')).filter((name) => name.startsWith('the decision'))).toHaveLength(8);
 });

@@ -1,4 +1,4 @@
-import { wireNames } from '@tessera/protocol';
+import { formatDecisionProbe, wireNames } from '@tessera/protocol';
 
 /** One request, of which only what is named here is sent. `host` stands in for the one of the address. */
 export type CheckRequest = {
@@ -21,8 +21,10 @@ export type GatewayToCheck = {
   readonly url: string;
   /** Headers with which a request may pass, such as a bypass: some checks prove nothing without. */
   readonly passing?: readonly (readonly [name: string, value: string])[];
-  /** The decision listener and the proxy's credential there, where this machine reaches it. */
-  readonly decisions?: { readonly url: string; readonly credential: string };
+  /** The decision listener, where this machine reaches it. */
+  readonly decisions?: { readonly url: string } | undefined;
+  /** The proxy's credential there. */
+  readonly credential?: string | undefined;
   readonly wirePrefix?: string;
   /** Something that no other run says. */
   readonly marker: string;
@@ -57,7 +59,14 @@ export async function checkGateway(gateway: GatewayToCheck): Promise<Finding[]> 
   return findings;
 }
 
-function visitorChecks({ send, url, passing, wirePrefix = 'vercel', marker }: GatewayToCheck): Check[] {
+function visitorChecks({
+  send,
+  url,
+  passing,
+  credential,
+  wirePrefix = 'vercel',
+  marker,
+}: GatewayToCheck): Check[] {
   const wire = wireNames(wirePrefix);
   const browser = [['accept', 'text/html']] as const;
   const program = [['accept', 'application/json']] as const;
@@ -101,13 +110,16 @@ function visitorChecks({ send, url, passing, wirePrefix = 'vercel', marker }: Ga
     {
       name: 'nobody deciding is nobody passing',
       async run() {
-        const headers = [...program, ...(passing ?? []), [wire.decisionProbeHeader, 'hang-up']] as const;
+        if (credential === undefined)
+          return unproven("Needs the proxy's credential at the decision listener.");
+        const probe = await formatDecisionProbe(credential, Date.now());
+        const headers = [...program, ...(passing ?? []), [wire.decisionProbeHeader, probe]] as const;
         const answer = await send({ url, headers });
         if (answer.status < 400) return open(`${answer.status} while the decision was cut off.`);
         // A refusal of ours was a decision: the probe did not come to where it is made.
         return answer.headers[wire.errorHeader]
           ? unproven(
-              `${answer.status} by a decision: the proxy does not hand on ${wire.decisionProbeHeader}.`,
+              `${answer.status} by a decision: the proxy does not hand on ${wire.decisionProbeHeader}, has another credential, or the clocks differ.`,
             )
           : closed(`${answer.status} while the decision was cut off.`);
       },
@@ -161,7 +173,14 @@ function visitorChecks({ send, url, passing, wirePrefix = 'vercel', marker }: Ga
   ];
 }
 
-function listenerChecks({ send, url, decisions, wirePrefix = 'vercel', marker }: GatewayToCheck): Check[] {
+function listenerChecks({
+  send,
+  url,
+  decisions,
+  credential: known,
+  wirePrefix = 'vercel',
+  marker,
+}: GatewayToCheck): Check[] {
   const wire = wireNames(wirePrefix);
   const { host, protocol } = new URL(url);
   const told = (of: string): [string, string][] => [
@@ -172,7 +191,9 @@ function listenerChecks({ send, url, decisions, wirePrefix = 'vercel', marker }:
     ['x-original-address', '192.0.2.1'],
   ];
   const ask = async (headers: [string, string][], secret: string | undefined): Promise<Outcome> => {
-    if (decisions === undefined) return unproven('Needs the address of the decision listener.');
+    if (decisions === undefined || known === undefined) {
+      return unproven('Needs the address of the decision listener, and the credential there.');
+    }
     const credential: [string, string][] =
       secret === undefined ? [] : [[wire.decisionCredentialHeader, secret]];
     const answer = await send({
@@ -192,14 +213,14 @@ function listenerChecks({ send, url, decisions, wirePrefix = 'vercel', marker }:
     },
     {
       name: 'the decision listener refuses an unknown host',
-      run: () => ask(told(`doctor-${marker}.invalid`), decisions?.credential),
+      run: () => ask(told(`doctor-${marker}.invalid`), known),
     },
     ...told(host).map(([missing]) => ({
       name: `the decision listener refuses a request without ${missing}`,
       run: () =>
         ask(
           told(host).filter(([name]) => name !== missing),
-          decisions?.credential,
+          known,
         ),
     })),
   ];

@@ -31,7 +31,7 @@ export function createDoctorGateway(
     )
     .option(
       '--decisions <url>',
-      'the decision listener; its credential is read from TESSERA_DECISION_CREDENTIAL',
+      "the decision listener; the proxy's credential there is read from TESSERA_DECISION_CREDENTIAL",
     )
     .option('--wire-prefix <prefix>', 'of headers and cookies (default: TESSERA_WIRE_PREFIX, or vercel)')
     .action(async (url: string, options: Options) => {
@@ -54,9 +54,8 @@ export function createDoctorGateway(
         wirePrefix,
         marker: randomBytes(6).toString('hex'),
         ...(pass.length === 0 ? {} : { passing: readHeaders(pass, terminal.folder) }),
-        ...(decisions === undefined || credential === undefined
-          ? {}
-          : { decisions: { url: decisions, credential } }),
+        credential,
+        decisions: decisions === undefined ? undefined : { url: decisions },
       });
       reportFindings(terminal, options, findings);
     });

@@ -4,7 +4,7 @@ import { publicError } from '#errors';
 import { endSocket, type NodeDoor, type RequestFacts } from '#http';
 import { isNavigation, type Answers, type OwnAnswer } from '../answers.ts';
 import type { GatewayNeeds } from '../needs.ts';
-import { overridesMethod } from '../request/headers.ts';
+import { overridesMethod, valuesOf } from '../request/headers.ts';
 import type { OwnNames } from '../request/own-names.ts';
 import type { SentRequest } from '../request/sent-request.ts';
 import { validateUpgradeOrigin, type Visit } from '../visit.ts';
@@ -12,7 +12,7 @@ import { asksForWebSocket, createDecisionAnswers } from './decision-answers.ts';
 import { dialectOf, readTold, type DialectName, type ToldRequest } from './dialects.ts';
 import { createFrontProxies, type FrontProxyBinding } from './front-proxies.ts';
 
-export type DecisionNeeds = Pick<GatewayNeeds, 'address' | 'logger' | 'wire'> & {
+export type DecisionNeeds = Pick<GatewayNeeds, 'address' | 'clock' | 'logger' | 'wire'> & {
   names: OwnNames;
   answers: Answers;
   visit: Visit;
@@ -87,8 +87,10 @@ export function createDecisionDoor(needs: DecisionNeeds): NodeDoor {
     try {
       const proxy = proxies.authenticate(request.rawHeaders);
       if (dialect === undefined) throw publicError('not_found', { description: 'There is no such dialect.' });
-      // A self-check asks for this, to see what the proxy does when nobody decides.
-      if (request.headers[wire.decisionProbeHeader] === 'hang-up') {
+      // A self-check asks for this, to see what the proxy does when nobody decides. Not everybody may: a proxy takes a
+      // listener that hangs up out of its rotation.
+      const [probe] = valuesOf(request.rawHeaders, wire.decisionProbeHeader);
+      if (probe !== undefined && (await proxy.isProbe(probe, needs.clock.now()))) {
         request.socket.destroy();
         return;
       }

@@ -1,3 +1,4 @@
+import { isDecisionProbe } from '@tessera/protocol';
 import { publicError } from '#errors';
 import { equalInConstantTime, hashSecret } from '#sealing';
 import { valuesOf, type HeaderList } from '../request/headers.ts';
@@ -9,13 +10,19 @@ export type FrontProxyBinding = {
   readonly hosts: readonly string[];
 };
 
-export type FrontProxy = { readonly name: string; mayAskAbout(host: string): boolean };
+export type FrontProxy = {
+  readonly name: string;
+  mayAskAbout(host: string): boolean;
+  /** Whether somebody who knows its credential asks to be left without an answer. */
+  isProbe(value: string, now: number): Promise<boolean>;
+};
 
 /** Who asks is known by a credential of its own: an address inside somebody's network proves nothing. */
 export function createFrontProxies(bindings: readonly FrontProxyBinding[], credentialHeader: string) {
   const proxies = bindings.map(({ name, credential, hosts }) => ({
     name,
     credentialHash: hashSecret(credential),
+    isProbe: (value: string, now: number) => isDecisionProbe(value, credential, now),
     mayAskAbout: (host: string) =>
       hosts.some((bound) => (bound.startsWith('*.') ? host.endsWith(bound.slice(1)) : host === bound)),
   }));

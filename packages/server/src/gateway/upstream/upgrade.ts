@@ -99,7 +99,7 @@ export async function forwardUpgrade(
       upstreamSocket.on('error', () => upstreamSocket.destroy());
       events.mayOpen().then(
         () => join(answer, upstreamSocket, upstreamHead),
-        (refusal: unknown) => {
+        (refusal: Error) => {
           upstreamSocket.destroy();
           reject(refusal);
         },
