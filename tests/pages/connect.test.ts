@@ -70,9 +70,41 @@ describe("a visitor's way through the connect pages, in a browser", () => {
       await page.goto(`${world.deployment.url}/back`);
       await signIn(page);
       await expectArrived(page, '/back');
-      await page.goBack().catch(() => null);
+      // Of all the redirects only the provider's form is left to go back to, and that sign-in is over.
+      await page.goBack();
+      await page.waitForURL(/\/sign-in\//);
+      expect(await page.textContent('body')).toContain('Sign-in is over');
+      expect(await page.locator('#sign-in').count()).toBe(0);
+      const { sessions } = await world.call('passport-sessions.list', {
+        query: { teamId: world.team.id, projectId: world.deployment.projectId },
+      });
+      await page.goForward();
+      await expectArrived(page, '/back');
       await page.goto(`${world.deployment.url}/again`);
       await expectArrived(page, '/again');
+      const later = await world.call('passport-sessions.list', {
+        query: { teamId: world.team.id, projectId: world.deployment.projectId },
+      });
+      expect(later.sessions.map(({ sid }) => sid)).toEqual(sessions.map(({ sid }) => sid));
+    }));
+
+  test('signs in in a popup, and the page that opened it still holds it', () =>
+    inBrowser(async (context) => {
+      const opener = await context.newPage();
+      await opener.route('http://opener.localhost/', (route) =>
+        route.fulfill({ contentType: 'text/html', body: '<!doctype html><title>Opener</title>' }),
+      );
+      await opener.goto('http://opener.localhost/');
+      const [popup] = await Promise.all([
+        opener.waitForEvent('popup'),
+        opener.evaluate(
+          `void (window.popup = window.open(${JSON.stringify(`${world.deployment.url}/popup`)}))`,
+        ),
+      ]);
+      await signIn(popup);
+      await expectArrived(popup, '/popup');
+      expect(await opener.evaluate('window.popup.closed')).toBe(false);
+      expect(await popup.evaluate('window.opener !== null')).toBe(true);
     }));
 
   test('ends on a page when it is cancelled, from where it begins anew', () =>

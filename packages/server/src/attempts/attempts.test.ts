@@ -2,7 +2,7 @@ import { isReference } from '@tessera/protocol';
 import { expect, it } from 'vitest';
 import { createShiftedClock } from '#clock';
 import { describeOnBothDatabases } from '../../../../tests/harness/both-databases.ts';
-import { attemptMigrations, createAttempts } from './index.ts';
+import { attemptMigrations, createAttemptPurge, createAttempts } from './index.ts';
 import { outcomeOf } from './attempt.ts';
 
 describeOnBothDatabases('attempts', (openDatabase) => {
@@ -64,5 +64,30 @@ describeOnBothDatabases('attempts', (openDatabase) => {
     expect((await attempts.list('team_a', 10)).map(({ reference }) => reference)).toEqual(begun);
     expect(await attempts.list('team_a', 1)).toHaveLength(1);
     expect(await attempts.find('ref_0000000000000000')).toBeUndefined();
+  });
+
+  it('keeps for a day what never got past its start, and the rest for 90', async () => {
+    const { attempts, clock, database } = await open();
+    const begin = async (steps: readonly { step: string; outcome: 'ok' | 'failed' }[]) => {
+      const { reference, statement } = attempts.begin({ kind: 'passport', teamId: 'team_a' });
+      await database.write([statement, ...steps.map((step) => attempts.step(reference, step))]);
+      return reference;
+    };
+    const start = { step: 'start', outcome: 'ok' } as const;
+    const left = await begin([start]);
+    const failed = await begin([start, { step: 'callback', outcome: 'failed' }]);
+    const done = await begin([start, { step: 'session', outcome: 'ok' }]);
+    const purge = createAttemptPurge({ database });
+    const kept = async () => {
+      await database.write(purge(100));
+      const found = await Promise.all([left, failed, done].map((one) => attempts.find(one)));
+      return found.map((attempt) => attempt?.steps.length);
+    };
+    clock.advance(23 * 3_600_000);
+    expect(await kept()).toEqual([1, 2, 2]);
+    clock.advance(2 * 3_600_000);
+    expect(await kept()).toEqual([undefined, 2, 2]);
+    clock.advance(90 * 24 * 3_600_000);
+    expect(await kept()).toEqual([undefined, undefined, undefined]);
   });
 });

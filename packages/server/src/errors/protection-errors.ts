@@ -23,6 +23,11 @@ export const protectionErrors = {
     title: 'The project has this bypass secret already',
     mend: 'Leave the secret out: a new one is made.',
   },
+  too_many_sign_ins: {
+    status: 429,
+    title: 'Too many sign-ins were begun from your network',
+    mend: 'Wait ten minutes, then try again.',
+  },
   too_many_bypasses: {
     status: 409,
     title: 'The project has too many bypass secrets',

@@ -96,7 +96,7 @@ export function createVisit(needs: VisitNeeds) {
         case 'sign-in': {
           const { host, site, cookies, target } = admission;
           const { connectorId } = outcome;
-          const at = { host, site, cookies, connectorId, path: target.forwarded, because };
+          const at = { host, site, cookies, connectorId, path: target.forwarded, because, clientAddress };
           const start = await startSignIn(needs, request, at);
           return { is: 'answer', answer: answers.redirect(start.location, start.cookies) };
         }

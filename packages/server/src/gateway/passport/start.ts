@@ -1,5 +1,6 @@
 import { passportStartLifetimeMilliseconds, passportStartPurpose, type PassportStart } from '#attempts';
 import { publicError } from '#errors';
+import { networkOf } from '#limits';
 import { GatewayError, isNavigation } from '../answers.ts';
 import type { GatewayNeeds, Site } from '../needs.ts';
 import type { RequestCookies } from '../request/cookies.ts';
@@ -9,15 +10,21 @@ import type { OwnCookies } from './own-cookies.ts';
 
 const longestPath = 4_096;
 
+/** Of one network: nobody has to be anybody to begin, and each beginning is kept for a day. A whole office may be one. */
+const mostStarts = 1_000;
+const startWindowMilliseconds = 10 * 60_000;
+
 /**
  * Sends a visitor to sign in: the browser keeps a cookie of this host, and `{connect}` gets a link that works once and
  * for a minute and carries the cookie's hash. What is not a navigation gets 401 and the address where a person would
  * sign in; a redirect would lose a POST silently and hand scripts a page of another site.
  *
- * @throws {GatewayError} `sign_in_required`
+ * @throws {GatewayError | PublicError} `sign_in_required`, `too_many_sign_ins`
  */
 export async function startSignIn(
-  needs: Pick<GatewayNeeds, 'attempts' | 'codes' | 'database' | 'urls'> & { ownCookies: OwnCookies },
+  needs: Pick<GatewayNeeds, 'attempts' | 'codes' | 'database' | 'limits' | 'urls'> & {
+    ownCookies: OwnCookies;
+  },
   request: SentRequest,
   at: {
     host: RequestHost;
@@ -26,6 +33,7 @@ export async function startSignIn(
     connectorId: string;
     path: string;
     because: string;
+    clientAddress: string;
   },
 ): Promise<{ location: string; cookies: string[] }> {
   const { host, site } = at;
@@ -61,7 +69,17 @@ export async function startSignIn(
     outcome: 'ok',
     detail: `Asked for ${host.name}. ${at.because}`,
   });
-  await needs.database.write([attempt, step, start]);
+  const outcome = await needs.database.tryWrite([
+    needs.limits.count('visit-start', networkOf(at.clientAddress), mostStarts, startWindowMilliseconds),
+    attempt,
+    step,
+    start,
+  ]);
+  if (!outcome.committed) {
+    throw publicError('too_many_sign_ins', {
+      headers: { 'retry-after': String(startWindowMilliseconds / 1000) },
+    });
+  }
   return { location: `${needs.urls.connect}/start?code=${code}`, cookies: headers };
 }
 
