@@ -265,6 +265,7 @@ describe.each(proxyKinds)('behind %s', (kind) => {
     });
 
     test('nobody deciding is nobody passing', async () => {
+      upstream.received.length = 0;
       const answer = await send(`${home}/`, {
         headers: {
           cookie: cookieOf(visitor),
