@@ -11,7 +11,7 @@ import type { OwnCookies } from './own-cookies.ts';
 const longestPath = 4_096;
 
 /** Of one network: nobody has to be anybody to begin, and each beginning is kept for a day. A whole office may be one. */
-const mostStarts = 1_000;
+const mostStarts = 5_000;
 const startWindowMilliseconds = 10 * 60_000;
 
 /**
