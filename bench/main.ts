@@ -43,8 +43,13 @@ if (figure === undefined) {
   process.exitCode = 2;
 } else {
   // Whatever the ratio, the status is 0: a bench tells, it does not judge.
-  const count = values.count === undefined ? undefined : Number(values.count);
+  const count = values.count === undefined ? undefined : parseCount(values.count);
   const results = [await figure((line) => console.error(line), count)].flat();
   const format = values.json === true ? formatJson : formatTable;
   console.log(results.map(format).join(values.json === true ? '\n' : '\n\n'));
+}
+
+function parseCount(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new Error(`--count: received "${text}". Expected a whole number from 1 to 999999999.`);
 }

@@ -1,8 +1,7 @@
-import { createApiToken, setUpPerson } from '../../tests/harness/front-door.ts';
 import { send } from '../../tests/harness/send.ts';
 import type { BaseUrls } from '../../tests/harness/tessera-environment.ts';
-import { createClient } from '../../packages/contract/src/index.ts';
 import type { Figure } from '../figure.ts';
+import { createDeploy } from '../open-deployment.ts';
 import { startNodeHttp } from '../others.ts';
 import { compareSides } from '../rounds.ts';
 import { startSetUp } from '../tessera.ts';
@@ -32,35 +31,15 @@ export const mint: Figure = async (say) => {
 };
 
 async function deployTwo(urls: BaseUrls, setUpLink: string, upstreamUrl: string) {
-  const person = await setUpPerson(setUpLink, {
-    email: 'bench@example.com',
-    password: 'a password for one bench',
-    name: 'Bench',
-  });
-  const call = createClient({
-    baseUrl: urls.api,
-    token: await createApiToken(urls.origin, person, { name: 'bench' }),
-  });
-  const { id: teamId } = await call('teams.create', { body: { slug: 'bench' } });
-  const query = { teamId };
-  const deploy = async (name: string, enabled: boolean): Promise<string> => {
-    const project = await call('projects.create', { query, body: { name } });
-    await call('projects.update', {
-      params: { idOrName: project.id },
-      query,
-      body: { oidcTokenConfig: { enabled } },
-    });
-    const { url } = await call('deployments.create', {
-      query,
-      body: {
-        projectId: project.id,
-        environment: 'production',
-        upstream: upstreamUrl.replace('localhost', '127.0.0.1'),
-      },
-    });
+  const deploy = await createDeploy(urls, setUpLink);
+  const deployAndAsk = async (name: string, hasTokens: boolean): Promise<string> => {
+    const { url, host } = await deploy(name, upstreamUrl.replace('localhost', '127.0.0.1'), hasTokens);
     const { status, text } = await send(url);
     if (status !== 200) throw new Error(`${url} answered ${status}: ${text}`);
-    return new URL(url).host;
+    return host;
   };
-  return { withToken: await deploy('with', true), withoutToken: await deploy('without', false) };
+  return {
+    withToken: await deployAndAsk('with', true),
+    withoutToken: await deployAndAsk('without', false),
+  };
 }

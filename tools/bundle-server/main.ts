@@ -36,24 +36,37 @@ function isMade(): boolean {
 async function make(): Promise<void> {
   const { build } = await import('rolldown');
   // Whole or not at all: another start may be under way.
-  const making = `${folder}.${process.pid}`;
-  await build({
-    input: join(root, 'packages/server/src/main.ts'),
-    platform: 'node',
-    logLevel: 'warn',
-    output: { dir: making, format: 'esm', entryFileNames: 'main.js', codeSplitting: false },
-  });
-  for (const path of sources) {
-    if (path.startsWith('packages/server/src/') && path.endsWith('.css')) {
-      copyFileSync(join(root, path), join(making, basename(path)));
-    }
-  }
-  writeFileSync(join(making, '.made-of'), madeOf);
-  rmSync(folder, { recursive: true, force: true });
+  const making = join(root, `node_modules/.cache/server.${process.pid}`);
   try {
+    await build({
+      input: join(root, 'packages/server/src/main.ts'),
+      platform: 'node',
+      logLevel: 'warn',
+      output: { dir: making, format: 'esm', entryFileNames: 'main.js', codeSplitting: false },
+    });
+    for (const path of sources) {
+      if (path.startsWith('packages/server/src/') && path.endsWith('.css')) {
+        copyFileSync(join(root, path), join(making, basename(path)));
+      }
+    }
+    writeFileSync(join(making, '.made-of'), madeOf);
+    rmSync(folder, { recursive: true, force: true });
     renameSync(making, folder);
-  } catch {
+  } catch (error) {
     // Another start came first, with the same.
+    if (isMade()) return;
+    if (
+      error instanceof Error &&
+      'code' in error &&
+      ['EACCES', 'EPERM', 'EROFS'].includes(String(error.code))
+    ) {
+      throw new Error(
+        `${error.message}. Run "node tools/bundle-server/main.ts" once as a user who may write there; starts after it only read.`,
+        { cause: error },
+      );
+    }
+    throw error;
+  } finally {
     rmSync(making, { recursive: true, force: true });
   }
 }
