@@ -8,6 +8,7 @@ import { createCertificate } from '../harness/certificate.ts';
 import { createCookieJar } from '../harness/cookie-jar.ts';
 import { openHttp2 } from '../harness/http2.ts';
 import { createArrivalCheck } from './arrivals.ts';
+import { fuzz } from './fuzz.ts';
 import { navigation, startGatewayWorld, type GatewayWorld } from './gateway-world.ts';
 import { flags, frameTypes, readFrames, readStatus } from './http2-frames.ts';
 import { createHttp2Exchange, type Http2Exchange } from './http2-requests.ts';
@@ -27,7 +28,6 @@ const findFaultOfArrival = createArrivalCheck({ protectedHost, openHost });
 let folder: string;
 let world: GatewayWorld;
 let cookie: string;
-let passed = 0;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'tessera-tls-'));
@@ -70,29 +70,17 @@ describe('HTTP/2 at random (advisory-14, advisory-24, security-92)', () => {
     { timeout: long ? 3_600_000 : 180_000 },
     async () => {
       const random = createRandom();
-      const faults: string[] = [];
-      let begun = 0;
       let answered = 0;
-      const work = async (): Promise<void> => {
-        while (begun < count && faults.length < 5) {
-          begun++;
-          const sent = createHttp2Exchange(random, { protectedHost, openHost, cookie });
-          const got = await exchange(sent);
-          answered += got.statuses.length;
-          const fault = findFaultOfAnswer(sent, got);
-          if (fault !== undefined) faults.push(`${fault}\n${readable(sent)}`);
-          for (const echo of world.upstream.received.splice(0)) {
-            passed++;
-            const wrong = findFaultOfArrival(echo);
-            if (wrong !== undefined) faults.push(`${wrong}\n${JSON.stringify(echo)}`);
-          }
-        }
-      };
-      await Promise.all(Array.from({ length: connections }, work));
+      const { faults, arrived } = await fuzz(world, { count, connections }, findFaultOfArrival, async () => {
+        const sent = createHttp2Exchange(random, { protectedHost, openHost, cookie });
+        const got = await exchange(sent);
+        answered += got.statuses.length;
+        return { fault: findFaultOfAnswer(sent, got), sent: () => readable(sent) };
+      });
       expect(faults, `TEST_SEED=${random.seed}`).toEqual([]);
       // What refuses everything is closed as well, and proves nothing.
       expect(answered).toBeGreaterThan(count / 2);
-      expect(passed).toBeGreaterThan(count / 20);
+      expect(arrived).toBeGreaterThan(count / 20);
       const { ask, close } = openHttp2(`https://${openHost}:${world.port}`);
       expect((await ask({ ':authority': openHost, ':path': '/' })).status).toBe(200);
       close();
