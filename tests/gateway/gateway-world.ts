@@ -53,6 +53,7 @@ export async function startGatewayWorld(
     upstreams?: Partial<GatewayNeeds['upstreams']>;
     drainMilliseconds?: number;
     visitorIdleMilliseconds?: number;
+    idleMilliseconds?: number;
     certificates?: readonly { certificate: string; key: string }[];
   } = {},
 ) {
@@ -161,6 +162,7 @@ export async function startGatewayWorld(
     clientAddress,
     requestIdHeader: wire.requestIdHeader,
     logger,
+    ...(options.idleMilliseconds === undefined ? {} : { idleMilliseconds: options.idleMilliseconds }),
   };
   const listeners = [
     await listen({

@@ -3,6 +3,7 @@ import { createServer as createHttpsServer, type Server } from 'node:https';
 import type { RequestListener, ServerOptions } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { Certificates } from './certificates.ts';
+import { createHttp2Sessions } from './http2-sessions.ts';
 
 export type SecureServer = {
   readonly server: Server;
@@ -12,7 +13,6 @@ export type SecureServer = {
 };
 
 const minVersion = 'TLSv1.2';
-const idleMilliseconds = 60_000;
 const handshakeMilliseconds = 10_000;
 
 /**
@@ -23,8 +23,9 @@ export function createSecureServer(
   options: ServerOptions,
   certificates: Certificates,
   onRequest: RequestListener,
+  idleMilliseconds = 60_000,
 ): SecureServer {
-  const sessions = new Set<ServerHttp2Session>();
+  const sessions = createHttp2Sessions(idleMilliseconds);
   const http2 = createHttp2Server({
     maxSendHeaderBlockLength: options.maxHeaderSize,
     settings: {
@@ -35,23 +36,6 @@ export function createSecureServer(
   });
   // Its request and answer are those of HTTP/1 by design; what differs is in `http-version.ts` and in the gateway.
   http2.on('request', onRequest as never);
-  http2.on('session', (session: ServerHttp2Session) => {
-    let streams = 0;
-    sessions.add(session);
-    session.on('error', () => session.destroy());
-    session.once('close', () => sessions.delete(session));
-    session.on('stream', (stream) => {
-      streams++;
-      stream.on('error', () => {});
-      stream.once('close', () => {
-        streams--;
-      });
-    });
-    session.setTimeout(idleMilliseconds, () => {
-      if (streams === 0) session.close();
-    });
-  });
-
   const server = createHttpsServer(
     {
       ...options,
@@ -68,17 +52,17 @@ export function createSecureServer(
   server.removeAllListeners('secureConnection');
   server.on('secureConnection', (socket: TLSSocket) => {
     socket.on('error', () => socket.destroy());
-    if (socket.alpnProtocol === 'h2') http2.emit('connection', socket);
-    else speakHttp1?.call(server, socket);
+    if (socket.alpnProtocol === 'h2') {
+      const add = (session: ServerHttp2Session): void => sessions.add(session, socket);
+      http2.once('session', add);
+      http2.emit('connection', socket);
+      http2.off('session', add);
+    } else speakHttp1?.call(server, socket);
   });
   server.on('tlsClientError', (_error, socket) => socket.destroy());
   return {
     server,
-    closeSessions() {
-      for (const session of sessions) session.close();
-    },
-    destroySessions() {
-      for (const session of sessions) session.destroy();
-    },
+    closeSessions: sessions.close,
+    destroySessions: sessions.destroy,
   };
 }

@@ -51,6 +51,8 @@ export type ListenNeeds = {
   logger: Logger;
   /** How long running requests may go on after `close`; 10 s by default. */
   drainMilliseconds?: number;
+  /** After how long without a request a connection of HTTP/2 is ended; 60 s by default. */
+  idleMilliseconds?: number;
   /** TLS with these certificates, chosen by the name that the browser asks for; plain without any. */
   certificates?: readonly CertificateFiles[];
 };
@@ -159,7 +161,9 @@ export async function listen(needs: ListenNeeds): Promise<Listener> {
       ? undefined
       : createCertificates(needs.certificates, logger);
   const secure =
-    certificates === undefined ? undefined : createSecureServer(options, certificates, answerRequest);
+    certificates === undefined
+      ? undefined
+      : createSecureServer(options, certificates, answerRequest, needs.idleMilliseconds);
   const server = secure?.server ?? createServer(options, answerRequest);
   server.headersTimeout = headersTimeoutMilliseconds;
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
