@@ -8,6 +8,7 @@ type JobRow = {
   id: string;
   kind: string;
   payload: string;
+  /** Tries that were begun since the work last came to an end of its own. */
   attempts: number;
   /** When it is to be tried; while somebody has the lease, when that runs out. */
   dueAt: number;
@@ -69,10 +70,19 @@ export function createJobStore(database: Database) {
   const finish = database.statement<{ id: string; leaseToken: string }>()((value) =>
     query.deleteFrom('jobs').where('id', '=', value('id')).where('leaseToken', '=', value('leaseToken')),
   );
-  const postpone = database.statement<{ id: string; leaseToken: string; delay: number }>()((value) =>
+  const postpone = database.statement<{
+    id: string;
+    leaseToken: string;
+    attempts: number;
+    delay: number;
+  }>()((value) =>
     query
       .updateTable('jobs')
-      .set({ leaseToken: null, dueAt: sql<number>`${now} + ${value('delay')}` })
+      .set({
+        leaseToken: null,
+        attempts: value('attempts'),
+        dueAt: sql<number>`${now} + ${value('delay')}`,
+      })
       .where('id', '=', value('id'))
       .where('leaseToken', '=', value('leaseToken')),
   );
@@ -81,6 +91,7 @@ export function createJobStore(database: Database) {
     insert: (kind: string, payload: unknown, delay: number): Bound<unknown> =>
       insert({ id: createId('job'), kind, payload: JSON.stringify(payload), delay }),
     insertOnce: (kind: string): Bound<unknown> => insertOnce({ kind }),
+    isOnce: ({ id, kind }: Job): boolean => id === kind,
     async listDue(limit: number): Promise<Job[]> {
       return (await database.list(listDue({ limit }))).map(({ id, kind, payload, attempts }) => ({
         id,
@@ -99,7 +110,7 @@ export function createJobStore(database: Database) {
     },
     /** Both refused when the lease ran out and another process has the job. */
     finish: (id: string, leaseToken: string): Expected => exactly(1, finish({ id, leaseToken })),
-    postpone: (id: string, leaseToken: string, delay: number): Expected =>
-      exactly(1, postpone({ id, leaseToken, delay })),
+    postpone: (id: string, leaseToken: string, attempts: number, delay: number): Expected =>
+      exactly(1, postpone({ id, leaseToken, attempts, delay })),
   };
 }

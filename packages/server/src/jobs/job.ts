@@ -5,14 +5,14 @@ export type Job = {
   id: string;
   kind: string;
   payload: unknown;
-  /** 1 at the first try. */
+  /** 1 at the first try since the work last came to an end of its own. */
   attempt: number;
 };
 
-/** How a try ended. `statements` are committed together with the end of the job, or with its next appointment. */
+/** How the work ended. `statements` are committed together with the end of the job, or with its next appointment. */
 export type Verdict = {
   statements: readonly (Bound<unknown> | Expected)[];
-  /** To be tried again so many milliseconds from now; absent: done. */
+  /** To be done again so many milliseconds from now; absent: done. */
   againInMilliseconds?: number;
 };
 
@@ -27,5 +27,8 @@ export function backOffMilliseconds(attempt: number): number {
   return Math.min(2 ** Math.min(attempt, 20) * 1_000, 60 * 60 * 1_000);
 }
 
-/** Work that fails this often without saying why is given up, with an error in the log. */
+/**
+ * Work that fails this often in a row without saying why is given up, with an error in the log. Work of `enqueueOnce`
+ * never is: nobody would put it there again before the next start.
+ */
 export const mostFailures = 20;

@@ -46,29 +46,61 @@ describeOnBothDatabases('jobs', (openDatabase) => {
 
   it('tries again when it was told to, not before', async () => {
     const { clock, database } = await world();
-    const attempts: number[] = [];
-    const jobs = startNode(database, ({ attempt }) => {
-      attempts.push(attempt);
+    let rounds = 0;
+    const jobs = startNode(database, () => {
+      rounds += 1;
       return Promise.resolve({
         statements: [],
-        ...(attempt < 3 ? { againInMilliseconds: 3_600_000 } : {}),
+        ...(rounds < 3 ? { againInMilliseconds: 3_600_000 } : {}),
       });
     });
     await database.write([jobs.enqueue('greet', {}, 60_000)]);
     jobs.look();
     await delay(200);
-    expect(attempts).toEqual([]);
+    expect(rounds).toBe(0);
     clock.advance(61_000);
-    await vi.waitFor(() => expect(attempts).toEqual([1]), 10_000);
+    await vi.waitFor(() => expect(rounds).toBe(1), 10_000);
     await delay(100);
-    expect(attempts).toEqual([1]);
-    for (const seen of [
-      [1, 2],
-      [1, 2, 3],
-    ]) {
+    expect(rounds).toBe(1);
+    for (const seen of [2, 3]) {
       clock.advance(3_601_000);
-      await vi.waitFor(() => expect(attempts).toEqual(seen), 10_000);
+      await vi.waitFor(() => expect(rounds).toBe(seen), 10_000);
     }
+  });
+
+  it('forgets the failures of work that then went well', async () => {
+    const { clock, database } = await world();
+    let rounds = 0;
+    const attempts: number[] = [];
+    const jobs = startNode(database, ({ attempt }) => {
+      rounds += 1;
+      attempts.push(attempt);
+      if (rounds > 25 && rounds < 28) throw new Error('a hiccup');
+      return Promise.resolve({ statements: [], againInMilliseconds: 0 });
+    });
+    await database.write([jobs.enqueue('greet', {})]);
+    jobs.look();
+    await vi.waitFor(() => {
+      clock.advance(5_000);
+      expect(rounds).toBeGreaterThan(30);
+    }, 20_000);
+    expect(attempts.slice(0, 30)).toEqual([...Array<number>(26).fill(1), 2, 3, 1, 1]);
+  });
+
+  it('gives up what fails again and again, but never what is there once and for all', async () => {
+    const { clock, database } = await world();
+    const rounds: Record<string, number> = {};
+    const jobs = startNode(database, ({ id }) => {
+      rounds[id] = (rounds[id] ?? 0) + 1;
+      throw new Error('not ever');
+    });
+    await database.write([jobs.enqueueOnce('greet'), jobs.enqueue('greet', {})]);
+    await vi.waitFor(() => {
+      jobs.look();
+      clock.advance(61 * 60_000);
+      expect(rounds['greet']).toBeGreaterThan(25);
+    }, 20_000);
+    expect(Object.values({ ...rounds, greet: 20 })).toEqual([20, 20]);
   });
 
   it('takes over what a process that is gone had begun, and an error is tried again', async () => {

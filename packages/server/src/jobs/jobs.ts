@@ -50,36 +50,38 @@ export function createJobs({ database, logger }: { database: Database; logger: L
   }
 
   async function perform(job: Job, leaseToken: string): Promise<void> {
+    const tryLater = () => store.postpone(job.id, leaseToken, job.attempt, backOffMilliseconds(job.attempt));
     try {
       const verdict = await attempt(job);
+      if (verdict === undefined) {
+        const isOver = job.attempt >= mostFailures && !store.isOnce(job);
+        await database.tryWrite([isOver ? store.finish(job.id, leaseToken) : tryLater()]);
+        return;
+      }
       const end =
         verdict.againInMilliseconds === undefined
           ? store.finish(job.id, leaseToken)
-          : store.postpone(job.id, leaseToken, verdict.againInMilliseconds);
+          : store.postpone(job.id, leaseToken, 0, verdict.againInMilliseconds);
       const outcome = await database.tryWrite([end, ...verdict.statements]);
       if (outcome.committed) return;
       logger.warn('jobs.not_ended', { kind: job.kind, job: job.id, refusedAt: outcome.refusedAt });
       // What the verdict rested on has changed meanwhile: the work looks again.
-      if (outcome.refusedAt > 0) {
-        await database.tryWrite([store.postpone(job.id, leaseToken, backOffMilliseconds(job.attempt))]);
-      }
+      if (outcome.refusedAt > 0) await database.tryWrite([tryLater()]);
     } catch (error) {
       // The database is down. The lease runs out, and whoever is there then tries again.
       logger.warn('jobs.interrupted', { kind: job.kind, job: job.id, error });
     }
   }
 
-  async function attempt(job: Job): Promise<Verdict> {
+  /** Undefined when it failed without saying why. */
+  async function attempt(job: Job): Promise<Verdict | undefined> {
     const work = works.get(job.kind);
     if (work === undefined) throw new Error(`no work is registered for jobs of the kind ${job.kind}`);
     try {
       return await work(job);
     } catch (error) {
       logger.error('jobs.failed', { kind: job.kind, job: job.id, attempt: job.attempt, error });
-      const isOver = job.attempt >= mostFailures;
-      return isOver
-        ? { statements: [] }
-        : { statements: [], againInMilliseconds: backOffMilliseconds(job.attempt) };
+      return undefined;
     }
   }
 

@@ -65,7 +65,7 @@ export function createLogout(needs: LogoutNeeds) {
     return { statements };
   }
 
-  async function deliver({ payload, attempt }: Job): Promise<Verdict> {
+  async function deliver({ payload }: Job): Promise<Verdict> {
     const delivery = await store.find((payload as { id: string }).id);
     if (delivery === undefined || delivery.outcome !== 'waiting') return { statements: [] };
     const app = await needs.findApp(delivery.appId);
@@ -88,7 +88,7 @@ export function createLogout(needs: LogoutNeeds) {
     }
     const answer = await post(uri, await signLogoutToken(delivery, app.idTokenSignedResponseAlg));
     const isDelivered = answer.failure === undefined;
-    const pause = isDelivered ? undefined : pauseAfter(attempt);
+    const pause = isDelivered ? undefined : pauseAfter(delivery.attempts + 1);
     const outcome = isDelivered ? 'delivered' : pause === undefined ? 'failed' : 'waiting';
     return {
       statements: [store.record({ id: delivery.id, uri, outcome, ...answer, pause })],
