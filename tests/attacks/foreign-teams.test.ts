@@ -34,6 +34,11 @@ describe('the objects of another team', () => {
         permissions: ['project:read'],
       },
     });
+    await world.call('project-domains.add', {
+      query: { teamId: world.team.id },
+      params: { idOrName: world.deployment.projectId },
+      body: { name: 'www.acme.com' },
+    });
     attempts = attemptsOn({
       teamId: world.team.id,
       slug: world.team.slug,
@@ -175,6 +180,11 @@ function attemptsOn(
       path: `/v1/projects/${project}/token/explain`,
       body: { environment: 'production' },
     },
+    { method: 'POST', path: `/v10/projects/${project}/domains`, body: { name: 'www.evil.com' } },
+    get(`/v9/projects/${project}/domains`),
+    get(`/v9/projects/${project}/domains/www.acme.com`),
+    { method: 'POST', path: `/v9/projects/${project}/domains/www.acme.com/verify` },
+    { method: 'DELETE', path: `/v9/projects/${project}/domains/www.acme.com` },
     {
       method: 'POST',
       path: '/v1/deployments',

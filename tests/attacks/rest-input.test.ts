@@ -73,6 +73,7 @@ const bodies: Partial<Record<Route['name'], Record<string, unknown>>> = {
     upstream: 'http://127.0.0.1:9',
     git: { ref: 'main' },
   },
+  'project-domains.add': { name: 'www.shop.com', environment: 'production' },
   'connectors.create': {
     name: 'Okta',
     type: 'oidc',

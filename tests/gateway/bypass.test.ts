@@ -345,7 +345,7 @@ describe('a share link', () => {
     expect(await passes(jarOfSecond)).toBe(false);
     const third = await link();
     const jarOfThird = await enter(third.secret);
-    await world.bypasses.shareLinks.revoke(host, third.secret, by);
+    await world.bypasses.shareLinks.revoke({ host, projectId: third.link.projectId }, third.secret, by);
     expect(await passes(jarOfThird)).toBe(false);
     expect(await passes(await enter(third.secret))).toBe(false);
   });

@@ -36,7 +36,7 @@ export const floors: readonly { name: string; rooms: readonly string[] }[] = [
   },
   {
     name: '0, building',
-    rooms: ['http', 'database', 'sealing', 'remote-keys', 'passwords', 'pages', 'fetch'],
+    rooms: ['http', 'database', 'sealing', 'remote-keys', 'passwords', 'pages', 'fetch', 'dns'],
   },
   { name: '0, ground', rooms: ['config', 'clock', 'logger', 'errors'] },
 ];

@@ -59,6 +59,10 @@ export const createDeploymentBody = z.strictObject({
   projectId: idOrNameSchema.meta({ description: 'Id or name of the project' }),
   environment: nameSchema,
   hosts: z.array(deploymentHostSchema).max(50).optional(),
+  autoAssignCustomDomains: z
+    .boolean()
+    .default(true)
+    .meta({ description: 'Whether the proven domains of its project and environment lead here from now on' }),
   upstream: upstreamSchema,
   git: gitSchema.optional(),
   trigger: triggerSchema.optional(),

@@ -8,6 +8,7 @@ export * from './authorized-apps.ts';
 export * from './client.ts';
 export * from './connectors.ts';
 export * from './deployments.ts';
+export * from './domains.ts';
 export * from './names.ts';
 export * from './openapi.ts';
 export * from './pagination.ts';

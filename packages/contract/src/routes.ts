@@ -3,6 +3,7 @@ import { appRoutes } from './app-routes.ts';
 import * as auditLog from './audit-log.ts';
 import { connectorRoutes } from './connector-routes.ts';
 import * as deployments from './deployments.ts';
+import { domainRoutes } from './domain-routes.ts';
 import { teamQuery } from './names.ts';
 import { passportRoutes } from './passport-routes.ts';
 import * as projects from './projects.ts';
@@ -246,6 +247,7 @@ export const routes = listOf(
     query: projects.projectQuery,
     status: 204,
   },
+  ...domainRoutes,
   {
     name: 'tokens.mint',
     method: 'POST',

@@ -8,6 +8,7 @@ export type IdPrefix =
   | 'team'
   | 'prj'
   | 'dpl'
+  | 'dom'
   | 'scl'
   | 'sclt'
   | 'cl'

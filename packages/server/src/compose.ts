@@ -15,6 +15,7 @@ import { createAuthorizedApps, createConsents } from '#consents';
 import { createCredentials, createSetupLinks } from '#credentials';
 import { migrate, openDatabase, type Database, type DatabaseAddress } from '#database';
 import { createDeployments } from '#deployments';
+import { createTextLookup } from '#dns';
 import { createDpop } from '#dpop';
 import { createGuardedFetch } from '#fetch';
 import { createGateway, type GatewayNeeds } from '#gateway';
@@ -150,6 +151,9 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     },
     upstreamAllow: config.upstreamAllow,
     ownHosts: roleUrls.map(({ host }) => host),
+    limits,
+    lookUpText: createTextLookup({ servers: config.dnsServers }),
+    holdProject: (id) => projects.hold(id),
   });
   const projects = createProjects({
     ...recording,

@@ -8,7 +8,7 @@ import { codeMigrations } from '#codes';
 import { connectorKeyMigrations, connectorMigrations } from '#connectors';
 import { consentMigrations } from '#consents';
 import { credentialMigrations } from '#credentials';
-import { deploymentMigrations } from '#deployments';
+import { deploymentMigrations, domainMigrations } from '#deployments';
 import { dpopMigrations } from '#dpop';
 import { jobMigrations } from '#jobs';
 import { keyMigrations } from '#keys';
@@ -39,6 +39,7 @@ export const migrations = [
   teamMigrations,
   projectMigrations,
   deploymentMigrations,
+  domainMigrations,
   bypassMigrations,
   apiTokenMigrations,
   appMigrations,

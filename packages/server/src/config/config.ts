@@ -6,6 +6,7 @@ import {
   InvalidValue,
   isDevelopmentHost,
   parseBaseUrl,
+  parseDnsServers,
   parseDomain,
   parseList,
   parseListen,
@@ -39,6 +40,8 @@ export type Config = GatewayConfig & {
   /** Ranges for every team, and ranges for single teams by slug. */
   upstreamAllow: { all: string[]; byTeam: ReadonlyMap<string, string[]> };
   allowPrivateHosts: string[];
+  /** The resolvers that are asked for the proof of a domain, `address` or `address:port`; none: the system's. */
+  dnsServers: string[];
   wirePrefix: string;
   roles: ('identity' | 'gateway')[];
   /** The public client of the command line; undefined: there is none. */
@@ -190,6 +193,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
       byTeam: new Map(),
     }),
     allowPrivateHosts: read('TESSERA_ALLOW_PRIVATE_HOSTS', parseHosts, []),
+    dnsServers: read('TESSERA_DNS_SERVERS', parseDnsServers, []),
     wirePrefix: read('TESSERA_WIRE_PREFIX', parseWirePrefix, 'vercel'),
     roles,
     cliClientId: read<string | undefined>(

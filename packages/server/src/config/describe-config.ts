@@ -37,6 +37,7 @@ export function describeConfig(config: Config): string {
     ['TESSERA_UPSTREAM_IDLE_SECONDS', String(config.upstreams.idleSeconds)],
     ['TESSERA_DRAIN_SECONDS', String(config.drainSeconds)],
     ['TESSERA_ALLOW_PRIVATE_HOSTS', config.allowPrivateHosts.join(', ') || '(none)'],
+    ['TESSERA_DNS_SERVERS', config.dnsServers.join(', ') || '(those of the system)'],
     ['TESSERA_WIRE_PREFIX', config.wirePrefix],
     ['TESSERA_ROLES', config.roles.join(', ')],
     ['TESSERA_CLI_CLIENT_ID', config.cliClientId ?? 'off'],

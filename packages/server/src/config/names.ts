@@ -29,6 +29,8 @@ export const configNames = {
   TESSERA_UPSTREAM_IDLE_SECONDS: 'how long an answer may pause; 0: as long as it likes',
   TESSERA_DRAIN_SECONDS: 'how long running requests may go on when the process is to end',
   TESSERA_ALLOW_PRIVATE_HOSTS: 'hosts (host or host:port) that outgoing calls may reach although private',
+  TESSERA_DNS_SERVERS:
+    'address or address:port, …: the resolvers that are asked for the proof of domains; by default those of the system',
   TESSERA_WIRE_PREFIX: 'the prefix of names on the wire',
   TESSERA_ROLES: 'identity, gateway, or both',
   TESSERA_CLI_CLIENT_ID: 'the client id that the command line logs in with; off when there is none',

@@ -104,6 +104,21 @@ export function parseRanges(text: string): string[] {
   });
 }
 
+/** `192.0.2.53, 192.0.2.54:5353, [2001:db8::53]:5353`: name servers by address, with a port where it is not 53. */
+export function parseDnsServers(text: string): string[] {
+  return parseList(text).map((server) => {
+    const { six, four, port } =
+      /^(?:\[(?<six>[0-9a-f:.]+)\]|(?<four>[\d.]+))(?::(?<port>\d{1,5}))?$/i.exec(server)?.groups ?? {};
+    const isAddress = isIP(server) !== 0 || isIP(six ?? '') === 6 || isIP(four ?? '') === 4;
+    if (!isAddress || (port !== undefined && !(Number(port) >= 1 && Number(port) <= 65_535))) {
+      throw new InvalidValue(
+        `'${server}' is not the address of a name server, such as 192.0.2.53 or [2001:db8::53]:5353`,
+      );
+    }
+    return server;
+  });
+}
+
 export function parseList(text: string): string[] {
   return text
     .split(',')

@@ -3,9 +3,12 @@ import { publicError } from '#errors';
 import { restDoor, type RestDoor } from '#http';
 import type { DeploymentPage } from './deployment-store.ts';
 import { permissionFor, type DeploymentWithHosts } from './deployment.ts';
+import { createDomainRest } from './domains/domain-rest.ts';
+import type { Domains } from './domains/domains.ts';
 import type { By, NewDeployment } from './deployments.ts';
 
 type Deployments = {
+  domains: Domains;
   create(input: NewDeployment, by: By): Promise<{ deployment: DeploymentWithHosts; workloadSecret: string }>;
   find(teamId: string, id: string): Promise<DeploymentWithHosts | undefined>;
   rotateSecret(
@@ -24,7 +27,7 @@ export type DeploymentRestNeeds = {
   address: { protocol: string; port: string };
 };
 
-/** REST doors of deployments. */
+/** REST doors of deployments, and of the domains at which they answer. */
 export function createDeploymentRest({
   deployments,
   findProject,
@@ -46,6 +49,7 @@ export function createDeploymentRest({
           project,
           environment: body.environment,
           hosts: body.hosts,
+          autoAssignCustomDomains: body.autoAssignCustomDomains,
           upstream: body.upstream,
           git: body.git,
           trigger: body.trigger,
@@ -88,6 +92,8 @@ export function createDeploymentRest({
       authorize(permissionFor(environment), { projectId, environment });
       await deployments.delete(team.id, params.id, { actor: caller.id, reference });
     }),
+
+    ...createDomainRest({ domains: deployments.domains, findProject }),
   ];
 
   async function getDeployment(teamId: string, id: string): Promise<DeploymentWithHosts> {

@@ -191,7 +191,7 @@ export function createDeploymentStore<Project extends object, Team extends objec
       createdAt: value('createdAt'),
     }),
   );
-  const insertHostStatement = (mayMove: boolean) =>
+  const insertHostStatement = (moves: 'never' | 'within' | 'proven') =>
     database.statement<HostRow>()((value) => {
       const insert = query.insertInto('deploymentHosts').values({
         host: value('host'),
@@ -202,19 +202,27 @@ export function createDeploymentStore<Project extends object, Team extends objec
         environment: value('environment'),
         createdAt: value('createdAt'),
       });
-      if (!mayMove) return insert.onConflict((conflict) => conflict.doNothing());
-      return insert.onConflict((conflict) =>
-        conflict
+      if (moves === 'never') return insert.onConflict((conflict) => conflict.doNothing());
+      return insert.onConflict((conflict) => {
+        const move = conflict
           .column('host')
-          .doUpdateSet((row) => ({ deploymentId: row.ref('excluded.deploymentId') }))
+          .doUpdateSet((row) => ({
+            deploymentId: row.ref('excluded.deploymentId'),
+            teamId: row.ref('excluded.teamId'),
+            projectId: row.ref('excluded.projectId'),
+            environment: row.ref('excluded.environment'),
+          }))
+          .whereRef('deploymentHosts.kind', '=', 'excluded.kind');
+        if (moves === 'proven') return move;
+        return move
           .whereRef('deploymentHosts.teamId', '=', 'excluded.teamId')
           .whereRef('deploymentHosts.projectId', '=', 'excluded.projectId')
-          .whereRef('deploymentHosts.environment', '=', 'excluded.environment')
-          .whereRef('deploymentHosts.kind', '=', 'excluded.kind'),
-      );
+          .whereRef('deploymentHosts.environment', '=', 'excluded.environment');
+      });
     });
-  const insertNewHost = insertHostStatement(false);
-  const insertOrMoveHost = insertHostStatement(true);
+  const insertNewHost = insertHostStatement('never');
+  const insertOrMoveHost = insertHostStatement('within');
+  const insertOrTakeHost = insertHostStatement('proven');
   const deleteDeployment = database.statement<{ teamId: string; id: string }>()((value) =>
     query.deleteFrom('deployments').where('id', '=', value('id')).where('teamId', '=', value('teamId')),
   );
@@ -285,10 +293,18 @@ export function createDeploymentStore<Project extends object, Team extends objec
       { id, workloadSecretHash: before }: Deployment,
       { hash, previousExpiresAt }: { hash: string; previousExpiresAt: number },
     ): Expected => exactly(1, updateSecret({ id, before, hash, previousExpiresAt })),
-    /** One row unless the host is, or was, somebody else's. A generated host is never taken from its deployment. */
-    claimHost: ({ host, kind }: DeploymentHost, deployment: Deployment): Expected => {
+    /**
+     * One row unless the host is, or was, somebody else's. A generated host is never taken from its deployment; a
+     * proven domain is taken from whoever had it, in a unit that keeps its proof.
+     */
+    claimHost: ({ host, kind }: DeploymentHost, deployment: Deployment, isProven: boolean): Expected => {
       const { id, teamId, projectId, environment, createdAt } = deployment;
-      const claim = kind === 'generated' ? insertNewHost : insertOrMoveHost;
+      const claim =
+        kind === 'generated'
+          ? insertNewHost
+          : isProven && kind === 'custom'
+            ? insertOrTakeHost
+            : insertOrMoveHost;
       return exactly(1, claim({ host, kind, deploymentId: id, teamId, projectId, environment, createdAt }));
     },
     delete: (teamId: string, id: string): readonly (Expected | Bound<unknown>)[] => [

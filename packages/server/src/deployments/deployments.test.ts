@@ -3,9 +3,13 @@ import { expect, it } from 'vitest';
 import { auditMigrations, createAudit } from '#audit';
 import { changeMigrations, createChanges } from '#changes';
 import { createShiftedClock } from '#clock';
+import { exactly } from '#database';
+import { createLimits } from '#limits';
+import { createSealing } from '#sealing';
 import { describeOnBothDatabases } from '../../../../tests/harness/both-databases.ts';
 import { deploymentMigrations } from './deployment-migrations.ts';
 import { createDeployments, type NewDeployment } from './deployments.ts';
+import { domainMigrations } from './domains/domain-migrations.ts';
 
 const by = { actor: 'usr_ada' };
 const site = { id: 'prj_site', name: 'site', environments: ['production', 'preview', 'development', 'qa'] };
@@ -38,7 +42,13 @@ describeOnBothDatabases('deployments', (openDatabase) => {
   async function world() {
     const clock = createShiftedClock();
     const database = await openDatabase(
-      [ownersMigration, ...deploymentMigrations, ...auditMigrations, ...changeMigrations],
+      [
+        ownersMigration,
+        ...deploymentMigrations,
+        ...domainMigrations,
+        ...auditMigrations,
+        ...changeMigrations,
+      ],
       clock,
     );
     const audit = createAudit({ database, clock });
@@ -48,6 +58,9 @@ describeOnBothDatabases('deployments', (openDatabase) => {
         query.insertInto(table).values({ id: value('id'), label: `the ${id}` }),
       )({ id });
     await database.write([insert('owningProjects', 'prj_site'), insert('owningTeams', 'team_acme')]);
+    const hold = database.statement<{ id: string }>()((value) =>
+      query.updateTable('owningProjects').set({ label: `the prj_site` }).where('id', '=', value('id')),
+    );
     const deployments = createDeployments({
       database,
       clock,
@@ -57,6 +70,9 @@ describeOnBothDatabases('deployments', (openDatabase) => {
       hostSpace: { domain: 'app.localhost', roleHosts: ['localhost'], development: true },
       upstreamAllow: { all: ['127.0.0.0/8', '::1'], byTeam: new Map() },
       ownHosts: ['localhost:4000'],
+      limits: createLimits({ database, sealing: createSealing(new Uint8Array(32)) }),
+      lookUpText: async () => ({ is: 'answered', texts: [] }),
+      holdProject: () => exactly(1, hold({ id: 'prj_site' })),
     });
     return { clock, database, deployments };
   }

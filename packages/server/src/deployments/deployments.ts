@@ -3,12 +3,16 @@ import { createId, createOpaqueToken, hasValidChecksum } from '@tessera/protocol
 import type { Audit } from '#audit';
 import type { Changes } from '#changes';
 import type { Clock } from '#clock';
-import type { Bound, Database } from '#database';
+import type { Bound, Database, Expected } from '#database';
+import type { TextLookup } from '#dns';
 import { publicError } from '#errors';
+import type { Limits } from '#limits';
 import { hashSecret } from '#sealing';
 import type { Deployment, DeploymentWithHosts, Located } from './deployment.ts';
 import { createDeploymentStore, type DeploymentPage, type Join } from './deployment-store.ts';
-import { generateHost, hostProblem, type HostSpace } from './host.ts';
+import { createDomainStore } from './domains/domain-store.ts';
+import { createDomains } from './domains/domains.ts';
+import { generateHost, hostProblem, isFreeInDevelopment, type HostSpace } from './host.ts';
 import { upstreamProblem, type UpstreamAllow } from './upstream.ts';
 
 export type NewDeployment = {
@@ -17,6 +21,8 @@ export type NewDeployment = {
   environment: string;
   /** Without one of kind `generated`, one is made. */
   hosts?: readonly DeploymentHost[] | undefined;
+  /** Whether it takes over the proven domains of its project and environment; it does. */
+  autoAssignCustomDomains?: boolean | undefined;
   upstream: string;
   git?: Git | undefined;
   trigger?: string | undefined;
@@ -35,6 +41,11 @@ export type DeploymentsNeeds<Project extends object, Team extends object> = {
   upstreamAllow: UpstreamAllow;
   /** `host:port` of the roles' base URLs: no upstream leads back to us. */
   ownHosts: readonly string[];
+  limits: Pick<Limits, 'count'>;
+  /** Where the proof of a domain is looked for. */
+  lookUpText: TextLookup;
+  /** Matches one row while the project is there; units about what it has go one after the other behind it. */
+  holdProject: (id: string) => Expected;
 };
 
 export type Deployments<Project extends object, Team extends object> = ReturnType<
@@ -45,12 +56,14 @@ const secretPrefix = 'dws_';
 // At a kilobyte each, when so many are asked for within a minute. Nothing of a deployment ends by time alone.
 const mostRemembered = 200_000;
 const rememberedMilliseconds = 60_000;
+const attempts = 5;
 
 export function createDeployments<Project extends object, Team extends object>(
   needs: DeploymentsNeeds<Project, Team>,
 ) {
-  const { database, clock, audit, changes, joins, hostSpace, upstreamAllow, ownHosts } = needs;
+  const { database, clock, audit, changes, joins, hostSpace, upstreamAllow, ownHosts, holdProject } = needs;
   const store = createDeploymentStore(database, joins);
+  const domainStore = createDomainStore(database);
   const findByHost = changes.remember(
     ['deployments', joins.project.kind, joins.team.kind],
     mostRemembered,
@@ -59,6 +72,9 @@ export function createDeployments<Project extends object, Team extends object>(
   );
 
   return {
+    /** Domains of projects, and their proof. */
+    domains: createDomains({ ...needs, store: domainStore }),
+
     /**
      * What answers at a host (lower case, without port); undefined for every host that is not a deployment's.
      * Remembered: for those who only look.
@@ -88,8 +104,8 @@ export function createDeployments<Project extends object, Team extends object>(
 
     /**
      * A new deployment. An alias moves here from an older deployment of the same project and environment; any other
-     * host that was ever in use is taken. Throws `unknown_environment`, `upstream_refused`, `host_refused`,
-     * `domain_proof_required`, `host_taken`.
+     * host that was ever in use is taken. Proven domains of the project and environment move here too. Throws
+     * `unknown_environment`, `upstream_refused`, `host_refused`, `domain_proof_required`, `host_taken`, `not_found`.
      */
     async create(
       input: NewDeployment,
@@ -103,7 +119,7 @@ export function createDeployments<Project extends object, Team extends object>(
         domain: hostSpace.domain,
       });
       if (problem !== undefined) throw publicError('upstream_refused', { description: problem });
-      const hosts = completeHosts(input.hosts ?? [], team, project);
+      const asked = completeHosts(input.hosts ?? [], team, project);
 
       const workloadSecret = createOpaqueToken(secretPrefix);
       const deployment: Deployment = {
@@ -117,31 +133,41 @@ export function createDeployments<Project extends object, Team extends object>(
         workloadSecretHash: hashSecret(workloadSecret),
         createdAt: clock.now(),
       };
-      const outcome = await database.tryWrite([
-        ...hosts.map((host) => store.claimHost(host, deployment)),
-        store.insert(deployment),
-        audit.record({
-          actor: by.actor,
-          action: 'deployment.create',
-          object: deployment.id,
-          teamId: team.id,
-          after: {
-            projectId: project.id,
-            environment,
-            upstream: deployment.upstream,
-            hosts: hosts.map(({ host }) => host),
-          },
-          reference: by.reference,
-        }),
-        // An alias or a domain may have answered for another one until now.
-        ...(hosts.some(({ kind }) => kind !== 'generated') ? [changes.note('deployments')] : []),
-      ]);
-      if (!outcome.committed) {
+      for (let attempt = 0; attempt < attempts; attempt++) {
+        const proven = await domainStore.listVerifiedNames(project.id, environment);
+        await validateProofs(asked, proven, input);
+        const domains = input.autoAssignCustomDomains === false ? [] : withoutNames(proven, asked);
+        const hosts = [...asked, ...domains.map((host) => ({ host, kind: 'custom' as const }))];
+        const outcome = await database.tryWrite([
+          holdProject(project.id),
+          domainStore.keepHeld(project.id, environment, proven.length),
+          ...hosts.map((host) => store.claimHost(host, deployment, proven.includes(host.host))),
+          store.insert(deployment),
+          audit.record({
+            actor: by.actor,
+            action: 'deployment.create',
+            object: deployment.id,
+            teamId: team.id,
+            after: {
+              projectId: project.id,
+              environment,
+              upstream: deployment.upstream,
+              hosts: hosts.map(({ host }) => host),
+            },
+            reference: by.reference,
+          }),
+          // An alias or a domain may have answered for another one until now.
+          ...(hosts.some(({ kind }) => kind !== 'generated') ? [changes.note('deployments')] : []),
+        ]);
+        if (outcome.committed) return { deployment: { ...deployment, hosts }, workloadSecret };
+        if (outcome.refusedAt === 0) throw publicError('not_found');
+        // A domain was proven or lost since it was looked up.
+        if (outcome.refusedAt === 1) continue;
         throw publicError('host_taken', {
-          description: `The host "${hosts[outcome.refusedAt]?.host}" is, or was, of another project or environment, or is the generated host of another deployment.`,
+          description: `The host "${hosts[outcome.refusedAt - 2]?.host}" is, or was, of another project or environment, or is the generated host of another deployment.`,
         });
       }
-      return { deployment: { ...deployment, hosts }, workloadSecret };
+      throw publicError('changed_meanwhile');
     },
 
     /**
@@ -192,12 +218,45 @@ export function createDeployments<Project extends object, Team extends object>(
       if (!outcome.committed) throw publicError('not_found');
     },
 
-    /** Statements that end every deployment of a project, for the unit that deletes it. */
+    /** Statements that end every deployment and domain of a project, for the unit that deletes it. */
     endOfProject: ({ id }: { id: string }): readonly Bound<unknown>[] => [
+      ...domainStore.deleteOfProject(id),
       ...store.deleteOfProject(id),
       changes.note('deployments'),
     ],
   };
+
+  /** Whoever could name any domain could wait there for its visitors. */
+  async function validateProofs(
+    hosts: readonly DeploymentHost[],
+    proven: readonly string[],
+    { team, project, environment }: NewDeployment,
+  ): Promise<void> {
+    const unproven = hosts.find(
+      ({ host, kind }) =>
+        kind === 'custom' && !proven.includes(host) && !isFreeInDevelopment(host, hostSpace),
+    )?.host;
+    if (unproven === undefined) return;
+    const known = await domainStore.find(team.id, unproven);
+    const domain = known?.projectId === project.id ? known : undefined;
+    const path = `/projects/${project.name}/domains`;
+    if (domain === undefined) {
+      throw publicError('domain_proof_required', {
+        description: `"${unproven}" is no domain of the project "${project.name}".`,
+        mend: `Add it with POST /v10${path}, set the TXT record that is answered, and verify it.`,
+      });
+    }
+    if (domain.environment !== environment) {
+      throw publicError('host_refused', {
+        description: `"${unproven}" is a domain of the environment "${domain.environment}"; this deployment is of "${environment}".`,
+        mend: `Leave it out, or use a host below "${hostSpace.domain}".`,
+      });
+    }
+    throw publicError('domain_proof_required', {
+      description: `"${unproven}" is a domain of the project "${project.name}", but not proven.`,
+      mend: `GET /v9${path}/${unproven} says which TXT record to set; then POST /v9${path}/${unproven}/verify.`,
+    });
+  }
 
   function completeHosts(
     asked: readonly DeploymentHost[],
@@ -207,7 +266,7 @@ export function createDeployments<Project extends object, Team extends object>(
     const seen = new Set<string>();
     for (const entry of asked) {
       const problem = hostProblem(entry, hostSpace);
-      if (problem !== undefined) throw publicError(problem.code, { description: problem.description });
+      if (problem !== undefined) throw publicError('host_refused', { description: problem });
       if (seen.has(entry.host)) {
         throw publicError('host_refused', { description: `"${entry.host}" is named twice.` });
       }
@@ -222,6 +281,10 @@ export function createDeployments<Project extends object, Team extends object>(
     }
     return [{ host: generateHost(hostSpace.domain, project.name, team.slug), kind: 'generated' }, ...asked];
   }
+}
+
+function withoutNames(names: readonly string[], hosts: readonly DeploymentHost[]): readonly string[] {
+  return names.filter((name) => !hosts.some(({ host }) => host === name));
 }
 
 function validateEnvironment(environment: string, project: NewDeployment['project']): void {

@@ -10,7 +10,8 @@ export type HostSpace = {
   development: boolean;
 };
 
-export type HostProblem = { code: 'host_refused' | 'domain_proof_required'; description: string };
+// No resolver of anybody knows these (RFC 6761, 6762, 7686, 9476): there is no proof of them.
+const outsideOfDns = ['localhost', 'test', 'example', 'invalid', 'local', 'onion', 'alt'];
 
 const randomLength = 9;
 const labelLength = 63;
@@ -36,39 +37,46 @@ function trimmed(part: string): string {
   return part.replaceAll(/^-+|-+$/g, '');
 }
 
-/** Why a deployment may not have a host, in words; undefined when it may. */
-export function hostProblem({ host, kind }: DeploymentHost, space: HostSpace): HostProblem | undefined {
-  const refused = (description: string): HostProblem => ({ code: 'host_refused', description });
+/** Why a deployment may not have a host, in words; undefined when it may. A custom host needs its proof besides. */
+export function hostProblem({ host, kind }: DeploymentHost, space: HostSpace): string | undefined {
   const role = space.roleHosts.find((own) => isAround(host, own, space));
   if (role !== undefined) {
-    return refused(`"${host}" is "${role}", or a name above or below it, which is a host of this service.`);
+    return `"${host}" is "${role}", or a name above or below it, which is a host of this service.`;
   }
   const { domain } = space;
   if (domain === undefined) {
-    return refused(
-      'This instance has no domain for deployments; the operator sets TESSERA_DEPLOYMENT_DOMAIN.',
-    );
+    return 'This instance has no domain for deployments; the operator sets TESSERA_DEPLOYMENT_DOMAIN.';
   }
   if (host === domain || domain.endsWith(`.${host}`)) {
-    return refused(`"${host}" is the domain of deployments, or a name above it.`);
+    return `"${host}" is the domain of deployments, or a name above it.`;
   }
   const isBelow = host.endsWith(`.${domain}`);
   if (kind === 'custom') {
-    if (isBelow) return refused(`"${host}" lies below the domain of deployments: its kind is "alias".`);
-    // Whoever could name any domain could wait there for its visitors. The proof by DNS is not built yet, and a
-    // developer's machine is the one place where nobody else's names arrive.
-    if (space.development) return undefined;
-    return {
-      code: 'domain_proof_required',
-      description: `"${host}" is not below "${domain}", and nothing proves that it is yours.`,
-    };
+    return isBelow ? `"${host}" lies below the domain of deployments: its kind is "alias".` : undefined;
   }
-  if (!isBelow) return refused(`"${host}" is not below "${domain}": its kind is "custom".`);
+  if (!isBelow) return `"${host}" is not below "${domain}": its kind is "custom".`;
   const label = host.slice(0, -domain.length - 1);
   // One label: certificates for *.domain cover no more, and a name below another team's host could set its cookies.
-  if (label.includes('.')) return refused(`"${host}" has more than one label below "${domain}".`);
-  if (label.startsWith('xn--')) return refused(`"${label}" is Punycode: it may look like another name.`);
+  if (label.includes('.')) return `"${host}" has more than one label below "${domain}".`;
+  if (label.startsWith('xn--')) return `"${label}" is Punycode: it may look like another name.`;
   return undefined;
+}
+
+/** Why a project may not have a domain of its own, in words; undefined when it may try to prove it. */
+export function domainProblem(name: string, space: HostSpace): string | undefined {
+  const last = name.slice(name.lastIndexOf('.') + 1);
+  if (outsideOfDns.includes(last)) {
+    return `"${name}" is in no DNS: names below "${last}" are set apart, and nobody can prove one.`;
+  }
+  return hostProblem({ host: name, kind: 'custom' }, space);
+}
+
+/**
+ * Whether a custom host needs no proof: on a developer's machine, where nobody else's visitors arrive, and below what
+ * leads to such a machine alone.
+ */
+export function isFreeInDevelopment(host: string, { development }: HostSpace): boolean {
+  return development && /\.(?:localhost|test)$/.test(host);
 }
 
 /** Whether a host is a role's host, above it or below it: there it could read or set the role's cookies. */

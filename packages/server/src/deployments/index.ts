@@ -1,6 +1,7 @@
 // Deployments: what runs behind the gateway, at which hosts, for which project and environment. Owns the tables
-// `deployments` and `deploymentHosts` (every host there ever was). Not who may pass (protection) nor how a request
-// gets there (gateway).
+// `deployments`, `deploymentHosts` (every host there ever was), `projectDomains` (which domains projects say are theirs)
+// and `verifiedDomains` (whose the DNS says they are). Not who may pass (protection) nor how a request gets there
+// (gateway).
 export type { Deployment, DeploymentWithHosts, Located } from './deployment.ts';
 export { deploymentMigrations } from './deployment-migrations.ts';
 export { createDeploymentRest, type DeploymentRestNeeds } from './deployment-rest.ts';
@@ -11,5 +12,6 @@ export {
   type DeploymentsNeeds,
   type NewDeployment,
 } from './deployments.ts';
+export { domainMigrations } from './domains/domain-migrations.ts';
 export type { HostSpace } from './host.ts';
 export type { UpstreamAllow } from './upstream.ts';

@@ -364,7 +364,32 @@ export const errorCatalogue = {
   domain_proof_required: {
     status: 400,
     title: 'The ownership of this domain is not proven',
-    mend: 'Use a host below the domain of deployments: own domains are not taken here yet.',
+    mend: 'Add it to the project with POST /v10/projects/{idOrName}/domains, set the TXT record that is answered, and verify it.',
+  },
+  domain_not_proven: {
+    status: 400,
+    title: 'The DNS does not prove that this domain is yours',
+    mend: 'Set exactly this TXT record, then verify again; resolvers keep what they knew before for as long as its TTL.',
+  },
+  domain_lookup_failed: {
+    status: 502,
+    title: 'The DNS cannot be asked about this domain',
+    mend: 'Try again in a while. If it stays, look at the name servers of the domain; the operator looks at TESSERA_DNS_SERVERS.',
+  },
+  domain_taken: {
+    status: 409,
+    title: 'The team has this domain already',
+    mend: 'Take it from the project that has it first; then add and prove it anew.',
+  },
+  too_many_domains: {
+    status: 409,
+    title: 'The project has too many domains',
+    mend: 'Take away those that nobody uses any more, or use another project.',
+  },
+  too_many_domain_proofs: {
+    status: 429,
+    title: 'The DNS was asked too often',
+    mend: 'Wait ten minutes, then try again.',
   },
 } as const satisfies Record<string, Entry>;
 

@@ -117,7 +117,13 @@ function api({
 function callOf({ route: name, body }: Row, team: string = acme.id): [string, RequestInit] {
   const route = all.find((known) => known.name === name)!;
   const path = route.path.replaceAll(/\{(\w+)\}/g, (_, parameter: string) =>
-    parameter === 'purpose' ? 'workload' : route.team === 'path' ? team : 'thing',
+    parameter === 'purpose'
+      ? 'workload'
+      : parameter === 'domain'
+        ? 'www.example.com'
+        : route.team === 'path'
+          ? team
+          : 'thing',
   );
   const query = new URLSearchParams(route.team === 'query' ? { teamId: team } : {});
   for (const needed of ['reference', 'secretId', 'projectId']) {

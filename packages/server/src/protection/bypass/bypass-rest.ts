@@ -56,8 +56,8 @@ export function createBypassRest(needs: BypassRestNeeds): readonly RestDoor[] {
     }),
 
     restDoor(getRoute('share-links.get'), async ({ team, params }) => {
-      const { host } = await getHost(team.id, params.idOrHost);
-      return linkDocumentOf(host, await shareLinks.findOfHost(host));
+      const at = await getHost(team.id, params.idOrHost);
+      return linkDocumentOf(at.host, await shareLinks.findOfHost(at));
     }),
 
     restDoor(getRoute('share-links.update'), async ({ team, params, body, caller, reference, authorize }) => {
@@ -72,7 +72,7 @@ export function createBypassRest(needs: BypassRestNeeds): readonly RestDoor[] {
             mend: 'Leave one of them out, or add "regenerate": true.',
           });
         }
-        await shareLinks.revoke(host, revoke.secret, by);
+        await shareLinks.revoke({ host, projectId }, revoke.secret, by);
         if (!revoke.regenerate) return linkDocumentOf(host, undefined);
       }
       const expiresAt = ttl === undefined ? undefined : clock.now() + ttl * 1_000;

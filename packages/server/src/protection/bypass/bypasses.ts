@@ -210,7 +210,7 @@ export function createBypasses({ database, clock, audit, sealing, limits, holdPr
         expiresAt: number | undefined,
         by: By,
       ): Promise<{ link: ShareLink; secret: string }> {
-        const before = await shares.findOfHost(at.host);
+        const before = await shares.findOfHost(at);
         const secret = createBypassSecret();
         const link: ShareLink = {
           ...at,
@@ -230,8 +230,8 @@ export function createBypasses({ database, clock, audit, sealing, limits, holdPr
       },
 
       /** Ends the link of a host. Throws `not_found` when it is another one. */
-      async revoke(host: string, idOrSecret: string, by: By): Promise<void> {
-        const link = await shares.findOfHost(host);
+      async revoke(at: { host: string; projectId: string }, idOrSecret: string, by: By): Promise<void> {
+        const link = await shares.findOfHost(at);
         const isIt =
           link !== undefined &&
           (isBypassSecret(idOrSecret)
@@ -239,7 +239,7 @@ export function createBypasses({ database, clock, audit, sealing, limits, holdPr
             : link.id === idOrSecret);
         if (!isIt) throw publicError('not_found', { description: 'The host has no such share link.' });
         const outcome = await database.tryWrite([
-          shares.delete(host, link.id),
+          shares.delete(at.host, link.id),
           recorded('share-link.revoke', link.id, by, { before: auditedLink(link) }),
         ]);
         if (!outcome.committed) throw publicError('changed_meanwhile');

@@ -71,8 +71,11 @@ export function createShareLinkStore(database: Database) {
   return {
     findLiveBySecret: (host: string, secretHash: string) => one(selectLiveBySecret({ host, secretHash })),
     findLive: (id: string) => one(selectLiveById({ id })),
-    /** Whether or not it has expired. */
-    findOfHost: (host: string) => one(selectOfHost({ host })),
+    /** Whether or not it has expired. A domain may have been another project's, and that link is not this one's. */
+    findOfHost: async ({ host, projectId }: { host: string; projectId: string }) => {
+      const link = await one(selectOfHost({ host }));
+      return link?.projectId === projectId ? link : undefined;
+    },
     /** In the place of the one that the host had. */
     replace: (link: ShareLink, secretHash: string): Expected =>
       exactly(1, replaceRow({ ...link, secretHash, expiresAt: link.expiresAt ?? null })),

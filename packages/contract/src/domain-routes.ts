@@ -1,0 +1,68 @@
+import * as domains from './domains.ts';
+import { projectParams } from './projects.ts';
+import { listOf } from './route.ts';
+
+/** Domains of a project's own, and the proof that they are. */
+export const domainRoutes = listOf(
+  {
+    name: 'project-domains.add',
+    method: 'POST',
+    path: '/v10/projects/{idOrName}/domains',
+    summary: 'Add a domain to a project; the answer says which TXT record proves it',
+    permission: 'project:write',
+    team: 'query',
+    params: projectParams,
+    query: domains.projectDomainQuery,
+    body: domains.addProjectDomainBody,
+    status: 200,
+    answer: domains.projectDomainSchema,
+  },
+  {
+    name: 'project-domains.list',
+    method: 'GET',
+    path: '/v9/projects/{idOrName}/domains',
+    summary: 'List the domains of a project, the newest first',
+    permission: 'project:read',
+    team: 'query',
+    params: projectParams,
+    query: domains.listProjectDomainsQuery,
+    status: 200,
+    answer: domains.listProjectDomainsAnswer,
+  },
+  {
+    name: 'project-domains.get',
+    method: 'GET',
+    path: '/v9/projects/{idOrName}/domains/{domain}',
+    summary: 'Read a domain of a project',
+    permission: 'project:read',
+    team: 'query',
+    params: domains.projectDomainParams,
+    query: domains.projectDomainQuery,
+    status: 200,
+    answer: domains.projectDomainSchema,
+  },
+  {
+    name: 'project-domains.verify',
+    method: 'POST',
+    path: '/v9/projects/{idOrName}/domains/{domain}/verify',
+    summary: 'Look for the TXT record of a domain; its newest deployment answers there from then on',
+    permission: 'project:write',
+    team: 'query',
+    params: domains.projectDomainParams,
+    query: domains.projectDomainQuery,
+    status: 200,
+    answer: domains.projectDomainSchema,
+  },
+  {
+    name: 'project-domains.remove',
+    method: 'DELETE',
+    path: '/v9/projects/{idOrName}/domains/{domain}',
+    summary: 'Take a domain from a project; no deployment answers there any more',
+    permission: 'project:write',
+    team: 'query',
+    params: domains.projectDomainParams,
+    query: domains.projectDomainQuery,
+    status: 200,
+    answer: domains.removeProjectDomainAnswer,
+  },
+);
