@@ -117,10 +117,10 @@ async function findPrincipal(
 
 async function findConnector(way: Way, attempt: ConnectAttempt, at: At): Promise<Connector> {
   const connector = await way.connectors.find(attempt.connectorId);
-  if (connector?.teamId === attempt.teamId) return connector;
+  if (connector?.teamId === attempt.teamId && connector.issuer === attempt.issuer) return connector;
   throw new SignInStop('connector', 'sign_in_failed', {
     ...at,
-    description: 'The identity provider application of this deployment was deleted during the sign-in.',
+    description: `The identity provider application of this deployment was ${connector ? 'moved' : 'deleted'} during the sign-in.`,
     mend: 'Begin anew; the deployment may have another one by now.',
   });
 }
@@ -145,7 +145,7 @@ async function authorize(way: Way, attempt: ConnectAttempt, principal: Principal
 }
 
 function handOffOf(attempt: ConnectAttempt, principal: Principal): PassportHandOff {
-  const { bindingHash, browserHash: _, redirectUri: __, ...kept } = attempt;
+  const { bindingHash, browserHash: _, redirectUri: __, issuer: ___, ...kept } = attempt;
   return { ...kept, companionHash: bindingHash, principal };
 }
 

@@ -23,14 +23,17 @@ export async function leaveProvider(way: Way, form: ReadonlyMap<string, string>)
   const outcome = await way.database.tryWrite([way.codes.redeem(passportEndSessionPurpose, code)]);
   if (!outcome.committed) throw publicError(found.state === 'expired' ? 'sign_in_expired' : 'sign_in_used');
   const connector = await way.connectors.find(connectorId);
-  if (connector?.endSessionEndpoint === undefined) {
+  const { idToken } = connector
+    ? await way.keptTokens.open({ connectorId, externalSub }, providerTokens, connector)
+    : {};
+  // No token: the connector has moved, and whoever is there now is not who signed the visitor in.
+  if (connector?.endSessionEndpoint === undefined || idToken === undefined) {
     throw publicError('not_found', {
       description: 'This identity provider cannot be signed out of from here.',
     });
   }
-  const { idToken } = await way.keptTokens.open({ connectorId, externalSub }, providerTokens);
   const url = new URL(connector.endSessionEndpoint);
-  if (idToken !== undefined) url.searchParams.set('id_token_hint', idToken);
+  url.searchParams.set('id_token_hint', idToken);
   url.searchParams.set('client_id', connector.clientId);
   return {
     title: 'Sign out at your identity provider',

@@ -34,11 +34,11 @@ export async function startAttempt(
   const at = { reference: start.reference, beginAnew: pageOf(way, start) };
   if (found.state !== 'live') throw spent(found.state, at);
 
-  const { redirectUri, detail, locationFor } = await findEntrance(way, start, at);
+  const { redirectUri, issuer, detail, locationFor } = await findEntrance(way, start, at);
   const browser = way.browser.bind(cookieHeader);
   const { secret: state, statement: attempt } = way.codes.issue<ConnectAttempt>(
     connectAttemptPurpose,
-    { ...start, browserHash: browser.browserHash, redirectUri },
+    { ...start, browserHash: browser.browserHash, redirectUri, ...(issuer === undefined ? {} : { issuer }) },
     attemptLifetimeMilliseconds,
   );
   const location = await locationFor(state);
@@ -52,6 +52,7 @@ export async function startAttempt(
 type Entrance = {
   /** Where the answer is to come. */
   redirectUri: string;
+  issuer?: string;
   detail: string;
   locationFor: (state: string) => Promise<string>;
 };
@@ -80,6 +81,7 @@ async function findEntrance(
   const redirectUri = way.providers.redirectUriOf(connector);
   return {
     redirectUri,
+    issuer: connector.issuer,
     detail: `To "${connector.name}" at ${new URL(connector.authorizationEndpoint).host}.`,
     locationFor: (state) => way.providers.start(connector, secretsOf(way.sealing, state), redirectUri),
   };

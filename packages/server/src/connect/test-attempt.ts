@@ -11,7 +11,7 @@ import { SignInStop, stopOf } from './stop.ts';
 import { attemptLifetimeMilliseconds, secretsOf, type Way } from './way.ts';
 
 /** The payload of a code of purpose `connect-test`, whose secret is the `state` that goes to the provider. */
-type TestAttempt = ConnectorTestStart & { browserHash: string; redirectUri: string };
+type TestAttempt = ConnectorTestStart & { browserHash: string; redirectUri: string; issuer: string };
 
 type Leaving = { location: string; cookies: readonly string[] };
 
@@ -42,7 +42,7 @@ export async function startTest(
   const browser = way.browser.bind(cookieHeader);
   const { secret: state, statement: attempt } = way.codes.issue<TestAttempt>(
     testAttemptPurpose,
-    { ...start, browserHash: browser.browserHash, redirectUri },
+    { ...start, browserHash: browser.browserHash, redirectUri, issuer: connector.issuer },
     attemptLifetimeMilliseconds,
   );
   const location = await way.providers.start(connector, secretsOf(way.sealing, state), redirectUri);
@@ -124,15 +124,16 @@ export async function finishTest(
 
 async function getConnector(
   way: Way,
-  { connectorId, teamId }: ConnectorTestStart,
+  { connectorId, teamId, issuer }: ConnectorTestStart & { issuer?: string },
   at: { reference: string; beginAnew: string },
 ): Promise<Connector> {
   const connector = await way.connectors.find(connectorId);
-  if (connector?.teamId === teamId) return connector;
+  const isMoved = issuer !== undefined && connector?.issuer !== issuer;
+  if (connector?.teamId === teamId && !isMoved) return connector;
   throw new SignInStop('connector', 'sign_in_failed', {
     ...at,
-    description: 'The identity provider application was deleted during the test.',
-    mend: 'Test another one.',
+    description: `The identity provider application was ${connector ? 'moved' : 'deleted'} during the test.`,
+    mend: connector ? 'Begin another test.' : 'Test another one.',
   });
 }
 

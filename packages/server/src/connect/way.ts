@@ -17,6 +17,8 @@ export type ConnectAttempt = PassportStart & {
   browserHash: string;
   /** Where the answer is to come. */
   redirectUri: string;
+  /** Where the visitor was sent: the code is that provider's, and goes to no other. Absent for our own accounts. */
+  issuer?: string;
 };
 
 export const attemptLifetimeMilliseconds = 10 * 60_000;

@@ -53,8 +53,10 @@ export function createSessionRefresh(needs: SessionRefreshNeeds): {
     const session = await needs.visitors.findLive((payload as { sessionId: string }).sessionId);
     if (session?.providerTokens === undefined) return { statements: [] };
     const connector = await needs.findConnector(session.connectorId);
-    const { refreshToken } = await needs.keptTokens.open(session, session.providerTokens);
-    if (connector?.usesRefreshTokens !== true || refreshToken === undefined) return { statements: [] };
+    if (connector?.usesRefreshTokens !== true) return { statements: [] };
+    const { refreshToken } = await needs.keptTokens.open(session, session.providerTokens, connector);
+    // Nobody can be asked about it any more, and what another provider says is of other people.
+    if (refreshToken === undefined) return end(session, 'The connector was moved to another provider.');
 
     try {
       const refreshed = await needs.providers.refresh(connector, refreshToken, session.externalSub);
