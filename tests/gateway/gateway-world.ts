@@ -16,7 +16,7 @@ import { createShiftedClock } from '../../packages/server/src/clock/index.ts';
 import { codeMigrations, createCodes } from '../../packages/server/src/codes/index.ts';
 import { migrate, openDatabase, type Database } from '../../packages/server/src/database/index.ts';
 import { createGateway, type GatewayNeeds, type Site } from '../../packages/server/src/gateway/index.ts';
-import { createClientAddress, listen } from '../../packages/server/src/http/index.ts';
+import { createClientAddress, listen, type ListenNeeds } from '../../packages/server/src/http/index.ts';
 import { createKeys, keyMigrations } from '../../packages/server/src/keys/index.ts';
 import { createLimits, limitMigrations } from '../../packages/server/src/limits/index.ts';
 import { createSilentLogger } from '../../packages/server/src/logger/index.ts';
@@ -53,7 +53,7 @@ export async function startGatewayWorld(
     upstreams?: Partial<GatewayNeeds['upstreams']>;
     drainMilliseconds?: number;
     visitorIdleMilliseconds?: number;
-    idleMilliseconds?: number;
+    patience?: ListenNeeds['patience'];
     certificates?: readonly { certificate: string; key: string }[];
   } = {},
 ) {
@@ -162,7 +162,7 @@ export async function startGatewayWorld(
     clientAddress,
     requestIdHeader: wire.requestIdHeader,
     logger,
-    ...(options.idleMilliseconds === undefined ? {} : { idleMilliseconds: options.idleMilliseconds }),
+    ...(options.patience === undefined ? {} : { patience: options.patience }),
   };
   const listeners = [
     await listen({

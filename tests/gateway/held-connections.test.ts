@@ -8,7 +8,15 @@ import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createCertificate } from '../harness/certificate.ts';
 import { startGatewayWorld, type GatewayWorld } from './gateway-world.ts';
-import { encodeHeaders, flags, frame, frameTypes, plainSettings, preface } from './http2-frames.ts';
+import {
+  encodeHeaders,
+  flags,
+  frame,
+  frameTypes,
+  plainSettings,
+  preface,
+  readFrames,
+} from './http2-frames.ts';
 
 const host = 'open.app.localhost';
 const idleMilliseconds = 1_000;
@@ -42,7 +50,7 @@ beforeAll(async () => {
   writeFileSync(files.certificate, certificate);
   writeFileSync(files.key, key);
   await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));
-  const times = { idleMilliseconds, visitorIdleMilliseconds: idleMilliseconds };
+  const times = { patience: { idleSession: idleMilliseconds }, visitorIdleMilliseconds: idleMilliseconds };
   world = await startGatewayWorld({ ...times, https: true, certificates: [files] });
   plain = await startGatewayWorld(times);
   const { port } = upstream.address() as AddressInfo;
@@ -64,11 +72,11 @@ const brokenFrames = [1, 4].map((flag) =>
   frame(frameTypes.headers, flag, 5, encodeHeaders([[':method', 'GET']])),
 );
 
-function head(stream: number, flag: number, path = '/'): Buffer {
+function head(stream: number, flag: number, path = '/', authority = host): Buffer {
   const fields = encodeHeaders([
     [':method', flag & flags.endStream ? 'GET' : 'POST'],
     [':scheme', 'https'],
-    [':authority', host],
+    [':authority', authority],
     [':path', path],
   ]);
   return frame(frameTypes.headers, flag | flags.endHeaders, stream, fields);
@@ -77,7 +85,11 @@ function head(stream: number, flag: number, path = '/'): Buffer {
 type Peer = { end(): void; isLetGo: () => boolean; close(): void };
 
 /** A connection of HTTP/2 of which the test sees every end, and which it ends or keeps as it likes. */
-async function openPeer(frames: readonly Buffer[], reads = true): Promise<Peer> {
+async function openPeer(
+  frames: readonly Buffer[],
+  reads = true,
+  onFrame: (type: number) => void = () => {},
+): Promise<Peer> {
   const socket = connectTls({
     port: world.port,
     host: '127.0.0.1',
@@ -89,8 +101,16 @@ async function openPeer(frames: readonly Buffer[], reads = true): Promise<Peer> 
   let isLetGo = false;
   socket.on('error', () => (isLetGo = true)).once('close', () => (isLetGo = true));
   await new Promise((resolve) => socket.once('secureConnect', resolve));
-  if (reads) socket.resume();
-  else socket.pause();
+  let rest: Buffer = Buffer.alloc(0);
+  if (reads) {
+    socket.on('data', (chunk: Buffer) => {
+      const read = readFrames(Buffer.concat([rest, chunk]));
+      rest = read.rest;
+      for (const { type } of read.frames) onFrame(type);
+    });
+  } else {
+    socket.pause();
+  }
   socket.write(Buffer.concat([preface, plainSettings, ...frames]));
   return {
     end: () => socket.end(),
@@ -158,6 +178,16 @@ describe('a connection of HTTP/2 (security-92)', () => {
     await expect.poll(peer.isLetGo, { timeout: 8_000 }).toBe(true);
     peer.close();
   });
+});
+
+test('a refusal of ours that nobody takes is not kept (security-92)', async () => {
+  const noWindow = frame(frameTypes.settings, 0, 0, Buffer.from([0, 4, 0, 0, 0, 0]));
+  const frames: number[] = [];
+  const peer = await openPeer([noWindow, head(1, 1, '/', 'a.app.localhost')], true, (type) =>
+    frames.push(type),
+  );
+  await expect.poll(() => frames, soon).toContain(frameTypes.rstStream);
+  peer.close();
 });
 
 describe('a connection of HTTP/1.1 (security-92)', () => {

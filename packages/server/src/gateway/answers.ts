@@ -1,6 +1,6 @@
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import { DatabaseUnavailable, PublicError, publicError } from '#errors';
-import { hasGone, writeHead, type RequestFacts } from '#http';
+import { hasGone, waitUntilTaken, writeHead, type RequestFacts } from '#http';
 import { errorPage, inlinePage, type Layout } from '#pages';
 import type { SentRequest } from './request/sent-request.ts';
 
@@ -41,7 +41,11 @@ const silent = { 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' }
 
 export type Answers = ReturnType<typeof createAnswers>;
 
-export function createAnswers(needs: { errorHeader: string; requestIdHeader: string }) {
+export function createAnswers(needs: {
+  errorHeader: string;
+  requestIdHeader: string;
+  visitorIdleMilliseconds: number;
+}) {
   return {
     send(request: IncomingMessage, response: ServerResponse, facts: RequestFacts, answer: OwnAnswer): void {
       if (response.headersSent || hasGone(response)) {
@@ -61,6 +65,7 @@ export function createAnswers(needs: { errorHeader: string; requestIdHeader: str
         ...cookies,
       ]);
       response.end(request.method === 'HEAD' ? undefined : answer.body);
+      waitUntilTaken(response, needs.visitorIdleMilliseconds);
     },
 
     /** A redirect to an address of ours or of the deployment's own host. */

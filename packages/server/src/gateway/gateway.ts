@@ -46,10 +46,8 @@ export function createGateway(needs: GatewayNeeds): Gateway {
   const names = createOwnNames(needs.wire, secure);
   const ownCookies = createOwnCookies(names, secure);
   const tokens = createPassportTokens(needs);
-  const answers = createAnswers({
-    errorHeader: needs.wire.errorHeader,
-    requestIdHeader: needs.wire.requestIdHeader,
-  });
+  const visitorIdleMilliseconds = needs.visitorIdleMilliseconds ?? 60_000;
+  const answers = createAnswers({ ...needs.wire, visitorIdleMilliseconds });
   const requestHeaders = createRequestHeaderRules(names);
   const responseHeaders = createResponseHeaderRules(names);
   const connector = createConnector({
@@ -58,7 +56,6 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     ...(needs.resolve === undefined ? {} : { resolve: needs.resolve }),
   });
   const pools = createPools(connector, needs.upstreams);
-  const visitorIdleMilliseconds = needs.visitorIdleMilliseconds ?? 60_000;
   const standings = createStandings(needs);
   const open = createOpenConnections();
   /** What came as an upgrade, whatever became of it: the listener does not know these any more. */

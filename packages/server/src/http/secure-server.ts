@@ -23,7 +23,7 @@ export function createSecureServer(
   options: ServerOptions,
   certificates: Certificates,
   onRequest: RequestListener,
-  idleMilliseconds = 60_000,
+  idleMilliseconds: number,
 ): SecureServer {
   const sessions = createHttp2Sessions(idleMilliseconds);
   const http2 = createHttp2Server({

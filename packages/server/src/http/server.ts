@@ -11,6 +11,7 @@ import { endSocket } from './end-socket.ts';
 import { answerOf } from './error-answers.ts';
 import type { Application } from './host-table.ts';
 import { hostOf, isHttp2 } from './http-version.ts';
+import { usualPatience, waitForUnreadBody, waitUntilTaken, type Patience } from './patience.ts';
 import { createReference } from './reference.ts';
 import { createSecureServer } from './secure-server.ts';
 
@@ -18,7 +19,8 @@ import { createSecureServer } from './secure-server.ts';
 // 431 that no page can mend.
 const headerLimitBytes = 64 * 1024;
 const addressLimitCharacters = 8 * 1024;
-const headersTimeoutMilliseconds = 10_000;
+/** How often Node looks for heads that are not whole yet; by itself only every 30 s. */
+const connectionsCheckingInterval = 5_000;
 
 /**
  * A door on `node:http` itself: the gateway's data path, where a byte is not touched twice. It names the request in its
@@ -51,8 +53,7 @@ export type ListenNeeds = {
   logger: Logger;
   /** How long running requests may go on after `close`; 10 s by default. */
   drainMilliseconds?: number;
-  /** After how long without a request a connection of HTTP/2 is ended; 60 s by default. */
-  idleMilliseconds?: number;
+  patience?: Partial<Patience>;
   /** TLS with these certificates, chosen by the name that the browser asks for; plain without any. */
   certificates?: readonly CertificateFiles[];
 };
@@ -60,6 +61,7 @@ export type ListenNeeds = {
 /** Listens. Each request gets its reference first; then its host decides between our own doors and the gateway. */
 export async function listen(needs: ListenNeeds): Promise<Listener> {
   const { logger, gateway, findApplication, requestIdHeader } = needs;
+  const patience: Patience = { ...usualPatience, ...needs.patience };
   let isClosing = false;
   const factsOf = new WeakMap<IncomingMessage, RequestFacts>();
   const begin = (request: IncomingMessage): RequestFacts => {
@@ -74,7 +76,9 @@ export async function listen(needs: ListenNeeds): Promise<Listener> {
   };
   const refuse = (response: ServerResponse, error: Error, { reference }: RequestFacts): void => {
     response.setHeader(requestIdHeader, reference);
-    send(response, refusal(error), reference);
+    void send(response, refusal(error), reference).then(() =>
+      waitUntilTaken(response, patience.untakenAnswer),
+    );
   };
 
   const answerDoors = getRequestListener(
@@ -103,6 +107,7 @@ export async function listen(needs: ListenNeeds): Promise<Listener> {
     response.once('close', () => {
       // It was begun before, when the connection was still to be kept.
       if (isClosing && !isHttp2(request)) request.socket.end();
+      waitForUnreadBody(request, patience.unreadBody);
       if (response.statusCode < 500 && !logger.isDebug) return;
       const path = (request.url ?? '').split('?', 1)[0];
       const fields = {
@@ -136,11 +141,14 @@ export async function listen(needs: ListenNeeds): Promise<Listener> {
     const path = question === -1 ? url : url.slice(0, question);
     const direct = application.findDirect(path, request.method ?? '');
     if (direct !== undefined) {
-      answerDirectly(direct, { request, response, facts }, application).catch((failure: unknown) => {
-        // An answer that Node does not send, such as one with a line feed in a header.
-        application.logFailure(failure, facts.reference);
-        response.destroy();
-      });
+      answerDirectly(direct, { request, response, facts }, application).then(
+        () => waitUntilTaken(response, patience.untakenAnswer),
+        (failure: unknown) => {
+          // An answer that Node does not send, such as one with a line feed in a header.
+          application.logFailure(failure, facts.reference);
+          response.destroy();
+        },
+      );
       return;
     }
     if (!url.startsWith('/')) {
@@ -152,10 +160,17 @@ export async function listen(needs: ListenNeeds): Promise<Listener> {
       return;
     }
     factsOf.set(request, facts);
-    void answerDoors(request, response);
+    void answerDoors(request, response).then(() => waitUntilTaken(response, patience.untakenAnswer));
   };
   // What may stand once is not taken from the first of two: joined, they are neither.
-  const options = { maxHeaderSize: headerLimitBytes, requestTimeout: 0, joinDuplicateHeaders: true };
+  const options = {
+    maxHeaderSize: headerLimitBytes,
+    headersTimeout: patience.head,
+    // Long uploads go on for as long as they move; what reads a body looks after that.
+    requestTimeout: 0,
+    connectionsCheckingInterval: Math.min(patience.head, connectionsCheckingInterval),
+    joinDuplicateHeaders: true,
+  };
   const certificates =
     needs.certificates === undefined || needs.certificates.length === 0
       ? undefined
@@ -163,9 +178,8 @@ export async function listen(needs: ListenNeeds): Promise<Listener> {
   const secure =
     certificates === undefined
       ? undefined
-      : createSecureServer(options, certificates, answerRequest, needs.idleMilliseconds);
+      : createSecureServer(options, certificates, answerRequest, patience.idleSession);
   const server = secure?.server ?? createServer(options, answerRequest);
-  server.headersTimeout = headersTimeoutMilliseconds;
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy());
     if (findApplication(request.headers.host ?? '') === undefined) {
@@ -211,12 +225,11 @@ function refusal(error: Error): Response {
   );
 }
 
-function send(response: ServerResponse, refused: Response, reference: string): void {
-  void refused.json().then((body: unknown) => {
-    if (isHttp2(response.req)) refused.headers.delete('connection');
-    response.writeHead(refused.status, Object.fromEntries(refused.headers));
-    response.end(JSON.stringify({ ...(body as object), reference }));
-  });
+async function send(response: ServerResponse, refused: Response, reference: string): Promise<void> {
+  const body = (await refused.json()) as object;
+  if (isHttp2(response.req)) refused.headers.delete('connection');
+  response.writeHead(refused.status, Object.fromEntries(refused.headers));
+  response.end(JSON.stringify({ ...body, reference }));
 }
 
 /** What Node's parser lets pass although two readers could understand it differently (RFC 9112 section 3.2). */
