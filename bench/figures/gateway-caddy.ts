@@ -25,7 +25,8 @@ export const gatewayBesideCaddy: Figure = async (say) => {
       keepToCores(proxy.child.pid, '0');
       return proxy;
     };
-    const theirs = (url: string) => ({ url, method: 'GET' as const, headers: {} });
+    // The same request but for the host, by which Caddy finds its site.
+    const theirs = (url: string) => ({ url, method: 'GET' as const, headers: { cookie: made.cookie } });
     return await compareSides(
       'gateway-caddy',
       {

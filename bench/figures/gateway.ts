@@ -16,7 +16,8 @@ export const gateway: Figure = async (say) => {
       setUpVisit(base, link, upstream.url),
     );
     const request = { url: urls.origin, method: 'GET' as const, headers: made };
-    const theirs = { url: bare.url, method: 'GET' as const, headers: {} };
+    // The same request, cookies and all: they would come through any proxy.
+    const theirs = { ...request, url: bare.url };
     return await compareSides(
       'gateway',
       { name: 'Tessera, session checked', server, request },

@@ -65,7 +65,7 @@ describeOnBothDatabases('what is remembered', (openDatabase) => {
     await nextTurn();
     await database.write([elsewhere.note('apps')]);
     records.set('a', { name: 'second' });
-    if (database.dialect === 'postgres') await delay(1_100);
+    await delay(1_100);
     expect(await find('a')).toEqual({ name: 'second' });
   });
 

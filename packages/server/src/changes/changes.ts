@@ -8,7 +8,7 @@ import { createChangeStore } from './change-store.ts';
  * expires), and a unit that forgot to tell does no lasting harm.
  */
 const rememberedMilliseconds = 1_000;
-/** How old the counters may be that another process's changes are seen by, where asking for them is a journey. */
+/** How old the counters may be that another process's changes are seen by. */
 const heldMilliseconds = 1_000;
 /** A unit of ours is committed by then, or has failed. */
 const unitMilliseconds = 10_000;
@@ -18,8 +18,8 @@ export type Changes = {
   note(kind: string): Bound<unknown>;
   /**
    * `load`, whose finds are remembered. A change that a process of ours has made and answered is seen by whoever asks
-   * after it: at once in that process and, on SQLite, in all; within a second in others on PostgreSQL. Nobody gets a
-   * copy, so nobody may change what they get. Throws what `load` throws, and `DatabaseUnavailable` when the counters
+   * after it: at once in that process, within a second in the others. Nobody gets a copy, so nobody may change what they
+   * get. Throws what `load` throws, and `DatabaseUnavailable` when the counters
    * cannot be read: nothing is remembered beyond the database. A record that rests on several kinds names them all.
    */
   remember<Value extends object>(
@@ -39,8 +39,8 @@ export function createChanges({ database, clock }: { database: Database; clock: 
   let ownUnitUntil = 0;
 
   /**
-   * The counters, asked for once for all that ask in the same turn of the event loop. On PostgreSQL they are held
-   * longer, unless a unit of this process may be about to change them.
+   * The counters, held for a second; while a unit of this process may be about to change them, for one turn of the
+   * event loop.
    */
   function readCounts(): Promise<ReadonlyMap<string, number>> {
     if (counts !== undefined) return counts;
@@ -52,8 +52,7 @@ export function createChanges({ database, clock }: { database: Database; clock: 
     reading.then((read) => {
       if (counts === reading) known = read;
     }, forget);
-    const isHeld = database.dialect === 'postgres' && performance.now() > ownUnitUntil;
-    if (isHeld) setTimeout(forget, heldMilliseconds).unref();
+    if (performance.now() > ownUnitUntil) setTimeout(forget, heldMilliseconds).unref();
     else setImmediate(forget);
     return reading;
   }

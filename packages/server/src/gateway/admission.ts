@@ -5,9 +5,10 @@ import type { BypassFacts } from './bypass-facts.ts';
 import { gatherFacts, type Asking, type FactNeeds } from './facts.ts';
 import type { GatewayNeeds, Site } from './needs.ts';
 import type { ReadCookies, RequestCookies } from './request/cookies.ts';
-import { parseFraming, valuesOf, type Body } from './request/headers.ts';
+import { valuesOf } from './request/header-list.ts';
+import { parseFraming, type Body } from './request/headers.ts';
 import { parsePresented, type Presented } from './request/presented.ts';
-import { parseHost, type RequestHost } from './request/host.ts';
+import type { ReadHost, RequestHost } from './request/host.ts';
 import type { OwnNames } from './request/own-names.ts';
 import type { SentRequest } from './request/sent-request.ts';
 import { parseTarget, type RequestTarget } from './request/target.ts';
@@ -34,7 +35,7 @@ export type Admission = ParsedRequest & {
 
 /** @throws {PublicError} for what has more than one reading */
 export function parseRequest(
-  needs: Pick<GatewayNeeds, 'address'> & { names: OwnNames; readCookies: ReadCookies },
+  needs: { names: OwnNames; readHost: ReadHost; readCookies: ReadCookies },
   request: SentRequest,
 ): ParsedRequest {
   const { rawHeaders, method = '', httpVersionMajor, url = '' } = request;
@@ -45,7 +46,7 @@ export function parseRequest(
       headers: { connection: 'close' },
     });
   }
-  const host = parseHost(rawHeaders, needs.address);
+  const host = needs.readHost(rawHeaders);
   if (method === 'TRACE' || method === 'CONNECT' || method === 'TRACK') {
     throw publicError('request_not_forwarded', { description: `${method} is not forwarded.` });
   }

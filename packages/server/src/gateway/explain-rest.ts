@@ -6,7 +6,8 @@ import { admit, parseRequest } from './admission.ts';
 import type { GatewayNeeds, Site } from './needs.ts';
 import { createPassportTokens } from './passport/tokens.ts';
 import { createCookieReader } from './request/cookies.ts';
-import { valuesOf } from './request/headers.ts';
+import { createHostReader } from './request/host.ts';
+import { valuesOf } from './request/header-list.ts';
 import { createOwnNames } from './request/own-names.ts';
 import type { SentRequest } from './request/sent-request.ts';
 
@@ -22,7 +23,8 @@ export type ExplainNeeds = Pick<
 export function createExplainRest(needs: ExplainNeeds): readonly RestDoor[] {
   const names = createOwnNames(needs.wire, needs.address.protocol === 'https:');
   const readCookies = createCookieReader(names);
-  const rooms = { ...needs, names, readCookies, tokens: createPassportTokens(needs) };
+  const readHost = createHostReader(needs.address);
+  const rooms = { ...needs, names, readHost, readCookies, tokens: createPassportTokens(needs) };
 
   return [
     restDoor(getRoute('protection.explain'), async ({ team, body }) => {

@@ -13,6 +13,7 @@ import { createOwnCookies } from './passport/own-cookies.ts';
 import { createPassportTokens } from './passport/tokens.ts';
 import { createCookieReader } from './request/cookies.ts';
 import { createRequestHeaderRules } from './request/headers.ts';
+import { createHostReader } from './request/host.ts';
 import { createOwnNames } from './request/own-names.ts';
 import { sentRequestOf, type SentRequest } from './request/sent-request.ts';
 import { createStandings } from './standing.ts';
@@ -22,7 +23,7 @@ import { forward, type ForwardedRequest } from './upstream/forward.ts';
 import { createPools } from './upstream/pools.ts';
 import { createResponseHeaderRules } from './upstream/response-headers.ts';
 import { forwardUpgrade } from './upstream/upgrade.ts';
-import { createVisit, validateUpgradeOrigin } from './visit.ts';
+import { createVisit, validateUpgradeOrigin, type UpstreamTokens } from './visit.ts';
 
 export type Gateway = NodeDoor & {
   /**
@@ -48,7 +49,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
   const tokens = createPassportTokens(needs);
   const visitorIdleMilliseconds = needs.visitorIdleMilliseconds ?? 60_000;
   const answers = createAnswers({ ...needs.wire, visitorIdleMilliseconds });
-  const requestHeaders = createRequestHeaderRules(names);
+  const requestHeaders = createRequestHeaderRules(names, needs.address);
   const responseHeaders = createResponseHeaderRules(names);
   const connector = createConnector({
     rules: createAddressRules(needs),
@@ -56,21 +57,23 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     ...(needs.resolve === undefined ? {} : { resolve: needs.resolve }),
   });
   const pools = createPools(connector, needs.upstreams);
+  const answerMilliseconds = needs.upstreams.answerSeconds * 1000;
   const standings = createStandings(needs);
   const open = createOpenConnections();
   /** What came as an upgrade, whatever became of it: the listener does not know these any more. */
   const handedOver = new Set<Duplex>();
   let isClosing = false;
+  const readHost = createHostReader(needs.address);
   const readCookies = createCookieReader(names);
-  const visit = createVisit({ ...needs, names, readCookies, ownCookies, tokens, answers });
+  const visit = createVisit({ ...needs, names, readHost, readCookies, ownCookies, tokens, answers });
 
-  async function forwardedOf(
+  function forwardedOf(
     request: SentRequest,
     facts: RequestFacts,
     admission: Admission,
-  ): Promise<ForwardedRequest> {
+    { visitorToken, workloadToken }: UpstreamTokens,
+  ): ForwardedRequest {
     const { site, host, cookies, target, verdict } = admission;
-    const { visitorToken, workloadToken } = await visit.tokensFor(admission);
     // Whoever passes as a preflight must not turn out to be something else.
     const isPreflight = verdict.outcome.is === 'pass' && verdict.outcome.by === 'options-allowlist';
     return {
@@ -92,7 +95,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
         reference: facts.reference,
         secretInAddress: admission.presented.inAddress,
         personal: verdict.outcome.is === 'pass' && verdict.outcome.personal,
-        trailersPossible: request.httpVersionMajor === 1 && request.httpVersionMinor === 1,
+        trailersPossible: request.httpVersionMinor === 1 && request.method !== 'HEAD',
       },
     };
   }
@@ -123,21 +126,20 @@ export function createGateway(needs: GatewayNeeds): Gateway {
         return;
       }
       const { admission } = asked;
-      const forwarded = await forwardedOf(sent, facts, admission);
+      const forwarded = forwardedOf(sent, facts, admission, await visit.tokensFor(admission));
       const end = open.watch(response, () => standings.of(admission, facts.clientAddress));
-      await forward(
-        { pools, responseHeaders, visitorIdleMilliseconds },
-        request,
-        response,
-        forwarded,
-      ).finally(end);
+      try {
+        await forward({ pools, responseHeaders, visitorIdleMilliseconds }, request, response, forwarded);
+      } finally {
+        end();
+      }
     } catch (error) {
       answerError(request, response, facts, error);
     }
   }
 
   async function answerUpgrade(
-    client: { request: IncomingMessage; socket: Duplex; head: Buffer; response: ServerResponse },
+    client: { request: IncomingMessage; socket: Socket; head: Buffer; response: ServerResponse },
     facts: RequestFacts,
   ): Promise<void> {
     const { request, response } = client;
@@ -154,9 +156,9 @@ export function createGateway(needs: GatewayNeeds): Gateway {
       if (admission.body !== undefined) throw ambiguousUpgrade('An upgrade with a body was received.');
       validateUpgradeOrigin(request, admission);
       await forwardUpgrade(
-        { connector, pools, responseHeaders },
+        { connector, pools, responseHeaders, answerMilliseconds, visitorIdleMilliseconds },
         client,
-        await forwardedOf(request, facts, admission),
+        forwardedOf(request, facts, admission, await visit.tokensFor(admission)),
         {
           // A handshake may take long, and what let it pass may be over since.
           async mayOpen() {
@@ -189,11 +191,13 @@ export function createGateway(needs: GatewayNeeds): Gateway {
       }
       handedOver.add(socket);
       socket.once('close', () => handedOver.delete(socket));
+      // Node's type is wider than what it hands over: a TCP or TLS socket.
+      const client = socket as Socket;
       const response = new ServerResponse(request);
       response.shouldKeepAlive = false;
-      response.assignSocket(socket as Socket);
+      response.assignSocket(client);
       response.once('finish', () => endSocket(socket));
-      void answerUpgrade({ request, socket, head, response }, facts);
+      void answerUpgrade({ request, socket: client, head, response }, facts);
     },
 
     decisions: (frontProxies, clientAddress) =>

@@ -12,11 +12,13 @@ import { signOut } from './passport/sign-out.ts';
 import { signInRequired, startSignIn } from './passport/start.ts';
 import type { PassportTokens } from './passport/tokens.ts';
 import type { ReadCookies } from './request/cookies.ts';
+import type { ReadHost } from './request/host.ts';
 import type { OwnNames } from './request/own-names.ts';
 import type { SentRequest } from './request/sent-request.ts';
 
 export type VisitNeeds = GatewayNeeds & {
   names: OwnNames;
+  readHost: ReadHost;
   readCookies: ReadCookies;
   ownCookies: OwnCookies;
   tokens: PassportTokens;
@@ -27,6 +29,12 @@ export type VisitNeeds = GatewayNeeds & {
 export type Asked =
   | { readonly is: 'forward'; readonly admission: Admission }
   | { readonly is: 'answer'; readonly answer: OwnAnswer };
+
+/** What tells the upstream who visits, and what it can prove itself with. */
+export type UpstreamTokens = {
+  readonly visitorToken: string | undefined;
+  readonly workloadToken: string | undefined;
+};
 
 export type Visit = ReturnType<typeof createVisit>;
 
@@ -126,8 +134,7 @@ export function createVisit(needs: VisitNeeds) {
       }
     },
 
-    /** What tells the upstream who visits, and what it can prove itself with. */
-    async tokensFor({ site, verdict, session }: Admission) {
+    async tokensFor({ site, verdict, session }: Admission): Promise<UpstreamTokens> {
       const visitor =
         verdict.outcome.is === 'pass' && verdict.outcome.sessionId !== undefined ? session : undefined;
       // One after the other: both are nearly always there already, and need no waiting for both.

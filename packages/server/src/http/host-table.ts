@@ -111,7 +111,8 @@ function pathOf(base: string): string {
 
 /** `URL` drops the default port of its scheme; a client may send it. */
 function withoutDefaultPort(host: string): string {
-  return host.replace(/:(?:80|443)$/, '');
+  if (host.endsWith(':80')) return host.slice(0, -3);
+  return host.endsWith(':443') ? host.slice(0, -4) : host;
 }
 
 /** What an operator needs of a failure. Its other members stay out: a database puts values of rows into them. */

@@ -104,7 +104,7 @@ export async function listen(needs: ListenNeeds): Promise<Listener> {
     const started = performance.now();
     const facts = begin(request);
     if (isClosing) response.shouldKeepAlive = false;
-    response.once('close', () => {
+    response.on('close', () => {
       // It was begun before, when the connection was still to be kept.
       if (isClosing && !isHttp2(request)) request.socket.end();
       waitForUnreadBody(request, patience.unreadBody);

@@ -1,7 +1,7 @@
 import type { WireNames } from '@tessera/protocol';
 import { publicError } from '#errors';
 import type { OwnAnswer } from '../answers.ts';
-import { valuesOf, type HeaderList } from '../request/headers.ts';
+import { valuesOf, type HeaderList } from '../request/header-list.ts';
 import { bare } from '../request/own-names.ts';
 import type { DialectName } from './dialects.ts';
 

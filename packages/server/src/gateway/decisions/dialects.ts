@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { publicError } from '#errors';
-import { valuesOf, type HeaderList } from '../request/headers.ts';
+import { valuesOf, type HeaderList } from '../request/header-list.ts';
 import type { SentRequest } from '../request/sent-request.ts';
 
 export type DialectName = 'nginx' | 'forward-auth' | 'envoy' | 'haproxy';

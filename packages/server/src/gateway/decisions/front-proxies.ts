@@ -1,7 +1,7 @@
 import { isDecisionProbe } from '@tessera/protocol';
 import { publicError } from '#errors';
 import { equalInConstantTime, hashSecret } from '#sealing';
-import { valuesOf, type HeaderList } from '../request/headers.ts';
+import { valuesOf, type HeaderList } from '../request/header-list.ts';
 
 /** As in the configuration: who may ask, and about which hosts (`*.example.app` is every host below). */
 export type FrontProxyBinding = {

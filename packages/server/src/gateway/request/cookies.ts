@@ -50,21 +50,27 @@ export type ReadCookies = (headers: readonly string[]) => RequestCookies;
  * are remembered.
  */
 export function createCookieReader(names: OwnNames): ReadCookies {
-  const known = new LRUCache<string, RequestCookies>({
+  const known = new LRUCache<string, { header: string; cookies: RequestCookies }>({
     max: mostRemembered,
     maxSize: mostRememberedCharacters,
-    sizeCalculation: (_, header) => header.length,
+    sizeCalculation: ({ header }) => header.length,
   });
   return (headers) => {
     const [header] = headers;
     if (header === undefined || header === '' || headers.length > 1) return parseCookies(headers, names);
-    let cookies = known.get(header);
-    if (cookies === undefined) {
-      cookies = parseCookies(headers, names);
-      if (holdsOwn(cookies)) known.set(header, cookies);
-    }
+    const key = sampleOf(header);
+    const last = known.get(key);
+    if (last?.header === header) return last.cookies;
+    const cookies = parseCookies(headers, names);
+    if (holdsOwn(cookies)) known.set(key, { header, cookies });
     return cookies;
   };
+}
+
+/** Tells one visitor's header from another's in most cases: to compare two takes a tenth of what to hash one does. */
+function sampleOf(header: string): string {
+  const middle = header.length >> 1;
+  return `${header.length} ${header.slice(middle, middle + 24)} ${header.slice(-24)}`;
 }
 
 function holdsOwn({ session, bypass, share }: RequestCookies): boolean {

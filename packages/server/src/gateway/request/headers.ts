@@ -1,10 +1,9 @@
 import { publicError } from '#errors';
-import type { RequestHost } from './host.ts';
+import { createFates } from './fates.ts';
+import { isNamed, valuesOf, type HeaderList } from './header-list.ts';
+import { portOf, type PublicAddress, type RequestHost } from './host.ts';
 import { bare, type OwnNames } from './own-names.ts';
 import { withoutOwnParameters } from './target.ts';
-
-/** Flat list of names and values, as `rawHeaders` and undici have it: order, case and duplicates are kept. */
-export type HeaderList = readonly string[];
 
 export type RequestHeaderRules = {
   /**
@@ -59,10 +58,6 @@ const ownHeaders = [
 const methodOverrides = ['x-http-method-override', 'x-http-method', 'x-method-override'];
 const notInPreflights = ['content-length', 'content-type', 'content-encoding', ...methodOverrides];
 
-const mostFates = 2_000;
-/** Nobody's real header is called longer than that. */
-const longestRememberedName = 64;
-
 type Fate = 'drop' | 'keep' | 'referer' | 'not-in-preflights';
 
 const overridingMethod = new Set(methodOverrides.map(bare));
@@ -72,32 +67,20 @@ export function overridesMethod(sent: HeaderList): boolean {
   return sent.some((name, index) => index % 2 === 0 && overridingMethod.has(bare(name)));
 }
 
-export function createRequestHeaderRules(names: OwnNames): RequestHeaderRules {
+export function createRequestHeaderRules(names: OwnNames, address: PublicAddress): RequestHeaderRules {
+  const protocol = address.protocol.slice(0, -1);
+  const { port } = portOf(address);
   const dropped = new Set([...connectionHeaders, ...ownHeaders].map(bare));
   const overriding = new Set(notInPreflights.map(bare));
   const ownFamily = bare(`x-${names.wire.prefix}-`);
-  // Judging a name costs two regular expressions; the same few names come with every request. Begun anew when somebody
-  // sends many others: to know which was used last would cost as much again.
-  const fates = new Map<string, Fate>();
-
-  function judge(name: string): Fate {
+  const fateOf = createFates<Fate>((name) => {
     const plain = bare(name);
     if (plain.startsWith(ownFamily) || plain.startsWith('xforwarded') || dropped.has(plain)) return 'drop';
     // A CGI program would read `Content_Length` as the length of the body.
     if (plain === 'contentlength' && name.toLowerCase() !== 'content-length') return 'drop';
     if (overriding.has(plain)) return 'not-in-preflights';
     return plain === 'referer' ? 'referer' : 'keep';
-  }
-
-  function fateOf(name: string): Fate {
-    const known = fates.get(name);
-    if (known !== undefined) return known;
-    const fate = judge(name);
-    if (name.length > longestRememberedName) return fate;
-    if (fates.size >= mostFates) fates.clear();
-    fates.set(name, fate);
-    return fate;
-  }
+  });
 
   return {
     forUpstream(sent, ours) {
@@ -119,11 +102,11 @@ export function createRequestHeaderRules(names: OwnNames): RequestHeaderRules {
         'x-forwarded-host',
         ours.host.authority,
         'x-forwarded-proto',
-        protocolOf(ours.host),
+        protocol,
         'x-forwarded-port',
-        portOf(ours.host),
+        port,
         'forwarded',
-        forwardedOf(ours),
+        forwardedOf(ours, protocol),
         names.wire.requestIdHeader,
         ours.reference,
       );
@@ -134,20 +117,10 @@ export function createRequestHeaderRules(names: OwnNames): RequestHeaderRules {
   };
 }
 
-function protocolOf({ origin }: RequestHost): string {
-  return origin.startsWith('https:') ? 'https' : 'http';
-}
-
-function portOf(host: RequestHost): string {
-  const colon = host.authority.lastIndexOf(':');
-  if (colon !== -1) return host.authority.slice(colon + 1);
-  return protocolOf(host) === 'https' ? '443' : '80';
-}
-
 /** RFC 7239. An IPv6 address stands in brackets and quotes. */
-function forwardedOf({ host, clientAddress }: OwnHeaders): string {
+function forwardedOf({ host, clientAddress }: OwnHeaders, protocol: string): string {
   const client = clientAddress.includes(':') ? `"[${clientAddress}]"` : clientAddress;
-  return `for=${client === '' ? 'unknown' : client};host="${host.authority}";proto=${protocolOf(host)}`;
+  return `for=${client === '' ? 'unknown' : client};host="${host.authority}";proto=${protocol}`;
 }
 
 // Taking these away at a client's wish would change what the request is.
@@ -179,25 +152,6 @@ function wantsTrailers(sent: HeaderList): boolean {
       return true;
   }
   return false;
-}
-
-/**
- * Whether a header has this name (in lower case). The length first: a request is looked through for a dozen names, and
- * nearly all others are of another length.
- */
-export function isNamed(sent: string | undefined, name: string): boolean {
-  return sent?.length === name.length && sent.toLowerCase() === name;
-}
-
-const none: readonly string[] = [];
-
-/** Every value of one header, in order. Not from Node's own table: it leaves out what comes behind 2,000 others. */
-export function valuesOf(sent: HeaderList, name: string): readonly string[] {
-  let values: string[] | undefined;
-  for (let index = 0; index < sent.length; index += 2) {
-    if (isNamed(sent[index], name)) (values ??= []).push(sent[index + 1] ?? '');
-  }
-  return values ?? none;
 }
 
 /** What carries the request's body; `length` is undefined for a chunked one. */

@@ -1,5 +1,5 @@
 import { publicError } from '#errors';
-import { isNamed } from './headers.ts';
+import { isNamed } from './header-list.ts';
 
 /** How browsers reach deployments; from configuration alone. `port` is '' for the protocol's own. */
 export type PublicAddress = { readonly protocol: 'http:' | 'https:'; readonly port: string };
@@ -15,15 +15,61 @@ export type RequestHost = {
 };
 
 const label = '[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?';
-const hostForm = new RegExp(`^(${label}(?:\\.${label})*)\\.?(?::(\\d{1,5}))?$`);
+const nameForm = new RegExp(`^${label}(?:\\.${label})*$`);
+const longestName = 253;
+
+export type ReadHost = (rawHeaders: readonly string[]) => RequestHost;
 
 /**
- * The canonical host of the one `Host` header. Case and a trailing dot are normalised, because browsers send both for
- * the same site; a name that is not ASCII, a missing or second header and a port that is not ours are refused.
+ * Reads the canonical host of the one `Host` header. Case and a trailing dot are normalised, because browsers send both
+ * for the same site; a name that is not ASCII, a missing or second header and a port that is not ours are refused.
  *
- * @throws {PublicError} `request_ambiguous`; `deployment_not_found` for a bare address, which is no deployment's host
+ * What it makes throws {PublicError} `request_ambiguous`; `deployment_not_found` for a bare address, which is no
+ * deployment's host
  */
-export function parseHost(rawHeaders: readonly string[], address: PublicAddress): RequestHost {
+export function createHostReader(address: PublicAddress): ReadHost {
+  const { port, hasOwnPort } = portOf(address);
+  const suffix = hasOwnPort ? `:${port}` : '';
+  const hostOf = (name: string): RequestHost => ({
+    name,
+    authority: name + suffix,
+    origin: `${address.protocol}//${name}${suffix}`,
+  });
+
+  return (rawHeaders) => {
+    const host = theOneHost(rawHeaders);
+    // As browsers send it; what is spelled otherwise is taken apart.
+    const plain = hasOwnPort && host.endsWith(suffix) ? host.slice(0, -suffix.length) : host;
+    if (plain.length <= longestName && nameForm.test(plain)) return hostOf(plain);
+
+    if (host.length > longestName + 9) {
+      throw ambiguous('The Host header is longer than a host name can be.');
+    }
+    if (host.startsWith('[')) throw publicError('deployment_not_found');
+    const [, spelled = '', sentPort] = /^(.*?)\.?(?::(\d{1,5}))?$/.exec(host.toLowerCase()) ?? [];
+    if (!nameForm.test(spelled)) {
+      throw ambiguous(
+        'The Host header is not a host name in ASCII. International names are sent as punycode.',
+      );
+    }
+    if (spelled.length > longestName) throw ambiguous('The Host header is longer than a host name can be.');
+    // A front proxy may leave the port out; one that is there must be the one that browsers use.
+    if (sentPort !== undefined && Number(sentPort) !== Number(port)) {
+      throw ambiguous(`The port ${Number(sentPort)} was received in the Host header. Expected ${port}.`);
+    }
+    return hostOf(spelled);
+  };
+}
+
+/** The port that browsers use, and whether it stands in the address bar. */
+export function portOf({ protocol, port }: PublicAddress): { port: string; hasOwnPort: boolean } {
+  const standard = protocol === 'https:' ? '443' : '80';
+  return port === '' || port === standard
+    ? { port: standard, hasOwnPort: false }
+    : { port, hasOwnPort: true };
+}
+
+function theOneHost(rawHeaders: readonly string[]): string {
   let host: string | undefined;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     if (!isNamed(rawHeaders[index], 'host')) continue;
@@ -31,23 +77,7 @@ export function parseHost(rawHeaders: readonly string[], address: PublicAddress)
     host = rawHeaders[index + 1];
   }
   if (host === undefined || host === '') throw ambiguous('No Host header was received. Expected one.');
-  if (host.length > 262) throw ambiguous('The Host header is longer than a host name can be.');
-  if (host.startsWith('[')) throw publicError('deployment_not_found');
-  const match = hostForm.exec(host.toLowerCase());
-  const name = match?.[1];
-  if (name === undefined) {
-    throw ambiguous('The Host header is not a host name in ASCII. International names are sent as punycode.');
-  }
-  if (name.length > 253) throw ambiguous('The Host header is longer than a host name can be.');
-  const port = match?.[2];
-  const standard = address.protocol === 'https:' ? '443' : '80';
-  const expected = address.port === '' ? standard : address.port;
-  // A front proxy may leave the port out; one that is there must be the one that browsers use.
-  if (port !== undefined && Number(port) !== Number(expected)) {
-    throw ambiguous(`The port ${Number(port)} was received in the Host header. Expected ${expected}.`);
-  }
-  const authority = expected === standard ? name : `${name}:${expected}`;
-  return { name, authority, origin: `${address.protocol}//${authority}` };
+  return host;
 }
 
 function ambiguous(description: string) {

@@ -45,8 +45,8 @@ export function createOwnNames(wire: WireNames, secure: boolean): OwnNames {
       const plain = bare(decodeLeniently(name));
       return parameterWords.some((word) => plain.startsWith(word));
     },
-    // Ours begin with a dot: what begins with a letter or digit is none in any reading.
-    isOwnPath: (path) => !/^\/[a-z\d]/i.test(path) && `${comparable(path)}/`.startsWith(ownFolder),
+    // Ours begin with a dot: what begins with a letter or digit is none in any reading, and nor is the root.
+    isOwnPath: (path) => !/^\/(?:[a-z\d]|$)/i.test(path) && `${comparable(path)}/`.startsWith(ownFolder),
   };
 }
 

@@ -1,4 +1,4 @@
-import { valuesOf, type HeaderList } from './headers.ts';
+import { valuesOf, type HeaderList } from './header-list.ts';
 import type { OwnNames } from './own-names.ts';
 
 /** A secret that a request presents. Several are none: they could be meant for different readers. */

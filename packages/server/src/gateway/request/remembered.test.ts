@@ -21,7 +21,7 @@ test('cookies are remembered where one of them is ours, and of so many headers o
 });
 
 test('no name of a header is remembered that is longer than any real one', () => {
-  const rules = createRequestHeaderRules(names);
+  const rules = createRequestHeaderRules(names, { protocol: 'https:', port: '' });
   const remembered = vi.spyOn(Map.prototype, 'set');
   const host = { name: 'a.example', authority: 'a.example', origin: 'https://a.example' };
   const long = `x-${'a'.repeat(63)}`;

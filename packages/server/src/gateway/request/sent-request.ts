@@ -3,7 +3,7 @@ import type { Http2ServerRequest } from 'node:http2';
 import { publicError } from '#errors';
 import type { Readable } from 'node:stream';
 import { isHttp2 } from '#http';
-import type { HeaderList } from './headers.ts';
+import type { HeaderList } from './header-list.ts';
 
 /**
  * A request as somebody sent it, before anything is read into it: to this listener by HTTP/1.1 or HTTP/2, or to a

@@ -61,7 +61,7 @@ export function forward(
       if (controller === undefined) done();
       else resolve();
     };
-    response.once('close', onClose);
+    response.on('close', onClose);
     let waitsForDrain = false;
     // Node's own timer of the connection or stream: it sees what leaves of a piece, and `drain` only the last of it.
     const waitForVisitor = () => {
@@ -83,16 +83,15 @@ export function forward(
         controller = started;
         if (hasGone(response)) started.abort(new Error('the visitor has gone'));
       },
-      onResponseStart(started, statusCode, _headers, statusMessage) {
+      onResponseStart(_controller, statusCode, headers, statusMessage) {
         // Interim answers (RFC 9110 section 15.2) are of one connection; the final one follows.
         if (statusCode < 200) return;
-        const raw = (started.rawHeaders ?? []) as readonly (Buffer | string)[];
         writeHead(
           request,
           response,
           statusCode,
           /^[\t\x20-\x7e]*$/.test(statusMessage ?? '') ? (statusMessage ?? '') : '',
-          needs.responseHeaders.forClient(raw, forwarded.answer),
+          needs.responseHeaders.forClient(statusCode, headers, forwarded.answer),
         );
         // Headers leave together with the first bytes where these came with them, and alone where they are long in
         // coming (server-sent events). What came in one piece is read before this gets its turn.
@@ -119,7 +118,7 @@ export function forward(
         response.end();
         // The upstream is done; what is left is the visitor's to take.
         leave();
-        if (!response.writableFinished) waitForVisitor();
+        if (response.writableLength > 0) waitForVisitor();
       },
       onResponseError(_controller, error) {
         if (response.headersSent) {

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { createFates } from '../request/fates.ts';
 import { bare, type OwnNames } from '../request/own-names.ts';
 
 /** Of one connection only (RFC 9110 section 7.6.1). `Trailer` stays where trailers can be sent. */
@@ -16,6 +17,9 @@ const connectionHeaders = new Set([
 const sharedCacheHeaders =
   /^(?:(?:cdn|surrogate|[a-z]+-cdn)-(?:cache-)?control|edge-control|x-accel-expires|x-litespeed-cache-control)$/;
 
+/** Answers that have no body by their status (RFC 9110 section 6.4.1). */
+const withoutBody = new Set([101, 204, 304]);
+
 export type ResponseFacts = {
   /** The canonical host, for which cookies may be set. */
   readonly hostName: string;
@@ -24,15 +28,27 @@ export type ResponseFacts = {
   readonly personal: boolean;
   /** The address carries a secret of ours: pages at it tell nobody where they are. */
   readonly secretInAddress: boolean;
-  /** HTTP/1.0 has no trailers. */
+  /** HTTP/1.0 has no trailers, and an answer to HEAD none either. */
   readonly trailersPossible: boolean;
 };
 
+/** Names in lower case; as undici has them, and Node in `headersDistinct`. */
+type ReceivedHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
+
 export type ResponseHeaderRules = {
-  /** From the upstream's raw headers to ours, flat, in order, duplicates kept. */
-  forClient(received: readonly (Buffer | string)[], facts: ResponseFacts): string[];
+  /** From the upstream's headers to ours, flat, each name's values in order. */
+  forClient(status: number, received: ReceivedHeaders, facts: ResponseFacts): string[];
   /** Trailers that may be passed on: those that say nothing about framing, routing or cookies. */
   trailersForClient(received: IncomingHttpHeaders): Record<string, string | string[]>;
+};
+
+type Fate = 'drop' | 'keep' | 'set-cookie' | 'referrer-policy' | 'shared-cache' | 'cache-control' | 'trailer';
+
+const special: Readonly<Record<string, Fate>> = {
+  'set-cookie': 'set-cookie',
+  'referrer-policy': 'referrer-policy',
+  'cache-control': 'cache-control',
+  trailer: 'trailer',
 };
 
 export function createResponseHeaderRules(names: OwnNames): ResponseHeaderRules {
@@ -42,34 +58,41 @@ export function createResponseHeaderRules(names: OwnNames): ResponseHeaderRules 
     [wire.requestIdHeader, wire.errorHeader, wire.oidcTokenHeader, wire.passportTokenHeader].map(bare),
   );
   const isOwn = (name: string) => name.startsWith('x') && ownHeaders.has(bare(name));
+  const fateOf = createFates<Fate>((name) => {
+    if (connectionHeaders.has(name) || isOwn(name)) return 'drop';
+    if (sharedCacheHeaders.test(name)) return 'shared-cache';
+    return Object.hasOwn(special, name) ? (special[name] ?? 'keep') : 'keep';
+  });
 
   return {
-    forClient(received, facts) {
-      const listed = listedInConnection(received);
+    forClient(status, received, facts) {
+      const listed = listedInConnection(received['connection']);
+      // Node refuses a `Trailer` announced for an answer that is not chunked (RFC 9112 section 6.5).
+      const isChunked =
+        facts.trailersPossible && received['content-length'] === undefined && !withoutBody.has(status);
       const headers: string[] = [];
       let cacheControl: string | undefined;
-      let hasLength = false;
-      for (let index = 0; index + 1 < received.length; index += 2) {
-        const name = textOf(received[index]);
-        const value = textOf(received[index + 1]);
-        const lower = name.toLowerCase();
-        if (connectionHeaders.has(lower) || listed?.has(lower) === true || isOwn(lower)) continue;
-        if (lower === 'set-cookie' && !mayBeSet(value, names, facts.hostName)) continue;
-        if (facts.secretInAddress && lower === 'referrer-policy') continue;
-        if (facts.personal) {
-          if (sharedCacheHeaders.test(lower)) continue;
-          if (lower === 'cache-control') {
-            cacheControl = cacheControl === undefined ? value : `${cacheControl}, ${value}`;
-            continue;
+      for (const name in received) {
+        const value = received[name];
+        const fate = fateOf(name);
+        if (value === undefined || fate === 'drop' || listed?.has(name) === true) continue;
+        if (fate === 'trailer' && !isChunked) continue;
+        if (fate === 'referrer-policy' && facts.secretInAddress) continue;
+        if (fate === 'shared-cache' && facts.personal) continue;
+        if (fate === 'cache-control' && facts.personal) {
+          cacheControl = typeof value === 'string' ? value : value.join(', ');
+        } else if (typeof value === 'string') {
+          if (fate !== 'set-cookie' || mayBeSet(value, names, facts.hostName)) headers.push(name, value);
+        } else {
+          for (const one of value) {
+            if (fate !== 'set-cookie' || mayBeSet(one, names, facts.hostName)) headers.push(name, one);
           }
         }
-        if (lower === 'content-length') hasLength = true;
-        headers.push(name, value);
       }
       if (facts.secretInAddress) headers.push('referrer-policy', 'no-referrer');
       if (facts.personal) headers.push('cache-control', personalCacheControl(cacheControl));
       headers.push(wire.requestIdHeader, facts.reference);
-      return hasLength || !facts.trailersPossible ? withoutTrailer(headers) : headers;
+      return headers;
     },
 
     trailersForClient(received) {
@@ -97,31 +120,13 @@ const neverInTrailers = new Set([
   'host',
 ]);
 
-/** Node refuses a `Trailer` announced for an answer that is not chunked (RFC 9112 section 6.5). */
-function withoutTrailer(headers: string[]): string[] {
-  const kept: string[] = [];
-  for (let index = 0; index < headers.length; index += 2) {
-    if (headers[index]?.toLowerCase() !== 'trailer')
-      kept.push(headers[index] ?? '', headers[index + 1] ?? '');
-  }
-  return kept;
-}
-
-function textOf(part: Buffer | string | undefined): string {
-  return typeof part === 'string' ? part : (part?.toString('latin1') ?? '');
-}
-
-function listedInConnection(received: readonly (Buffer | string)[]): Set<string> | undefined {
+function listedInConnection(received: string | readonly string[] | undefined): Set<string> | undefined {
+  if (received === undefined || received === 'keep-alive' || received === 'close') return undefined;
   let listed: Set<string> | undefined;
-  for (let index = 0; index + 1 < received.length; index += 2) {
-    if (textOf(received[index]).toLowerCase() !== 'connection') continue;
-    for (const option of textOf(received[index + 1])
-      .toLowerCase()
-      .split(',')) {
-      const name = option.trim();
-      // An upstream may not take away what browsers protect themselves by.
-      if (name !== '' && name !== 'close' && name !== 'keep-alive') (listed ??= new Set()).add(name);
-    }
+  for (const option of String(received).toLowerCase().split(',')) {
+    const name = option.trim();
+    // An upstream may not take away what browsers protect themselves by.
+    if (name !== '' && name !== 'close' && name !== 'keep-alive') (listed ??= new Set()).add(name);
   }
   return listed;
 }

@@ -1,4 +1,5 @@
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Connector } from './connector.ts';
 import { upstreamError, type ForwardedRequest } from './forward.ts';
@@ -6,7 +7,15 @@ import { createFrameCounter, goingAway } from './frames.ts';
 import type { Pools } from './pools.ts';
 import type { ResponseHeaderRules } from './response-headers.ts';
 
-export type UpgradeNeeds = { connector: Connector; pools: Pools; responseHeaders: ResponseHeaderRules };
+export type UpgradeNeeds = {
+  connector: Connector;
+  pools: Pools;
+  responseHeaders: ResponseHeaderRules;
+  /** How long the upstream may take to answer. */
+  answerMilliseconds: number;
+  /** How long the visitor may take nothing of an answer that is no upgrade. */
+  visitorIdleMilliseconds: number;
+};
 
 /** A WebSocket that is open, for whoever has to end it. */
 export type OpenSocket = {
@@ -25,7 +34,6 @@ export type UpgradeEvents = {
   onAnswer(answer: { destroy(): unknown }): () => void;
 };
 
-const answerTimeoutMilliseconds = 30_000;
 const halfOpenMilliseconds = 10_000;
 
 /**
@@ -37,7 +45,7 @@ const halfOpenMilliseconds = 10_000;
  */
 export async function forwardUpgrade(
   needs: UpgradeNeeds,
-  client: { request: IncomingMessage; socket: Duplex; head: Buffer; response: ServerResponse },
+  client: { request: IncomingMessage; socket: Socket; head: Buffer; response: ServerResponse },
   forwarded: ForwardedRequest,
   events: UpgradeEvents,
 ): Promise<void> {
@@ -63,25 +71,38 @@ export async function forwardUpgrade(
       headers: [...forwarded.headers, 'connection', 'Upgrade', 'upgrade', 'websocket'],
       createConnection: () => connection,
       setHost: false,
-      timeout: answerTimeoutMilliseconds,
     });
+    // Not as an option: that is for sockets that Node opens itself.
+    connection.setTimeout(needs.answerMilliseconds, () =>
+      outgoing.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })),
+    );
     const onGone = () => outgoing.destroy();
     client.socket.once('close', onGone);
 
-    outgoing.once('timeout', () =>
-      outgoing.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })),
-    );
-    outgoing.once('error', (error) => {
+    const fail = (error: unknown) => {
+      connection.destroy();
       if (client.response.headersSent || client.socket.destroyed) {
         client.socket.destroy();
         resolve();
       } else {
         reject(upstreamError(error));
       }
-    });
-    outgoing.once('response', (answer) => {
-      const { statusCode = 502, rawHeaders } = answer;
-      client.response.writeHead(statusCode, needs.responseHeaders.forClient(rawHeaders, forwarded.answer));
+    };
+    /** An answer that Node does not pass on throws, here where nobody else would catch it. */
+    const orFail = (step: () => void) => {
+      try {
+        step();
+      } catch (error) {
+        fail(error);
+      }
+    };
+    outgoing.once('error', fail);
+    outgoing.once('response', (answer) => orFail(() => passOn(answer)));
+    const passOn = (answer: IncomingMessage) => {
+      connection.setTimeout(0);
+      const { statusCode = 502, headersDistinct } = answer;
+      const headers = needs.responseHeaders.forClient(statusCode, headersDistinct, forwarded.answer);
+      client.response.writeHead(statusCode, headers);
       const end = events.onAnswer(client.socket);
       client.response.once('close', () => {
         end();
@@ -93,12 +114,14 @@ export async function forwardUpgrade(
       });
       // Nobody reads on a socket that was handed over, and so nobody would see that the visitor has gone.
       client.socket.once('end', () => client.socket.destroy()).resume();
+      client.socket.setTimeout(needs.visitorIdleMilliseconds, () => client.socket.destroy());
       answer.pipe(client.response);
-    });
+    };
     outgoing.once('upgrade', (answer, upstreamSocket: Duplex, upstreamHead: Buffer) => {
+      connection.setTimeout(0);
       upstreamSocket.on('error', () => upstreamSocket.destroy());
       events.mayOpen().then(
-        () => join(answer, upstreamSocket, upstreamHead),
+        () => orFail(() => join(answer, upstreamSocket, upstreamHead)),
         (refusal: Error) => {
           upstreamSocket.destroy();
           reject(refusal);
@@ -113,8 +136,8 @@ export async function forwardUpgrade(
         resolve();
         return;
       }
-      const headers = needs.responseHeaders.forClient(answer.rawHeaders, forwarded.answer);
-      client.response.detachSocket(client.socket as never);
+      const headers = needs.responseHeaders.forClient(101, answer.headersDistinct, forwarded.answer);
+      client.response.detachSocket(client.socket);
       client.socket.write(switchingProtocols(headers), 'latin1');
       if (upstreamHead.length > 0) client.socket.write(upstreamHead);
       if (client.head.length > 0) upstreamSocket.write(client.head);
