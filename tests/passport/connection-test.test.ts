@@ -185,6 +185,40 @@ describe.each(databaseKinds)('a live test of a connector, on %s', (kind) => {
     expect((await read(live.id)).state).toBe('waiting');
   });
 
+  test('tells nobody of a sign-in to which its link was carried elsewhere', async () => {
+    const carried: Visitor[] = [createVisitor(), (await invite(`led-${kind}@acme.example`, 'owner')).visitor];
+    for (const visitor of carried) {
+      const live = await prepare();
+      const link = (await begin(world.admin.visitor, live.url)).location();
+      const login = await visitor.visit(link, isOf('callback'));
+      const submitted = await visitor.submit(login, 'sign-in', grace, 'sign-in-submit');
+      const callback = await visitor.follow(submitted, isOf('callback'));
+      const back = await visitor.open(callback.location());
+      const ended = await visitor.follow(back);
+      expect(ended.url.pathname === '/login' || ended.status === 404, ended.text).toBe(true);
+      expect(await read(live.id)).toMatchObject({ state: 'running', report: null });
+      expect(textOf((await world.admin.visitor.visit(live.url)).text)).toContain('This test was begun');
+    }
+  });
+
+  test('takes what the browser brings back once, for its own test, after another login too', async () => {
+    const visitor = createVisitor();
+    const home = await logIn(visitor, await visitor.visit(`${tessera.urls.origin}/login`), world.admin);
+    await visitor.follow(home);
+    const [live, other] = [await prepare(), await prepare()];
+    const back = (await visitor.open(await goToCallback(visitor, live.url))).location();
+    await begin(visitor, other.url);
+    await visitor.visit(`${other.url}${back.search}`);
+    expect((await read(other.id)).state).toBe('running');
+
+    const newcomer = createVisitor();
+    const login = await newcomer.visit(back);
+    const page = await newcomer.follow(await logIn(newcomer, login, world.admin));
+    expect(page.url.href).toBe(live.url);
+    expect(textOf(page.text)).toContain('The sign-in works');
+    expect((await newcomer.visit(back)).url.href).toBe(live.url);
+  });
+
   test('takes its answer only in the browser that began, and once', async () => {
     const { visitor } = world.admin;
     const live = await prepare();
@@ -194,6 +228,7 @@ describe.each(databaseKinds)('a live test of a connector, on %s', (kind) => {
     expect(findText(elsewhere.text, 'error-description')).toContain('"browser"');
     const answers = await Promise.all(Array.from({ length: 4 }, () => visitor.open(callback)));
     expect(answers.map(({ status }) => String(status)).toSorted()).toEqual(['303', '400', '400', '400']);
+    await visitor.visit(answers.find(({ status }) => status === 303)?.location() ?? '');
     expect((await read(live.id)).report?.ok).toBe(true);
   });
 

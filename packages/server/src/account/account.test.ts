@@ -130,6 +130,7 @@ describeOnBothDatabases('the account pages', (openDatabase) => {
       liveTests: {
         get: () => Promise.reject(publicError('not_found')),
         start: () => Promise.reject(publicError('not_found')),
+        receive: () => Promise.reject(publicError('not_found')),
       },
       endSession: ({ id }) => [sessions.end(id)],
     });

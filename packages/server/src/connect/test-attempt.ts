@@ -74,8 +74,7 @@ export async function finishTest(
   if (state === null || (await way.codes.find(testAttemptPurpose, state)) === undefined) return undefined;
   const presented = { purpose: testAttemptPurpose, state, cookieHeader };
   const attempt = await redeemAttempt<TestAttempt>(way, presented, ({ testId }) => way.testPageOf(testId));
-  const page = way.testPageOf(attempt.testId);
-  const at = { reference: attempt.reference, beginAnew: page };
+  const at = { reference: attempt.reference, beginAnew: way.testPageOf(attempt.testId) };
 
   const statements: Bound<unknown>[] = [];
   const report: ConnectorTestReport = {
@@ -118,8 +117,9 @@ export async function finishTest(
     if (!(stop instanceof SignInStop)) throw stop;
     add(stop.step, 'failed', stop.error.description, stop.error.mend);
   }
-  await way.database.write([...statements, way.finishTest(attempt.testId, attempt.reference, report)]);
-  return { location: page, cookies: way.browser.release(cookieHeader, state) };
+  const { statement, location } = way.finishTest(attempt.testId, attempt.reference, report);
+  await way.database.write([...statements, statement]);
+  return { location, cookies: way.browser.release(cookieHeader, state) };
 }
 
 async function getConnector(

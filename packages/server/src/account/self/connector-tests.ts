@@ -20,6 +20,8 @@ export type AccountLiveTests = {
   get(id: string, userId: string): Promise<TestView>;
   /** Where to go on. Throws `not_found`, `connector_test_over`. */
   start(id: string, userId: string): Promise<string>;
+  /** Takes what the browser brings back. Throws `not_found`. */
+  receive(id: string, userId: string, code: string): Promise<void>;
 };
 
 const text = words.connectorTests;
@@ -36,7 +38,11 @@ export function createConnectorTestsDoor(needs: {
   door.get('/account/connector-tests/:id', async (context) => {
     const login = await desk.requireLogin(context);
     if ('response' in login) return login.response;
-    const id = context.req.param('id');
+    const [id, code] = [context.req.param('id'), context.req.query('code')];
+    if (code !== undefined) {
+      await liveTests.receive(id, login.browser.user.id, code);
+      return desk.goTo(context, `/account/connector-tests/${id}`);
+    }
     const view = await liveTests.get(id, login.browser.user.id);
     return desk.show(context, pageOf(login.browser, id, view));
   });

@@ -1,4 +1,4 @@
-import { rolesThatMay, type Role } from '@tessera/contract';
+import { rolesThatMay, type ConnectorTestReport, type Role } from '@tessera/contract';
 import { createId } from '@tessera/protocol';
 import type { Attempts } from '#attempts';
 import type { Audit } from '#audit';
@@ -18,6 +18,12 @@ import { createLiveTestStore } from './live-test-store.ts';
 
 const lifetimeMilliseconds = 10 * 60_000;
 const startLifetimeMilliseconds = 60_000;
+/** Long enough to log in again on the way back. */
+const reportLifetimeMilliseconds = 10 * 60_000;
+
+/** The payload of the code that an attempt's browser brings back to the account's page. */
+type FoundReport = { testId: string; reference: string; report: ConnectorTestReport };
+const reportPurpose = 'connector-test-report';
 
 export type LiveTests = ReturnType<typeof createLiveTests>;
 
@@ -25,8 +31,9 @@ export type LiveTests = ReturnType<typeof createLiveTests>;
 export type LiveTestView = { test: LiveTest; state: LiveTestState; connector: Connector };
 
 /**
- * Live tests of connectors. A link alone begins none: whoever opens it must be logged in as the person who prepared
- * it, so that no admin can have somebody else sign in and read what their provider says of them.
+ * Live tests of connectors. No admin can have somebody else sign in and read what their provider says of them: whoever
+ * begins a test must be logged in as the person who prepared it, and so must the browser be in which it ended, since
+ * the link to the provider can be carried to another one.
  */
 export function createLiveTests(needs: {
   database: Database;
@@ -118,8 +125,31 @@ export function createLiveTests(needs: {
       return `${urls.connect}/start?code=${code.secret}`;
     },
 
-    /** Keeps the report of the attempt of this reference, for the unit in which the attempt ends. */
-    finish: store.finish,
+    /**
+     * What the attempt of this reference found, for the unit in which it ends, and where its browser goes with it:
+     * nobody reads it before that browser has shown whose it is.
+     */
+    finish(id: string, reference: string, report: ConnectorTestReport) {
+      const found = { testId: id, reference, report };
+      const { secret, statement } = codes.issue<FoundReport>(
+        reportPurpose,
+        found,
+        reportLifetimeMilliseconds,
+      );
+      return { statement, location: `${pageOf(id)}?code=${secret}` };
+    },
+
+    /**
+     * Takes what the browser of this person brings back from their test; nothing for any other code, or once more.
+     * Throws `not_found`.
+     */
+    async receive(id: string, userId: string, code: string): Promise<void> {
+      await get(id, userId);
+      const found = await codes.find<FoundReport>(reportPurpose, code);
+      if (found?.payload.testId !== id) return;
+      const { reference, report } = found.payload;
+      await database.tryWrite([codes.redeem(reportPurpose, code), store.finish(id, reference, report)]);
+    },
 
     /** Deletes reports that are older than a day. */
     purge: (most: number): Bound<unknown>[] => [store.deleteOld(most)],
