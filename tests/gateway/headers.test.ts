@@ -178,6 +178,9 @@ describe('our own headers always arrive (advisory-05, advisory-06, advisory-07)'
     await behind.ask(open, '/', { headers: { 'x-forwarded-for': '6.6.6.6, 2001:db8::1' } });
     expect(seen(behind.upstream.received[0], 'x-forwarded-for')).toEqual(['2001:db8::1']);
     expect(seen(behind.upstream.received[0], 'forwarded')[0]).toContain('for="[2001:db8::1]"');
+    await behind.ask(open, '/', { headers: { 'x-forwarded-for': '6.6.6.6, hidden' } });
+    expect(seen(behind.upstream.received[1], 'x-forwarded-for')).toEqual(['unknown']);
+    expect(seen(behind.upstream.received[1], 'forwarded')[0]).toContain('for=unknown;');
     await behind.close();
   });
 });

@@ -31,7 +31,16 @@ describe('trusted IPs', () => {
     world.site('office.app.localhost', {
       protection: trustedIps('exclusive', ['192.0.2.0/24', '2001:db8::/32']),
     });
-    const addresses = ['192.0.2.7', '192.0.2.255', '::ffff:192.0.2.7', '::FFFF:C000:0207', '2001:db8:1::1'];
+    const addresses = [
+      '192.0.2.7',
+      '192.0.2.255',
+      '192.0.2.7:4711',
+      '::ffff:192.0.2.7',
+      '::FFFF:C000:0207',
+      '2001:db8:1::1',
+      '[2001:db8:1::1]',
+      '[2001:db8:1::1]:4711',
+    ];
     for (const address of addresses)
       expect([address, await from('office.app.localhost', address)]).toEqual([address, 200]);
     const foreign = [
@@ -39,12 +48,22 @@ describe('trusted IPs', () => {
       '::192.0.2.7',
       '2001:db9::1',
       '64:ff9b::c000:207',
-      '192.0.2.7:80',
+      '192.0.3.1:80',
+      '192.0.2.7:port',
+      '[192.0.2.7',
       'unknown',
       '',
     ];
     for (const address of foreign)
       expect([address, await from('office.app.localhost', address)]).toEqual([address, 404]);
+  });
+
+  test('take no visitor for the proxy, whatever it says of them', async () => {
+    world.site('inner.app.localhost', { protection: trustedIps('exclusive', ['127.0.0.0/8']) });
+    for (const address of ['203.0.113.9', '203.0.113.9:4711', 'unknown', '_hidden', '', '192.0.2.7, unknown'])
+      expect([address, await from('inner.app.localhost', address)]).toEqual([address, 404]);
+    // Nobody stands behind it: the proxy's own machine asks.
+    expect((await world.ask('inner.app.localhost', '/', { headers: program })).status).toBe(200);
   });
 
   test('as a further layer still ask for the sign-in', async () => {

@@ -2,7 +2,8 @@ import { BlockList, isIP } from 'node:net';
 
 /**
  * The client's address. `X-Forwarded-For` is read from the right, as far as the proxies are ours: what stands further
- * left was written by whoever sent the request.
+ * left was written by whoever sent the request. Without the header it is the proxy's machine itself that asks. What a
+ * proxy of ours wrote and nobody can read is nobody's address: '', which lies in no range, and is not the proxy's.
  */
 export function createClientAddress(trustProxy: readonly string[]) {
   const trusted = new BlockList();
@@ -10,13 +11,12 @@ export function createClientAddress(trustProxy: readonly string[]) {
   const isTrusted = (address: string) => trusted.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
 
   return (socketAddress: string | undefined, forwardedFor: string | undefined): string => {
-    let address = plain(socketAddress ?? '');
-    if (forwardedFor === undefined) return address;
-    const hops = forwardedFor.split(',').map((hop) => plain(hop.trim()));
-    while (isIP(address) !== 0 && isTrusted(address)) {
+    let address = addressIn(socketAddress ?? '');
+    const hops = forwardedFor?.split(',') ?? [];
+    while (address !== '' && isTrusted(address)) {
       const next = hops.pop();
-      if (next === undefined || isIP(next) === 0) break;
-      address = next;
+      if (next === undefined) break;
+      address = addressIn(next.trim());
     }
     return address;
   };
@@ -30,9 +30,13 @@ function addRange(list: BlockList, range: string): void {
   else list.addSubnet(address, Number(bits), family);
 }
 
-/** An IPv4 address is the same whether or not the socket speaks IPv6. */
-function plain(address: string): string {
-  return address.toLowerCase().startsWith('::ffff:') && isIP(address.slice(7)) === 4
-    ? address.slice(7)
-    : address;
+/**
+ * The address in what a socket or a proxy says, which may have its port (`192.0.2.7:4711`, `[2001:db8::1]:4711`); ''
+ * when there is none. An IPv4 address is the same whether or not the socket speaks IPv6.
+ */
+function addressIn(text: string): string {
+  const bare = /^\[([^\]]*)\](?::\d+)?$/.exec(text)?.[1] ?? /^([\d.]+):\d+$/.exec(text)?.[1] ?? text;
+  const isMapped = bare.toLowerCase().startsWith('::ffff:') && isIP(bare.slice(7)) === 4;
+  const address = isMapped ? bare.slice(7) : bare;
+  return isIP(address) === 0 ? '' : address;
 }

@@ -401,7 +401,7 @@ describe('the client’s address', () => {
     expect(createClientAddress(['10.0.0.0/8'])('::ffff:10.0.0.1', 'evil, 198.51.100.7, 10.0.0.2')).toBe(
       '198.51.100.7',
     );
-    expect(createClientAddress(['10.0.0.0/8'])('10.0.0.1', 'not an address')).toBe('10.0.0.1');
+    expect(createClientAddress(['10.0.0.0/8'])('10.0.0.1', 'not an address')).toBe('');
   });
 });
 

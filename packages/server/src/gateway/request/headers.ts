@@ -98,7 +98,8 @@ export function createRequestHeaderRules(names: OwnNames, address: PublicAddress
       if (ours.cookies !== undefined) headers.push('cookie', ours.cookies);
       headers.push(
         'x-forwarded-for',
-        ours.clientAddress,
+        // Left out, the gateway would be taken for the visitor.
+        ours.clientAddress === '' ? 'unknown' : ours.clientAddress,
         'x-forwarded-host',
         ours.host.authority,
         'x-forwarded-proto',
