@@ -124,6 +124,20 @@ describe.each(databaseKinds)('ways past the protection over REST on %s', (kind) 
     expect(await refusal(bypass({}))).toMatch(/^bad_request: .*exactly one/);
   });
 
+  test('one that has expired is not renewed before its end is moved', async () => {
+    const expiresAt = Date.now() + 60_000;
+    const { id } = await bypass({ generate: { expiresAt } });
+    tessera.advance(61_000);
+    const renew = () => bypass({ revoke: { secret: id, regenerate: true } });
+    expect(await refusal(renew())).toMatch(/^bad_request: The secret expired/);
+    const later = expiresAt + 3_600_000;
+    await bypass({ update: { secret: id, expiresAt: later } });
+    const { secret = '', protectionBypass } = await renew();
+    expect(protectionBypass[secret ?? '']?.expiresAt).toBe(later);
+    expect(await statusWith(secret ?? '')).toBe(200);
+    await bypass({ revoke: { secret } });
+  });
+
   test('a project may have a hundred and no more', async () => {
     const project = await call('projects.create', { body: { name: 'many' } });
     const make = () =>

@@ -135,7 +135,10 @@ export function createBypasses({ database, clock, audit, sealing, limits, holdPr
         return { bypass, secret };
       },
 
-      /** Ends a secret; with `regenerate` a new one takes its place in the same unit. Throws `not_found`. */
+      /**
+       * Ends a secret; with `regenerate` a new one with its bounds takes its place in the same unit. Throws
+       * `not_found`, and `bad_request` where the new one would be over too.
+       */
       async revoke(
         projectId: string,
         idOrSecret: string,
@@ -143,6 +146,12 @@ export function createBypasses({ database, clock, audit, sealing, limits, holdPr
         by: By,
       ): Promise<{ bypass: AutomationBypass; secret: string } | undefined> {
         const before = await getOfProject(projectId, idOrSecret);
+        if (regenerate && before.expiresAt !== undefined && before.expiresAt <= clock.now()) {
+          throw publicError('bad_request', {
+            description: `The secret expired at ${before.expiresAt}, and one in its place would have the same end.`,
+            mend: "Give it a later 'expiresAt', or null, by \"update\" first; or revoke it without 'regenerate' and generate another.",
+          });
+        }
         const after: AutomationBypass = {
           ...before,
           id: createId('pbs'),
