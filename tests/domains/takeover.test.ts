@@ -1,10 +1,24 @@
+import { createServer, get } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { listen } from '../../examples/listen.ts';
 import { findFreePort } from '../harness/free-port.ts';
 import { runTessera } from '../harness/run-tessera.ts';
 import { databaseKinds } from '../harness/test-databases.ts';
 import { createDomainWorld, refusalOf, type DomainWorld, type Site } from './domain-world.ts';
 
 const closed = '404 DEPLOYMENT_NOT_FOUND';
+
+/** A GET whose answer does not end by itself. */
+function openStream(host: string, port: number) {
+  let text = '';
+  let isOver = false;
+  const request = get({ host: '127.0.0.1', port, headers: { host: `${host}:${port}` } }, (response) => {
+    response.setEncoding('utf8').on('data', (part: string) => (text += part));
+    response.on('error', () => undefined).on('close', () => (isOver = true));
+  });
+  request.on('error', () => (isOver = true));
+  return { text: () => text, isOver: () => isOver, end: () => request.destroy() };
+}
 
 describe.each(databaseKinds)('somebody else’s domain on %s', (kind) => {
   let world: DomainWorld;
@@ -173,6 +187,36 @@ describe.each(databaseKinds)('somebody else’s domain on %s', (kind) => {
     expect(lose).not.toContain(world.rival.id);
     expect(lose).not.toContain(after.projectId);
   });
+
+  test('cuts what goes on at the deployment before, and nothing of the one after', async () => {
+    const ticking = createServer((_request, response) => {
+      response.writeHead(200).write('begun');
+      const ticks = setInterval(() => response.write('.'), 200);
+      response.on('close', () => clearInterval(ticks));
+    });
+    const running = await listen(ticking, 0);
+    const upstream = running.url.replace('localhost', '127.0.0.1');
+    try {
+      const before = await live();
+      const { domain } = before;
+      await world.deploy(before, { upstream });
+      const old = openStream(domain, world.tessera.environment.port);
+      await expect.poll(() => old.text(), { timeout: 3_000 }).toMatch(/^begun\.{12}/);
+      const after = await world.site(world.rival);
+      await world.deploy(after, { upstream });
+      await world.add(after, domain);
+      await world.prove(after, domain);
+      await world.verify(after, domain);
+      const fresh = openStream(domain, world.tessera.environment.port);
+      await expect.poll(() => old.isOver(), { timeout: 6_000 }).toBe(true);
+      const soFar = fresh.text().length;
+      await expect.poll(() => fresh.text().length, { timeout: 6_000 }).toBeGreaterThan(soFar + 15);
+      expect(fresh.isOver()).toBe(false);
+      fresh.end();
+    } finally {
+      await running.close();
+    }
+  }, 30_000);
 
   test('takes no share link and no exception of the project before along', async () => {
     const before = await live();

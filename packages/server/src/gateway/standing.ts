@@ -60,16 +60,18 @@ export function createStandings(needs: Pick<GatewayNeeds, 'deployments'> & Omit<
 
   return {
     of(admission: Admission, clientAddress: string): Standing {
-      const { host, session, bypasses, method, target } = admission;
+      const { host, site, session, bypasses, method, target } = admission;
       const byPath = method === 'OPTIONS' || bypasses.used.some(({ kind }) => kind === 'automation');
       return {
         key: JSON.stringify([
           host.name,
+          // A domain may go to another project, and what came before does not stand with what comes after.
+          site.project.id,
           clientAddress,
           session?.id,
           bypasses.used.map(({ id }) => id),
           byPath ? [method, target.path] : [],
-          isByTrustedSource(admission) ? settingOf(admission.site) : [],
+          isByTrustedSource(admission) ? settingOf(site) : [],
         ]),
         stands: () => stands(admission, clientAddress),
       };
