@@ -1,3 +1,4 @@
+import { Resolver } from 'node:dns';
 import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -265,4 +266,26 @@ describe('certificates', () => {
     const result = parseConfig({ TESSERA_TLS_CERTIFICATES: given });
     expect('problems' in result && result.problems[0]?.problem).toContain('is not CERTIFICATE:KEY');
   });
+});
+
+describe('resolvers for the proof of domains', () => {
+  it('are those of the system, or are named by address', () => {
+    const serversOf = (given?: string) => {
+      const result = parseConfig(given === undefined ? {} : { TESSERA_DNS_SERVERS: given });
+      return 'config' in result && result.config.dnsServers;
+    };
+    expect(serversOf()).toEqual([]);
+    const given = ['192.0.2.53', '192.0.2.53:5353', '2001:db8::53', '[2001:db8::53]', '[2001:db8::53]:5353'];
+    expect(serversOf(given.join(', '))).toEqual(given);
+    expect(() => new Resolver().setServers(given)).not.toThrow();
+  });
+
+  it.each(['dns.example.com', '192.0.2.53:0', '192.0.2.53:65536', '192.0.2', '[192.0.2.1]:53', '::1:5353:x'])(
+    'are not %s',
+    (TESSERA_DNS_SERVERS) => {
+      expect(problemsOf({ TESSERA_DNS_SERVERS }).join('\n')).toMatch(
+        /^TESSERA_DNS_SERVERS .*not the address of a name server/,
+      );
+    },
+  );
 });

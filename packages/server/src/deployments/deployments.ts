@@ -12,7 +12,7 @@ import type { Deployment, DeploymentWithHosts, Located } from './deployment.ts';
 import { createDeploymentStore, type DeploymentPage, type Join } from './deployment-store.ts';
 import { createDomainStore } from './domains/domain-store.ts';
 import { createDomains } from './domains/domains.ts';
-import { generateHost, hostProblem, isFreeInDevelopment, type HostSpace } from './host.ts';
+import { domainProblem, generateHost, hostProblem, isFreeInDevelopment, type HostSpace } from './host.ts';
 import { upstreamProblem, type UpstreamAllow } from './upstream.ts';
 
 export type NewDeployment = {
@@ -136,7 +136,7 @@ export function createDeployments<Project extends object, Team extends object>(
       for (let attempt = 0; attempt < attempts; attempt++) {
         const proven = await domainStore.listVerifiedNames(project.id, environment);
         await validateProofs(asked, proven, input);
-        const domains = input.autoAssignCustomDomains === false ? [] : withoutNames(proven, asked);
+        const domains = input.autoAssignCustomDomains === false ? [] : assignable(proven, asked);
         const hosts = [...asked, ...domains.map((host) => ({ host, kind: 'custom' as const }))];
         const outcome = await database.tryWrite([
           holdProject(project.id),
@@ -258,6 +258,12 @@ export function createDeployments<Project extends object, Team extends object>(
     });
   }
 
+  /** Those that are not named anyway; and not what the operator has made a host of ours since. */
+  function assignable(proven: readonly string[], asked: readonly DeploymentHost[]): readonly string[] {
+    const named = new Set(asked.map(({ host }) => host));
+    return proven.filter((name) => !named.has(name) && domainProblem(name, hostSpace) === undefined);
+  }
+
   function completeHosts(
     asked: readonly DeploymentHost[],
     team: { slug: string },
@@ -281,10 +287,6 @@ export function createDeployments<Project extends object, Team extends object>(
     }
     return [{ host: generateHost(hostSpace.domain, project.name, team.slug), kind: 'generated' }, ...asked];
   }
-}
-
-function withoutNames(names: readonly string[], hosts: readonly DeploymentHost[]): readonly string[] {
-  return names.filter((name) => !hosts.some(({ host }) => host === name));
 }
 
 function validateEnvironment(environment: string, project: NewDeployment['project']): void {
