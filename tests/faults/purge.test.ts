@@ -34,6 +34,7 @@ describe.each(databaseKinds)('rows whose time is over, on %s', (kind) => {
       'signInAttemptSteps',
       'limits',
       'appRegistrations',
+      'passportEnds',
     ];
     return Object.fromEntries(
       await Promise.all(tables.map(async (table) => [table, await count(table)] as const)),
@@ -51,6 +52,7 @@ describe.each(databaseKinds)('rows whose time is over, on %s', (kind) => {
     });
     const login = await world.admin.visitor.open(`${tessera.urls.origin}/login?confirm=1`);
     await world.admin.visitor.submit(login, 'login', { email: 'ada@acme.example', password: 'wrong one' });
+    await world.call('passport-sessions.end-many', { query: { teamId: world.team.id, all: 'true' } });
     const before = await counts();
     for (const [table, rows] of Object.entries(before)) expect(rows, table).toBeGreaterThan(0);
 
@@ -73,6 +75,7 @@ describe.each(databaseKinds)('rows whose time is over, on %s', (kind) => {
       refreshTokens: 0,
       sessions: 0,
       limits: 0,
+      passportEnds: 0,
     });
     expect(await count('signInAttempts')).toBe(before['signInAttempts']);
 

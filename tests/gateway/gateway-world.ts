@@ -217,7 +217,7 @@ export async function startGatewayWorld(
     const { bindingHash, ...way } = start.payload;
     const issued = codes.issue<PassportHandOff>(
       passportHandOffPurpose,
-      { ...way, companionHash: bindingHash, principal },
+      { ...way, companionHash: bindingHash, principal, answeredAt: start.foundAt },
       passportHandOffLifetimeMilliseconds,
     );
     await database.write([codes.redeem(passportStartPurpose, secret), issued.statement]);

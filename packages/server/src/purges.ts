@@ -4,7 +4,7 @@ import { createDeliveryPurge } from '#logout';
 import { createDeviceRequestPurge, createRequestPurge } from '#requests';
 import { createSessionPurge } from '#sessions';
 import { createTokenPurges } from '#tokens';
-import { createVisitorSessionPurge } from '#visitors';
+import { createVisitorEndPurge, createVisitorSessionPurge } from '#visitors';
 import { createTrustTokenPurge, createWorkloadTokenPurge } from '#workloads';
 import type { Database } from '#database';
 import type { Purge } from '#jobs';
@@ -31,6 +31,7 @@ export function createPurges({
     trustTokens: createTrustTokenPurge({ database }),
     sessions: createSessionPurge({ database }),
     visitorSessions: createVisitorSessionPurge({ database }),
+    visitorEnds: createVisitorEndPurge({ database }),
     attempts: createAttemptPurge({ database }),
     connectorTests: liveTests.purge,
     limits: () => [limits.deleteEnded()],

@@ -65,6 +65,8 @@ export type PassportHandOff = {
   companionHash: string;
   principal: Principal;
   providerTokens?: KeptProviderTokens | undefined;
+  /** When the answer came that says who it is, by the database's clock: an end of sessions since then ends this too. */
+  answeredAt: number;
   reference: string;
 };
 

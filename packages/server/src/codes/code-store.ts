@@ -25,6 +25,8 @@ export type FoundCode<Payload> = {
   id: string;
   payload: Payload;
   state: 'live' | 'used' | 'expired';
+  /** When this was looked up, by the database's clock. */
+  foundAt: number;
 };
 
 export type Codes = ReturnType<typeof createCodes>;
@@ -61,6 +63,7 @@ export function createCodes({ database }: { database: Database }) {
           .else('live' as const)
           .end()
           .as('state'),
+        database.now.as('foundAt'),
       ])
       .where('hash', '=', value('hash'))
       .where('purpose', '=', value('purpose')),
@@ -109,7 +112,8 @@ export function createCodes({ database }: { database: Database }) {
     async find<Payload>(purpose: string, secret: string): Promise<FoundCode<Payload> | undefined> {
       const row = await database.find(findByHash({ hash: hashSecret(secret), purpose }));
       if (row === undefined) return undefined;
-      return { id: row.hash, payload: JSON.parse(row.payload) as Payload, state: row.state };
+      const { hash: id, payload, state, foundAt } = row;
+      return { id, payload: JSON.parse(payload) as Payload, state, foundAt };
     },
 
     /** Ends all that an app could still redeem. */

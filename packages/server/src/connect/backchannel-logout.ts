@@ -23,7 +23,7 @@ export async function endProviderSession(
   const logout = await way.providers.verifyLogout(connector, token);
   const before = logout.issuedAt + way.clock.offset() + clockToleranceMilliseconds;
   await way.database.write([
-    ...way.visitors.endByProvider(connector.id, { ...logout, before }),
+    ...way.visitors.endByProvider(connector, { ...logout, before }),
     way.audit.record({
       actor: connector.id,
       action: 'passport-session.end-many',

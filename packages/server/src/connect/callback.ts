@@ -32,7 +32,7 @@ export async function finishAttempt(
   { parameters, cookieHeader, receivedAt }: ReceivedAnswer,
 ): Promise<{ location: string; cookies: readonly string[] }> {
   const state = parameters.get('state');
-  const attempt = await redeemAttempt<ConnectAttempt>(
+  const { attempt, answeredAt } = await redeemAttempt<ConnectAttempt>(
     way,
     { purpose: connectAttemptPurpose, state, cookieHeader },
     (of) => pageOf(way, of),
@@ -52,6 +52,7 @@ export async function finishAttempt(
       {
         ...handOffOf(attempt, principal),
         providerTokens,
+        answeredAt,
       },
       passportHandOffLifetimeMilliseconds,
     );
@@ -144,7 +145,7 @@ async function authorize(way: Way, attempt: ConnectAttempt, principal: Principal
   });
 }
 
-function handOffOf(attempt: ConnectAttempt, principal: Principal): PassportHandOff {
+function handOffOf(attempt: ConnectAttempt, principal: Principal): Omit<PassportHandOff, 'answeredAt'> {
   const { bindingHash, browserHash: _, redirectUri: __, issuer: ___, ...kept } = attempt;
   return { ...kept, companionHash: bindingHash, principal };
 }

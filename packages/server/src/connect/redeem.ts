@@ -12,6 +12,7 @@ export type Presented = {
 /**
  * Finds the attempt of this answer and browser and uses it up.
  *
+ * @returns the attempt, and when its answer came, by the database's clock
  * @param beginAnew where the person can begin anew, by what the attempt says
  * @throws SignInStop at step `state` or `browser`
  */
@@ -19,7 +20,7 @@ export async function redeemAttempt<Attempt extends { reference: string; browser
   way: Way,
   { purpose, state, cookieHeader }: Presented,
   beginAnew: (attempt: Attempt) => string,
-): Promise<Attempt> {
+): Promise<{ attempt: Attempt; answeredAt: number }> {
   const found = state === null ? undefined : await way.codes.find<Attempt>(purpose, state);
   if (state === null || found === undefined) {
     throw new SignInStop('state', 'sign_in_unknown', {
@@ -56,7 +57,7 @@ export async function redeemAttempt<Attempt extends { reference: string; browser
     }),
   ]);
   if (!outcome.committed) throw gone('used');
-  return attempt;
+  return { attempt, answeredAt: found.foundAt };
 }
 
 /**

@@ -73,7 +73,9 @@ export async function finishTest(
   const state = parameters.get('state');
   if (state === null || (await way.codes.find(testAttemptPurpose, state)) === undefined) return undefined;
   const presented = { purpose: testAttemptPurpose, state, cookieHeader };
-  const attempt = await redeemAttempt<TestAttempt>(way, presented, ({ testId }) => way.testPageOf(testId));
+  const { attempt } = await redeemAttempt<TestAttempt>(way, presented, ({ testId }) =>
+    way.testPageOf(testId),
+  );
   const at = { reference: attempt.reference, beginAnew: way.testPageOf(attempt.testId) };
 
   const statements: Bound<unknown>[] = [];

@@ -12,3 +12,4 @@ export type {
   VisitorSessionFilter,
 } from './visitor-session.ts';
 export { createVisitorSessionPurge } from './visitor-session-purge-store.ts';
+export { createVisitorEndPurge } from './visitor-end-store.ts';

@@ -53,4 +53,31 @@ export const visitorMigrations: readonly Migration[] = [
       await schema.schema.alterTable('passportSessions').addColumn('idleExpiresAt', 'bigint').execute();
     },
   },
+  {
+    name: '0550-passport-ends-create',
+    async up(schema) {
+      await schema.schema
+        .createTable('passportEnds')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('teamId', 'text', (column) => column.notNull())
+        .addColumn('projectId', 'text')
+        .addColumn('connectorId', 'text')
+        .addColumn('externalSub', 'text')
+        .addColumn('externalSid', 'text')
+        .addColumn('before', 'bigint', (column) => column.notNull())
+        .addColumn('createdAt', 'bigint', (column) => column.notNull())
+        .execute();
+      await schema.schema
+        .createIndex('passportEndsByTeam')
+        .on('passportEnds')
+        .columns(['teamId', 'before'])
+        .execute();
+      await schema.schema.createIndex('passportEndsByAge').on('passportEnds').column('createdAt').execute();
+      await schema.schema
+        .createTable('passportEndTurns')
+        .addColumn('teamId', 'text', (column) => column.primaryKey())
+        .addColumn('turns', 'bigint', (column) => column.notNull())
+        .execute();
+    },
+  },
 ];

@@ -2,13 +2,14 @@ import { createId, passwordConnectorId, platformConnectorId } from '@tessera/pro
 import { sql, type ExpressionBuilder, type RawBuilder } from 'kysely';
 import type { Changes } from '#changes';
 import type { Clock } from '#clock';
-import type { Bound, Database } from '#database';
+import { exactly, type Bound, type Database, type Expected } from '#database';
 import type {
   NewVisitorSession,
   SessionEnd,
   VisitorSession,
   VisitorSessionFilter,
 } from './visitor-session.ts';
+import { createVisitorEnds, type EndedVisitors } from './visitor-end-store.ts';
 
 type PassportSessionRow = {
   id: string;
@@ -41,6 +42,29 @@ export type ProviderEnd = {
 
 /** The change itself, and the note of it: both belong into the caller's unit. */
 export type Change = readonly [Bound<unknown>, Bound<unknown>];
+
+/** The end of many: in turn with whoever enters, seen by sign-ins that are on their way, and noted. */
+export type EndOfMany = readonly Bound<unknown>[];
+
+const columnsOf = {
+  text: [
+    'id',
+    'teamId',
+    'projectId',
+    'environment',
+    'deploymentId',
+    'host',
+    'connectorId',
+    'externalSub',
+    'externalIss',
+    'externalSid',
+    'claims',
+    'providerTokens',
+    'companionHash',
+    'endedBy',
+  ],
+  time: ['createdAt', 'expiresAt', 'idleSeconds', 'idleExpiresAt', 'endedAt'],
+} as const satisfies Record<string, readonly (keyof PassportSessionRow)[]>;
 
 type PassportTables = { passportSessions: PassportSessionRow };
 
@@ -87,6 +111,7 @@ export function createVisitors({
           sql` and `,
         )}`;
 
+  const ends = createVisitorEnds({ database });
   const isNotIdle = sql<boolean>`("idleExpiresAt" is null or "idleExpiresAt" > ${database.now})`;
 
   const insert = database.statement<PassportSessionRow>()((value) =>
@@ -112,6 +137,32 @@ export function createVisitors({
       endedBy: value('endedBy'),
     }),
   );
+
+  /** The same for who signed in at `answeredAt`: no row when that was ended since. */
+  const insertUnlessEnded = database.statement<PassportSessionRow & { answeredAt: number }>()((value) => {
+    const text = (name: keyof PassportSessionRow) => sql<string>`cast(${value(name)} as text)`;
+    const time = (name: keyof PassportSessionRow) => sql<number>`cast(${value(name)} as bigint)`;
+    return query
+      .insertInto('passportSessions')
+      .columns([...columnsOf.text, ...columnsOf.time])
+      .expression(
+        query
+          .selectNoFrom([
+            ...columnsOf.text.map((name) => text(name).as(name)),
+            ...columnsOf.time.map((name) => time(name).as(name)),
+          ])
+          .where(
+            ends.isNotEnded({
+              teamId: text('teamId'),
+              projectId: text('projectId'),
+              connectorId: text('connectorId'),
+              externalSub: text('externalSub'),
+              externalSid: text('externalSid'),
+              since: sql<number>`cast(${value('answeredAt')} as bigint)`,
+            }),
+          ),
+      );
+  });
 
   const findLive = database.statement<{ id: string }>()((value) =>
     query
@@ -178,12 +229,18 @@ export function createVisitors({
   /** Whoever ends or changes sessions says so in the same unit. */
   const noted = (change: Bound<unknown>): Change => [change, changes.note('visitors')];
 
-  function endAll(teamId: string, filter: VisitorSessionFilter, by: SessionEnd): Change {
+  const endMany = (visitors: EndedVisitors, update: Bound<unknown>, before?: number): EndOfMany => [
+    ends.takeTurn(visitors.teamId),
+    ends.note(visitors, before),
+    ...noted(update),
+  ];
+
+  function endAll(teamId: string, filter: VisitorSessionFilter, by: SessionEnd): EndOfMany {
     const update = query
       .updateTable('passportSessions')
       .set({ endedAt: database.now, endedBy: by })
       .where(liveOf(teamId, filter));
-    return noted(database.statement<object>()(() => update)({}));
+    return endMany({ teamId, ...filter }, database.statement<object>()(() => update)({}));
   }
   const markAllBegun = database.statement<{ from: number; until: number }>()((value) =>
     query
@@ -214,9 +271,15 @@ export function createVisitors({
   );
 
   return {
-    /** A new session, and the statement that makes it real: it belongs into the unit that redeems the hand-off. */
-    create(facts: NewVisitorSession): { session: VisitorSession; statement: Bound<unknown> } {
-      const { lifetimeSeconds, idleSeconds, ...known } = facts;
+    /**
+     * A new session, and the statements that make it real: they belong into the unit that redeems the hand-off, and
+     * refuse it where the visitor was told to go since `answeredAt`.
+     */
+    create(facts: NewVisitorSession): {
+      session: VisitorSession;
+      statements: readonly (Bound<unknown> | Expected)[];
+    } {
+      const { lifetimeSeconds, idleSeconds, answeredAt, ...known } = facts;
       const createdAt = clock.now();
       const session: VisitorSession = {
         ...known,
@@ -230,7 +293,7 @@ export function createVisitors({
         endedAt: undefined,
       };
       const { idle, ...columns } = session;
-      const statement = insert({
+      const row = {
         ...columns,
         idleSeconds: idle?.seconds ?? null,
         idleExpiresAt: idle?.expiresAt ?? null,
@@ -239,8 +302,12 @@ export function createVisitors({
         providerTokens: session.providerTokens === undefined ? null : JSON.stringify(session.providerTokens),
         endedAt: null,
         endedBy: null,
-      });
-      return { session, statement };
+      };
+      const statements =
+        answeredAt === undefined
+          ? [exactly(1, insert(row))]
+          : [ends.takeTurn(session.teamId), exactly(1, insertUnlessEnded({ ...row, answeredAt }))];
+      return { session, statements };
     },
 
     /** The session if it counts now, by the database's clock. */
@@ -322,18 +389,21 @@ export function createVisitors({
     },
 
     /** For the unit that deletes the project. */
-    endOfProject: ({ teamId, id }: { teamId: string; id: string }): Change =>
+    endOfProject: ({ teamId, id }: { teamId: string; id: string }): EndOfMany =>
       endAll(teamId, { projectId: id }, 'project-deleted'),
 
     /** For the unit that deletes the connector: nothing the provider says reaches its sessions any more. */
-    endOfConnector: ({ teamId, id }: { teamId: string; id: string }): Change =>
+    endOfConnector: ({ teamId, id }: { teamId: string; id: string }): EndOfMany =>
       endAll(teamId, { connectorId: id }, 'connector-deleted'),
 
     /**
      * Ends what the provider of a connector has ended: its own session by name, or all of a person. Where the provider
      * gave no name when the visitor signed in, the person has to do.
      */
-    endByProvider(connectorId: string, { externalSub, externalSid, before }: ProviderEnd): Change {
+    endByProvider(
+      { id: connectorId, teamId }: { id: string; teamId: string },
+      { externalSub, externalSid, before }: ProviderEnd,
+    ): EndOfMany {
       const update = query
         .updateTable('passportSessions')
         .set({ endedAt: database.now, endedBy: 'ended-by-provider' satisfies SessionEnd })
@@ -347,11 +417,12 @@ export function createVisitors({
           const unnamed = where('externalSid', 'is', null);
           return where.and([where('externalSub', '=', externalSub), where.or([named, unnamed])]);
         });
-      return noted(database.statement<object>()(() => update)({}));
+      const visitors = { teamId, connectorId, externalSub, externalSid };
+      return endMany(visitors, database.statement<object>()(() => update)({}), before);
     },
 
     /** For the unit that gives the project another password, or none. */
-    endOfPassword: ({ teamId, id }: { teamId: string; id: string }): Change =>
+    endOfPassword: ({ teamId, id }: { teamId: string; id: string }): EndOfMany =>
       endAll(teamId, { projectId: id, connectorId: passwordConnectorId }, 'password-changed'),
 
     /** Ends every live session of the team that the filter matches. */

@@ -27,8 +27,8 @@ describeOnBothDatabases('visitor sessions', (openDatabase) => {
     const database = await openDatabase([...visitorMigrations, ...changeMigrations], clock);
     const visitors = createVisitors({ database, clock, changes: createChanges({ database, clock }) });
     const enter = async (facts: Partial<NewVisitorSession> = {}) => {
-      const { session, statement } = visitors.create({ ...ada, ...facts });
-      await database.write([exactly(1, statement)]);
+      const { session, statements } = visitors.create({ ...ada, ...facts });
+      await database.write(statements);
       return session;
     };
     return { clock, database, visitors, enter };

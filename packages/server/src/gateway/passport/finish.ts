@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { platformConnectorId } from '@tessera/protocol';
 import { passportHandOffPurpose, visitorClaimsOf, type PassportHandOff } from '#attempts';
-import { exactly } from '#database';
 import { publicError, type ErrorCode } from '#errors';
 import { hashSecret } from '#sealing';
 import { GatewayError, isNavigation } from '../answers.ts';
@@ -59,7 +58,7 @@ export async function finishSignIn(
 
   const companion = randomBytes(32).toString('base64url');
   const lifetimeSeconds = lifetimeOf(at.site, handOff.connectorId);
-  const { session, statement } = needs.visitors.create({
+  const { session, statements } = needs.visitors.create({
     teamId: at.site.team.id,
     projectId: at.site.project.id,
     environment: at.site.deployment.environment,
@@ -71,6 +70,8 @@ export async function finishSignIn(
     externalSid: handOff.principal.externalSid,
     claims: visitorClaimsOf(handOff.principal),
     providerTokens: handOff.providerTokens,
+    // One that an older version made says nothing of it: whatever was ended lately ends it.
+    answeredAt: handOff.answeredAt ?? 0,
     companionHash: hashSecret(companion),
     lifetimeSeconds,
     idleSeconds:
@@ -86,7 +87,7 @@ export async function finishSignIn(
   }
   const outcome = await needs.database.tryWrite([
     needs.codes.redeem(passportHandOffPurpose, code),
-    exactly(1, statement),
+    ...statements,
     ...needs.scheduleRefresh(session),
     needs.attempts.step(handOff.reference, {
       step: 'session',

@@ -2,7 +2,6 @@ import { Readable } from 'node:stream';
 import { randomBytes } from 'node:crypto';
 import { passwordConnectorId } from '@tessera/protocol';
 import type { Bound } from '#database';
-import { exactly } from '#database';
 import { publicError } from '#errors';
 import { readBytes } from '#http';
 import { networkOf } from '#limits';
@@ -172,7 +171,7 @@ async function enter(
 ): Promise<Leaving> {
   const { host, site } = at;
   const companion = randomBytes(32).toString('base64url');
-  const { session, statement } = needs.visitors.create({
+  const { session, statements } = needs.visitors.create({
     teamId: site.team.id,
     projectId: site.project.id,
     environment: site.deployment.environment,
@@ -194,7 +193,7 @@ async function enter(
   const { reference } = begun;
   await needs.database.write([
     ...begun.statements,
-    exactly(1, statement),
+    ...statements,
     needs.attempts.step(reference, { step: 'password', outcome: 'ok', detail: 'The password is right.' }),
     needs.attempts.step(reference, {
       step: 'session',
