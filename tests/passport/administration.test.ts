@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ProblemError } from '../../packages/contract/src/index.ts';
+import { createClient, ProblemError, type Client } from '../../packages/contract/src/index.ts';
+import { createApiToken, setUpPerson } from '../harness/front-door.ts';
 import { createPassportWorld, passPassport, type PassportWorld } from '../harness/passport-world.ts';
 import { startTessera, type RunningTessera } from '../harness/start-tessera.ts';
 import { databaseKinds } from '../harness/test-databases.ts';
@@ -192,8 +193,8 @@ describe.each(databaseKinds)('Passport over many projects, on %s', (kind) => {
 
   test('the simulator says of a session and of claims whether the policy lets them pass, and why', async () => {
     const { projectId } = world.deployment;
-    const simulate = (body: object) =>
-      world.call('passport.simulate', {
+    const simulate = (body: object, call: Client = world.call) =>
+      call('passport.simulate', {
         params: { idOrName: projectId },
         query: query(),
         body: body as never,
@@ -217,6 +218,34 @@ describe.each(databaseKinds)('Passport over many projects, on %s', (kind) => {
     });
     expect(await simulate({ visitor: { claims: {} } })).toMatchObject({ allowed: true, rules: [] });
     expect(await problemOf(simulate({ visitor: { sid: 'psid_other' } }))).toMatchObject({ status: 404 });
+
+    // As at a sign-in: neither the name nor the address is a claim like those of the connector's list.
+    for (const [claim, value] of [
+      ['name', 'Grace Hopper'],
+      ['email_verified', 'true'],
+    ]) {
+      const asked = { visitor: { sid: sessions[0]?.sid }, policy: { anyOf: [{ claim, values: [value] }] } };
+      expect((await simulate(asked)).rules[0]?.because).toMatch(/^The visitor has no such claim/);
+    }
+
+    const { invitation } = await world.call('members.add', {
+      params: { id: world.team.id },
+      body: { email: `viewer-${kind}@acme.example`, role: 'viewer' },
+    });
+    const password = 'another long passphrase, 7 words';
+    const email = `viewer-${kind}@acme.example`;
+    const viewer = await setUpPerson(invitation?.url ?? '', { email, password, name: 'Viewer' });
+    const call = createClient({
+      baseUrl: tessera.urls.api,
+      token: await createApiToken(tessera.urls.origin, viewer, { name: 'x' }),
+    });
+    expect((await simulate({ visitor: { claims: { groups: ['staff'] } }, policy }, call)).allowed).toBe(true);
+    for (const sid of [sessions[0]?.sid, 'psid_other']) {
+      expect(await problemOf(simulate({ visitor: { sid }, policy }, call))).toMatchObject({
+        status: 403,
+        detail: expect.stringContaining('"visitor:read"') as unknown,
+      });
+    }
   });
 
   describe('ending sessions', () => {

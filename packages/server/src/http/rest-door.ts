@@ -36,7 +36,8 @@ export type RestCall<Called extends Route = Route> = {
   caller: Caller;
   team: Called['team'] extends 'none' ? undefined : CalledTeam;
   /**
-   * For routes whose permission depends on the object (`anyOf`): throws `forbidden` when the caller may not do this
+   * For routes whose permission depends on the object (`anyOf`), or that ask for more by what is sent: throws
+   * `forbidden` when the caller may not do this
    * to an object of this project and environment, or to a share link of a deployment of an environment.
    */
   authorize: (

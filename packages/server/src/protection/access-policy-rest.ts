@@ -17,12 +17,13 @@ export function createAccessPolicyRest(needs: {
     if (session === undefined) {
       throw publicError('not_found', { description: `The team has no passport session "${sid}".` });
     }
-    const { email, email_verified: emailVerified } = session.claims;
-    return { email, emailVerified, claims: session.claims };
+    // As a sign-in sees them: the name is nothing that a policy may ask for.
+    const { email, email_verified: emailVerified, name: _, ...claims } = session.claims;
+    return { email, emailVerified, claims };
   }
 
   return [
-    restDoor(getRoute('passport.simulate'), async ({ team, params, body }) => {
+    restDoor(getRoute('passport.simulate'), async ({ team, params, body, authorize }) => {
       const project = await needs.findProject(team.id, params.idOrName);
       if (project === undefined) throw publicError('not_found');
       const policy = body.policy ?? project.passport?.policy;
@@ -33,6 +34,8 @@ export function createAccessPolicyRest(needs: {
         });
       }
       const { visitor } = body;
+      // Who may try policies of their own on a person learns that person's claims.
+      if ('sid' in visitor) authorize('visitor:read', {});
       const facts = 'sid' in visitor ? await findVisitor(team.id, visitor.sid) : visitor;
       return { ...evaluateAccessPolicy(policy, facts), rules: explainAccessPolicy(policy, facts) };
     }),
