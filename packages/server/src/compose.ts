@@ -462,9 +462,10 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
       if (config.decisions !== undefined) {
         const { listen: place, proxies } = config.decisions;
         const decisions = gateway.decisions(proxies, listening.clientAddress);
-        listeners.push(
-          await listen({ ...listening, ...place, gateway: decisions, findApplication: () => undefined }),
-        );
+        // Who connects is a proxy; where the visitor is stands in what it tells.
+        const clientAddress = (address = '') => address;
+        const at = { ...place, clientAddress, gateway: decisions, findApplication: () => undefined };
+        listeners.push(await listen({ ...listening, ...at }));
       }
       listeners.push(
         await listen({ ...listening, ...config.operationsListen, findApplication: () => operations }),

@@ -52,18 +52,14 @@ export function createAnswers(needs: {
         response.destroy();
         return;
       }
-      const headers = Object.entries({
-        ...answer.headers,
-        [needs.requestIdHeader]: facts.reference,
-        'content-length': String(Buffer.byteLength(answer.body)),
-        // A body that nobody will read must not hold the connection.
-        ...(request.complete || !hasBody(request) ? {} : { connection: 'close' }),
-      }).flat();
-      const cookies = answer.cookies.flatMap((cookie) => ['set-cookie', cookie]);
-      writeHead(request, response, answer.status, STATUS_CODES[answer.status] ?? '', [
-        ...headers,
-        ...cookies,
-      ]);
+      const headers: string[] = [];
+      for (const name in answer.headers) headers.push(name, answer.headers[name] ?? '');
+      headers.push(needs.requestIdHeader, facts.reference);
+      headers.push('content-length', String(Buffer.byteLength(answer.body)));
+      // A body that nobody will read must not hold the connection.
+      if (!request.complete && hasBody(request)) headers.push('connection', 'close');
+      for (const cookie of answer.cookies) headers.push('set-cookie', cookie);
+      writeHead(request, response, answer.status, STATUS_CODES[answer.status] ?? '', headers);
       response.end(request.method === 'HEAD' ? undefined : answer.body);
       waitUntilTaken(response, needs.visitorIdleMilliseconds);
     },

@@ -42,6 +42,8 @@ export function createDecisionAnswers(wire: WireNames) {
     ),
   };
 
+  const nothingAtAllForNginx = { ...nothing, ...nothingForNginx };
+
   function cookieHeaderOf(index: number): string {
     return `${wire.decisionCookieHeader}-${index + 1}`;
   }
@@ -49,8 +51,7 @@ export function createDecisionAnswers(wire: WireNames) {
   return {
     pass(dialect: DialectName, passed: Passed): OwnAnswer {
       const headers: Record<string, string> = {
-        ...nothing,
-        ...(dialect === 'nginx' ? nothingForNginx : {}),
+        ...(dialect === 'nginx' ? nothingAtAllForNginx : nothing),
         [wire.decisionHeader]: 'pass',
         cookie: passed.cookies ?? '',
         [wire.passportTokenHeader]: passed.visitorToken ?? '',

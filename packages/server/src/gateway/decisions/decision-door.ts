@@ -86,7 +86,7 @@ export function createDecisionDoor(needs: DecisionNeeds): NodeDoor {
     const dialect = dialectOf(request.url ?? '');
     let visitor: SentRequest = request;
     try {
-      const proxy = proxies.authenticate(request.rawHeaders);
+      const proxy = proxies.authenticate(request);
       if (dialect === undefined) throw publicError('not_found', { description: 'There is no such dialect.' });
       // A self-check asks for this, to see what the proxy does when nobody decides. Not everybody may: a proxy takes a
       // listener that hangs up out of its rotation.

@@ -1,6 +1,5 @@
 import { isIP } from 'node:net';
 import { publicError } from '#errors';
-import { valuesOf, type HeaderList } from '../request/header-list.ts';
 import type { SentRequest } from '../request/sent-request.ts';
 
 export type DialectName = 'nginx' | 'forward-auth' | 'envoy' | 'haproxy';
@@ -32,6 +31,41 @@ export function dialectOf(url: string): DialectName | undefined {
   }
 }
 
+type Part = 'method' | 'protocol' | 'host' | 'uri' | 'addresses';
+type Parts = Record<Part, string>;
+
+/** Names of our own ready configurations: nothing else sets them. */
+const original: ReadonlyMap<string, Part> = new Map([
+  ['x-original-method', 'method'],
+  ['x-original-proto', 'protocol'],
+  ['x-original-host', 'host'],
+  ['x-original-uri', 'uri'],
+  ['x-original-address', 'addresses'],
+]);
+
+/** The headers that a dialect tells the parts of a request in. What is not there stands in the call itself. */
+const tellingHeaders: Readonly<Record<DialectName, ReadonlyMap<string, Part>>> = {
+  nginx: original,
+  haproxy: original,
+  'forward-auth': new Map([
+    ['x-forwarded-method', 'method'],
+    ['x-forwarded-proto', 'protocol'],
+    ['x-forwarded-host', 'host'],
+    ['x-forwarded-uri', 'uri'],
+    ['x-forwarded-for', 'addresses'],
+  ]),
+  envoy: new Map([
+    ['x-original-proto', 'protocol'],
+    ['host', 'host'],
+    ['x-original-address', 'addresses'],
+  ]),
+};
+
+/** What belongs to the call of the front proxy, and not to the visitor's request. */
+const ofTheCall = new Set(['host', 'connection', 'upgrade', 'expect', 'content-length', 'transfer-encoding']);
+const isOfTheCall = (name: string) =>
+  ofTheCall.has(name) || name.startsWith('x-original-') || name.startsWith('x-forwarded-');
+
 /**
  * Reads the visitor's request from what the dialect documents, and from nothing else. Each part must be there once:
  * one that is missing would have to be guessed, of two one is the visitor's own.
@@ -40,43 +74,31 @@ export function dialectOf(url: string): DialectName | undefined {
  */
 export function readTold(dialect: DialectName, request: SentRequest): ToldRequest {
   const { rawHeaders } = request;
-  switch (dialect) {
-    case 'nginx':
-    case 'haproxy': {
-      // Names of our own ready configurations: nothing else sets them.
-      const told = (part: string) => one(rawHeaders, `x-original-${part}`);
-      return toldRequest(request, {
-        method: told('method'),
-        protocol: told('proto'),
-        host: told('host'),
-        uri: told('uri'),
-        addresses: told('address'),
-      });
+  const tells = tellingHeaders[dialect];
+  const told: Partial<Parts> =
+    dialect === 'envoy'
+      ? { method: request.method ?? '', uri: (request.url ?? '').slice(`${dialectFolder}envoy`.length) }
+      : {};
+  const ofTheVisitor: string[] = [];
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? '';
+    const value = rawHeaders[index + 1] ?? '';
+    const plain = name.toLowerCase();
+    const part = tells.get(plain);
+    if (part !== undefined) {
+      if (told[part] !== undefined) throw odd(`The header ${plain} was received twice.`);
+      if (!/^[\x20-\x7e]*$/.test(value)) throw odd(`The header ${plain} is not printable ASCII.`);
+      told[part] = value;
     }
-    case 'forward-auth': {
-      const told = (part: string) => one(rawHeaders, `x-forwarded-${part}`);
-      return toldRequest(request, {
-        method: told('method'),
-        protocol: told('proto'),
-        host: told('host'),
-        uri: told('uri'),
-        addresses: told('for'),
-      });
-    }
-    case 'envoy':
-      return toldRequest(request, {
-        method: request.method ?? '',
-        protocol: one(rawHeaders, 'x-original-proto'),
-        host: one(rawHeaders, 'host'),
-        uri: (request.url ?? '').slice(`${dialectFolder}envoy`.length),
-        addresses: one(rawHeaders, 'x-original-address'),
-      });
+    if (!isOfTheCall(plain)) ofTheVisitor.push(name, value);
   }
+  for (const [name, part] of tells) {
+    if (told[part] === undefined || told[part] === '') throw odd(`The header ${name} is missing.`);
+  }
+  return toldRequest(request, told as Parts, ofTheVisitor);
 }
 
-type Parts = { method: string; protocol: string; host: string; uri: string; addresses: string };
-
-function toldRequest(request: SentRequest, parts: Parts): ToldRequest {
+function toldRequest(request: SentRequest, parts: Parts, ofTheVisitor: readonly string[]): ToldRequest {
   if (!/^[A-Z][A-Z-]{0,31}$/.test(parts.method)) throw odd('The method is none.');
   // The proxy that asks wrote the last one; what stands before it is only as good as who wrote that.
   const comma = parts.addresses.lastIndexOf(',');
@@ -88,34 +110,13 @@ function toldRequest(request: SentRequest, parts: Parts): ToldRequest {
       url: parts.uri,
       httpVersionMajor: 1,
       httpVersionMinor: 1,
-      rawHeaders: ['host', parts.host, ...visitorHeaders(request.rawHeaders)],
+      rawHeaders: ['host', parts.host, ...ofTheVisitor],
       headers: { ...request.headers, host: parts.host },
     },
     protocol: parts.protocol,
     address,
     addressesBefore: comma === -1 ? undefined : parts.addresses.slice(0, comma),
   };
-}
-
-/** What belongs to the call of the front proxy, and not to the visitor's request. */
-const ofTheCall =
-  /^(?:host|connection|upgrade|expect|content-length|transfer-encoding|x-original-.*|x-forwarded-.*)$/;
-
-function visitorHeaders(sent: HeaderList): string[] {
-  const kept: string[] = [];
-  for (let index = 0; index < sent.length; index += 2) {
-    const name = sent[index] ?? '';
-    if (!ofTheCall.test(name.toLowerCase())) kept.push(name, sent[index + 1] ?? '');
-  }
-  return kept;
-}
-
-function one(sent: HeaderList, name: string): string {
-  const [value = '', ...more] = valuesOf(sent, name);
-  if (value === '') throw odd(`The header ${name} is missing.`);
-  if (more.length > 0) throw odd(`The header ${name} was received twice.`);
-  if (!/^[\x20-\x7e]+$/.test(value)) throw odd(`The header ${name} is not printable ASCII.`);
-  return value;
 }
 
 function odd(description: string) {

@@ -1,6 +1,7 @@
 import { isDecisionProbe } from '@tessera/protocol';
 import { publicError } from '#errors';
 import { equalInConstantTime, hashSecret } from '#sealing';
+import type { Socket } from 'node:net';
 import { valuesOf, type HeaderList } from '../request/header-list.ts';
 
 /** As in the configuration: who may ask, and about which hosts (`*.example.app` is every host below). */
@@ -27,18 +28,24 @@ export function createFrontProxies(bindings: readonly FrontProxyBinding[], crede
       hosts.some((bound) => (bound.startsWith('*.') ? host.endsWith(bound.slice(1)) : host === bound)),
   }));
 
+  /** Whoever has shown a credential on a connection learns nothing from how long it takes to compare it there again. */
+  const shownOn = new WeakMap<Socket, { credential: string; proxy: FrontProxy }>();
+
   return {
     /** @throws {PublicError} `decision_credential_refused` */
-    authenticate(sent: HeaderList): FrontProxy {
-      const [credential, ...more] = valuesOf(sent, credentialHeader);
+    authenticate({ rawHeaders, socket }: { rawHeaders: HeaderList; socket: Socket }): FrontProxy {
+      const [credential, ...more] = valuesOf(rawHeaders, credentialHeader);
       if (credential === undefined) {
         throw refused('No credential was received.');
       }
       if (more.length > 0) throw refused('Two credentials were received.');
+      const shown = shownOn.get(socket);
+      if (shown?.credential === credential) return shown.proxy;
       const hash = hashSecret(credential);
-      const found = proxies.filter((proxy) => equalInConstantTime(proxy.credentialHash, hash));
-      if (found[0] === undefined) throw refused('The credential is none of those that are known here.');
-      return found[0];
+      const found = proxies.find((proxy) => equalInConstantTime(proxy.credentialHash, hash));
+      if (found === undefined) throw refused('The credential is none of those that are known here.');
+      shownOn.set(socket, { credential, proxy: found });
+      return found;
     },
   };
 }
