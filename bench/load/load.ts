@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import type { Measurement } from '../figure.ts';
 
+export type Variant = { headers?: Readonly<Record<string, string>>; body?: string };
+
 /** A request again and again, on so many connections, for so many seconds. */
 export type Load = {
   url: string;
@@ -13,8 +15,9 @@ export type Load = {
   bodies?: readonly string[];
   /** Instead of `body`: one for each connection, that is refreshed again and again, each time with what the last answer brought. */
   refreshTokens?: readonly string[];
-  /** What differs from request to request: one of these each time, at random. */
-  variants?: readonly { headers?: Readonly<Record<string, string>>; body?: string }[];
+  /** What differs from request to request: one of these each time, at random; or each once, until all are answered. */
+  variants?: readonly Variant[];
+  eachVariantOnce?: boolean;
   connections: number;
   seconds: number;
 };

@@ -1,7 +1,7 @@
 import { text } from 'node:stream/consumers';
 import autocannon, { type Options, type Request, type Result } from 'autocannon';
 import { percentile, type Measurement } from '../figure.ts';
-import type { Load } from './load.ts';
+import type { Load, Variant } from './load.ts';
 
 // The process that makes the load: neither side pays for it. Reads a `Load` from its standard input, prints a `Measurement`.
 const load = JSON.parse(await text(process.stdin)) as Load;
@@ -36,11 +36,18 @@ const measurement: Measurement = {
 };
 console.log(JSON.stringify(measurement));
 
-function optionsOf({ seconds, bodies, refreshTokens, variants, ...request }: Load): Options {
+function optionsOf({ seconds, bodies, refreshTokens, variants, eachVariantOnce, ...request }: Load): Options {
   if (bodies !== undefined) {
     return { ...request, amount: bodies.length, requests: [takingFrom([...bodies])] };
   }
-  if (variants !== undefined) return { ...request, duration: seconds, requests: [anyOf(variants)] };
+  if (variants !== undefined && eachVariantOnce === true) {
+    const waiting = [...variants];
+    return { ...request, amount: waiting.length, requests: [varying(() => waiting.pop())] };
+  }
+  if (variants !== undefined) {
+    const any = () => variants[Math.floor(Math.random() * variants.length)];
+    return { ...request, duration: seconds, requests: [varying(any)] };
+  }
   if (refreshTokens === undefined) return { ...request, duration: seconds };
   const waiting = refreshTokens.map(refreshBody);
   const onResponse = (_status: number, body: string) => {
@@ -51,10 +58,10 @@ function optionsOf({ seconds, bodies, refreshTokens, variants, ...request }: Loa
   return { ...request, duration: seconds, requests: [{ ...takingFrom(waiting), onResponse }] };
 }
 
-function anyOf(variants: NonNullable<Load['variants']>): Request {
+function varying(take: () => Variant | undefined): Request {
   return {
     setupRequest: (request) => {
-      const { headers, body = request.body } = variants[Math.floor(Math.random() * variants.length)] ?? {};
+      const { headers, body = request.body } = take() ?? {};
       return {
         ...request,
         headers: { ...request.headers, ...headers },

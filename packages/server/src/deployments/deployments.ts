@@ -53,9 +53,10 @@ export type Deployments<Project extends object, Team extends object> = ReturnTyp
 >;
 
 const secretPrefix = 'dws_';
-// At a kilobyte each, when so many are asked for within a minute. Nothing of a deployment ends by time alone.
+// At a kilobyte each, when so many are asked for within the time. Nothing of a deployment ends by time alone, and among
+// 100,000 hosts a minute is too short to be asked for one again.
 const mostRemembered = 200_000;
-const rememberedMilliseconds = 60_000;
+const rememberedMilliseconds = 600_000;
 const attempts = 5;
 
 export function createDeployments<Project extends object, Team extends object>(
