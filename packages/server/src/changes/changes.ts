@@ -1,7 +1,7 @@
-import { LRUCache } from 'lru-cache';
 import type { Clock } from '#clock';
 import type { Bound, Database } from '#database';
 import { createChangeStore } from './change-store.ts';
+import { createRecent } from './recent.ts';
 
 /**
  * What is remembered is asked for again after so long, whatever the counters say: time ends things too (a secret
@@ -72,8 +72,7 @@ export function createChanges({ database, clock }: { database: Database; clock: 
     ) {
       const kinds = typeof kind === 'string' ? [kind] : kind;
       type Remembered = { value: Promise<Value>; count: number; at: number };
-      // Counted, not reserved: `max` would set aside all places at start.
-      const remembered = new LRUCache<string, Remembered>({ maxSize: most, sizeCalculation: () => 1 });
+      const remembered = createRecent<Remembered>(most);
 
       // They only grow, so their sum stands still as long as each of them does.
       const sumOf = (current: ReadonlyMap<string, number>): number => {

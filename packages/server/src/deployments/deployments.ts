@@ -55,7 +55,7 @@ export type Deployments<Project extends object, Team extends object> = ReturnTyp
 const secretPrefix = 'dws_';
 // At a kilobyte each, when so many are asked for within the time. Nothing of a deployment ends by time alone, and among
 // 100,000 hosts a minute is too short to be asked for one again.
-const mostRemembered = 200_000;
+const mostRemembered = 250_000;
 const rememberedMilliseconds = 600_000;
 const attempts = 5;
 
