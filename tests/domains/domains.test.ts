@@ -37,9 +37,10 @@ describe.each(databaseKinds)('a domain of one’s own on %s', (kind) => {
 
   test('is one domain in every spelling', async () => {
     const site = await world.site();
-    const { name } = await world.add(site, `WWW.Bücher-${site.projectId.slice(-4)}.Com.`);
+    const written = `WWW.Bücher-${site.projectId.slice(-4)}.Com.`;
+    const { name } = await world.add(site, written);
     expect(name).toMatch(/^www\.xn--bcher-[a-z0-9-]+\.com$/);
-    for (const same of [name.toUpperCase(), `${name}.`]) {
+    for (const same of [written, name.toUpperCase(), `${name}.`]) {
       expect(await refusalOf(world.add(site, same))).toMatch(/^domain_taken: .*this project already/);
       expect((await world.get(site, same)).name).toBe(name);
     }
@@ -203,7 +204,7 @@ describe.each(databaseKinds)('a domain of one’s own on %s', (kind) => {
       expect(await explain(site.domain)).toEqual([
         'pass',
         'scope',
-        expect.stringContaining('custom domains of production'),
+        expect.stringContaining(`custom domains of production, and "${site.domain}" is one`),
       ]);
       expect((await explain(generated))[0]).toBe('sign-in');
     });

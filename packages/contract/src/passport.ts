@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { teamQuery } from './names.ts';
+import { hostSchema, teamQuery } from './names.ts';
 import { accessPolicySchema, projectSchema } from './projects.ts';
 import { deploymentTypeSchema } from './protection.ts';
 
@@ -53,9 +53,15 @@ export const simulatePassportBody = z.strictObject({
   policy: accessPolicySchema
     .optional()
     .meta({ description: 'A policy to try instead of the one of the project' }),
+  host: hostSchema
+    .optional()
+    .meta({ description: 'A host of a deployment of the project: whether visitors are asked there at all' }),
 });
 export const simulatePassportAnswer = z.strictObject({
   allowed: z.boolean(),
   because: z.string(),
   rules: z.array(z.strictObject({ claim: z.string(), matches: z.boolean(), because: z.string() })),
+  coverage: z.strictObject({ host: z.string(), covered: z.boolean(), because: z.string() }).optional().meta({
+    description: 'What the setting says of the host that was named; where it is not covered, nobody is asked',
+  }),
 });

@@ -133,7 +133,11 @@ export function createRestDoors(rooms: RestRooms): readonly RestDoor[] {
     createAttemptRest({ attempts }),
     createLogoutRest({ logout, findApp: apps.find }),
     createVisitorRest({ visitors, database, audit }),
-    createAccessPolicyRest({ visitors, findProject: projects.find }),
+    createAccessPolicyRest({
+      visitors,
+      findProject: projects.find,
+      findByHost: deployments.findByHost,
+    }),
     createBypassRest({ bypasses, clock, projects, deployments, address, wire }),
     createExplainRest(gatewayNeeds),
     createAuditLogRest({ audit }),

@@ -21,7 +21,7 @@ export type Coverage = {
  */
 export function coverageOf(
   setting: { readonly deploymentType: DeploymentType } | undefined,
-  { environment, hostKind }: DeploymentFacts,
+  { host, environment, hostKind }: DeploymentFacts,
   name: string,
 ): Coverage {
   if (setting === undefined) return { is: 'exempt', because: `${name} is off.`, reason: 'off' };
@@ -33,7 +33,7 @@ export function coverageOf(
     case 'all_except_custom_domains':
     case 'prod_deployment_urls_and_all_previews':
       return production && hostKind === 'custom'
-        ? exempt(`${name} does not cover custom domains of production.`)
+        ? exempt(`${name} does not cover custom domains of production, and "${host}" is one.`)
         : { is: 'covered', because: `${name} covers all but custom domains of production.` };
     case 'preview':
       return production
