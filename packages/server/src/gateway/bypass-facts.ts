@@ -76,13 +76,11 @@ export async function gatherBypassFacts(
   async function lookAtShare(): Promise<Looked> {
     const found = await find('share', share, cookies.share, {
       verify: (secret) => bypasses.shareLinks.verify(host, secret),
-      findLive: bypasses.shareLinks.findLive,
+      findLive: (id) => bypasses.shareLinks.findLive(host, id),
     });
     if (!('row' in found)) return found;
     const { row, by } = found;
-    if (row.projectId !== projectId || row.host !== host) {
-      return refused('The share link belongs to another host.');
-    }
+    if (row.projectId !== projectId) return refused('The share link belongs to another project.');
     return accepted('share', row, by, by === 'cookie' ? 'The cookie of a share link' : 'A share link');
   }
 

@@ -48,9 +48,8 @@ export function createStandings(needs: Pick<GatewayNeeds, 'deployments'> & Omit<
   ): Promise<{ kind: UsedBypass['kind']; fact: SecretFact }> {
     const projectId = site.project.id;
     if (kind === 'share') {
-      const link = await needs.bypasses.shareLinks.findLive(id);
-      const counts = link?.projectId === projectId && link.host === site.host;
-      return { kind, fact: counts ? accepted : absent };
+      const link = await needs.bypasses.shareLinks.findLive(site.host, id);
+      return { kind, fact: link?.projectId === projectId ? accepted : absent };
     }
     const secret = await needs.bypasses.automation.findLive(id);
     const at = { environment: site.deployment.environment, path: target.path };

@@ -25,8 +25,8 @@ export function createShareLinkStore(database: Database) {
   const selectLiveBySecret = database.statement<{ host: string; secretHash: string }>()((value) =>
     live().where('host', '=', value('host')).where('secretHash', '=', value('secretHash')),
   );
-  const selectLiveById = database.statement<{ id: string }>()((value) =>
-    live().where('id', '=', value('id')),
+  const selectLiveById = database.statement<{ host: string; id: string }>()((value) =>
+    live().where('host', '=', value('host')).where('id', '=', value('id')),
   );
   const selectOfHost = database.statement<{ host: string }>()((value) =>
     query.selectFrom('shareLinks').selectAll().where('host', '=', value('host')),
@@ -70,7 +70,7 @@ export function createShareLinkStore(database: Database) {
 
   return {
     findLiveBySecret: (host: string, secretHash: string) => one(selectLiveBySecret({ host, secretHash })),
-    findLive: (id: string) => one(selectLiveById({ id })),
+    findLive: (host: string, id: string) => one(selectLiveById({ host, id })),
     /** Whether or not it has expired. A domain may have been another project's, and that link is not this one's. */
     findOfHost: async ({ host, projectId }: { host: string; projectId: string }) => {
       const link = await one(selectOfHost({ host }));
