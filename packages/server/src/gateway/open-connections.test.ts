@@ -102,3 +102,26 @@ test('an answer that is soon over asks nobody, and nothing is left of it', async
   expect(cut).not.toHaveBeenCalled();
   expect(vi.getTimerCount()).toBe(0);
 });
+
+test('answers end in any order, each once', async () => {
+  const open = createOpenConnections();
+  const stands = vi.fn<Stands>(() => Promise.resolve(true));
+  const [first, second, third] = ['a', 'b', 'c'].map((key) => openStream(stands, key, open));
+  second?.end();
+  second?.end();
+  first?.end();
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(first?.standingOf).not.toHaveBeenCalled();
+  expect(second?.standingOf).not.toHaveBeenCalled();
+  expect(third?.standingOf).toHaveBeenCalledOnce();
+  third?.end();
+  third?.end();
+  stands.mockClear();
+  const later = openStream(stands, 'd', open);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(later.standingOf).toHaveBeenCalledOnce();
+  later.end();
+  stands.mockClear();
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(stands).not.toHaveBeenCalled();
+});

@@ -1,10 +1,17 @@
+import { createQueue } from './queue.ts';
 import type { Standing } from './standing.ts';
 import type { OpenSocket } from './upstream/upgrade.ts';
 
 type Connection = Pick<OpenSocket, 'cut' | 'goAway' | 'onceClosed'>;
 /** An answer that is on its way. */
 type Stream = { destroy(): unknown };
-type Watched = { readonly stream: Stream; readonly since: number; readonly standingOf: () => Standing };
+type Watched = {
+  readonly stream: Stream;
+  readonly since: number;
+  readonly standingOf: () => Standing;
+  /** Once it has taken so long that it is asked about. */
+  leave: (() => void) | undefined;
+};
 
 type Held = { standing: Standing; cuts: Set<() => void>; seenAt: number; isAsked: boolean };
 
@@ -22,9 +29,8 @@ const trustMilliseconds = 5_000;
 export function createOpenConnections() {
   const sockets = new Set<Connection>();
   /** Answers that have just begun: most are over before anybody has to ask. */
-  const young = new Set<Watched>();
+  const young = createQueue<Watched>();
   const byKey = new Map<string, Held>();
-  const leaves = new Map<Watched, () => void>();
   let timer: NodeJS.Timeout | undefined;
 
   function cut(held: Held): void {
@@ -63,14 +69,11 @@ export function createOpenConnections() {
 
   function look(): void {
     const now = performance.now();
-    for (const watched of young) {
-      // The oldest come first.
+    for (let oldest = young.first(); oldest !== undefined; oldest = young.first()) {
+      const { value: watched } = oldest;
       if (now - watched.since < askMilliseconds) break;
-      young.delete(watched);
-      leaves.set(
-        watched,
-        hold(() => watched.stream.destroy(), watched.standingOf(), watched.since),
-      );
+      young.leave(oldest);
+      watched.leave = hold(() => watched.stream.destroy(), watched.standingOf(), watched.since);
     }
     for (const held of byKey.values()) {
       const age = now - held.seenAt;
@@ -78,7 +81,7 @@ export function createOpenConnections() {
       if (age + tickMilliseconds > trustMilliseconds) cut(held);
       else if (age >= askMilliseconds && !held.isAsked) void ask(held);
     }
-    if (young.size > 0 || byKey.size > 0) return;
+    if (young.first() !== undefined || byKey.size > 0) return;
     clearInterval(timer);
     timer = undefined;
   }
@@ -102,12 +105,11 @@ export function createOpenConnections() {
     /** An answer that is being sent, until what this returns is called. Its standing is made only if it takes long. */
     watch(stream: Stream, standingOf: () => Standing): () => void {
       keepLooking();
-      const watched = { stream, since: performance.now(), standingOf };
-      young.add(watched);
+      const watched: Watched = { stream, since: performance.now(), standingOf, leave: undefined };
+      const place = young.join(watched);
       return () => {
-        if (young.delete(watched)) return;
-        leaves.get(watched)?.();
-        leaves.delete(watched);
+        if (watched.leave === undefined) young.leave(place);
+        else watched.leave();
       };
     },
 
