@@ -261,7 +261,21 @@ describe.each(databaseKinds)('a live test of a connector, on %s', (kind) => {
     await expect(prepare()).rejects.toMatchObject({
       problem: { status: 429, code: 'too_many_connector_tests' },
     });
+    // Whatever else goes out to a typed address counts with them, and is refused with them.
+    const params = { id: world.connectorId };
+    const body = { name: 'Corp' };
+    const created = { name: 'x', issuer: 'http://127.0.0.1:9', clientId: 'x', clientSecret: 'x' };
+    const goOut = [
+      () => world.call('connectors.update', { params, query: query(), body }),
+      () => world.call('connectors.create', { query: query(), body: created }),
+      () => world.call('connector-keys.create', { params, query: query() }),
+    ];
+    for (const go of goOut) await expect(go()).rejects.toMatchObject({ problem: { status: 429 } });
     tessera.advance(11 * 60_000);
     expect((await prepare()).ok).toBe(true);
+    await goOut[0]?.();
+    await expect(goOut[1]?.()).rejects.toMatchObject({ problem: { code: 'connector_refused' } });
+    const rest = await Promise.all(Array.from({ length: 60 }, () => discover()));
+    expect(rest.filter((code) => code === 'discovery_failed')).toHaveLength(57);
   });
 });

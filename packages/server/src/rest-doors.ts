@@ -107,6 +107,7 @@ export function createRestDoors(rooms: RestRooms): readonly RestDoor[] {
       connectUrl: config.urls.connect,
       projectsWith: projects.listNamesWithConnector,
       discover: connectorCheck.discover,
+      countTest: speaking.testLimits.count,
     }),
     createProviderRest({ ...speaking, findProject: projects.find }),
     createAppRest({

@@ -12,6 +12,7 @@ export function createConnectorRest({
   connectUrl,
   projectsWith,
   discover,
+  countTest,
 }: {
   connectors: Connectors;
   /** `{connect}`. */
@@ -19,6 +20,8 @@ export function createConnectorRest({
   /** The names of the projects that a connector protects. */
   projectsWith: (teamId: string, connectorId: string) => Promise<readonly string[]>;
   discover: ConnectorCheck['discover'];
+  /** Counts that this server goes out to an address that somebody typed. Throws `too_many_connector_tests`. */
+  countTest: (by: { userId: string; teamId: string }) => Promise<void>;
 }): readonly RestDoor[] {
   const toDocument = (connector: Connector): ConnectorDocument => ({
     id: connector.id,
@@ -52,9 +55,10 @@ export function createConnectorRest({
   });
 
   return [
-    restDoor(getRoute('connectors.create'), ({ team, body, ...call }) =>
-      orRefused(async () => toDocument(await connectors.create(team.id, body, changeOf(call)))),
-    ),
+    restDoor(getRoute('connectors.create'), async ({ team, body, ...call }) => {
+      await countTest({ userId: call.caller.userId, teamId: team.id });
+      return orRefused(async () => toDocument(await connectors.create(team.id, body, changeOf(call))));
+    }),
     restDoor(getRoute('connectors.list'), async ({ team, query }) => {
       const found = await connectors.list(team.id, { after: query.cursor, limit: query.limit + 1 });
       const { rows, pagination } = pageOf(found, query.limit);
@@ -63,9 +67,12 @@ export function createConnectorRest({
     restDoor(getRoute('connectors.get'), async ({ team, params }) =>
       toDocument(await connectors.get(team.id, params.id)),
     ),
-    restDoor(getRoute('connectors.update'), ({ team, params, body, ...call }) =>
-      orRefused(async () => toDocument(await connectors.update(team.id, params.id, body, changeOf(call)))),
-    ),
+    restDoor(getRoute('connectors.update'), async ({ team, params, body, ...call }) => {
+      await countTest({ userId: call.caller.userId, teamId: team.id });
+      return orRefused(async () =>
+        toDocument(await connectors.update(team.id, params.id, body, changeOf(call))),
+      );
+    }),
     restDoor(getRoute('connectors.delete'), async ({ team, params, ...call }) => {
       const outcome = await connectors.delete(team.id, params.id, changeOf(call));
       if (outcome === 'deleted') return;
@@ -77,7 +84,7 @@ export function createConnectorRest({
             : `It protects ${projects.slice(0, 5).join(', ')}.`,
       });
     }),
-    ...createConnectorKeyRest({ connectors, discover }),
+    ...createConnectorKeyRest({ connectors, discover, countTest }),
   ];
 }
 

@@ -10,8 +10,8 @@ const mostOfTeam = 200;
 export type TestLimits = ReturnType<typeof createTestLimits>;
 
 /**
- * How often this server goes out to an address that somebody typed: each discovery and each test does. Counted before
- * it goes, over all nodes, by person and by team.
+ * How often this server goes out to an address that somebody typed: each discovery, each test, each connector that is
+ * saved and each key that is made for one does. Counted before it goes, over all nodes, by person and by team.
  */
 export function createTestLimits({ database, limits }: { database: Database; limits: Limits }) {
   return {

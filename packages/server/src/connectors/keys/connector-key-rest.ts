@@ -7,9 +7,11 @@ import { chooseKeyAlgorithm, type ConnectorKey } from './connector-key.ts';
 export function createConnectorKeyRest({
   connectors,
   discover,
+  countTest,
 }: {
   connectors: Pick<Connectors, 'get' | 'keys'>;
   discover: ConnectorCheck['discover'];
+  countTest: (by: { userId: string; teamId: string }) => Promise<void>;
 }): readonly RestDoor[] {
   const { keys } = connectors;
 
@@ -21,6 +23,7 @@ export function createConnectorKeyRest({
 
     restDoor(getRoute('connector-keys.create'), async ({ team, params, caller, reference }) => {
       const { id, issuer, type } = await connectors.get(team.id, params.id);
+      await countTest({ userId: caller.userId, teamId: team.id });
       // A provider that does not answer now is asked for nothing: its key is of the kind that most of them read.
       const metadata = await discover(issuer, type).catch(() => undefined);
       const changed = { teamId: team.id, connectorId: id, actor: caller.id, reference };
