@@ -429,7 +429,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     [
       {
         base: operationsUrl,
-        doors: [createOperationsDoor({ isReady: database.isAnswering })],
+        doors: [createOperationsDoor({ isReady: database.isAnswering, findByHost: deployments.findByHost })],
         errors: problemAnswer,
       },
     ],
