@@ -47,7 +47,7 @@ export async function findSession(
   }
   const session = await needs.visitors.findRemembered(claims.sid);
   if (session === undefined) return refused('The session has ended.');
-  if (session.companionHash !== claims.companionHash) {
+  if (!equalInConstantTime(session.companionHash, claims.companionHash)) {
     return refused('The session cookie is not one that counts here.');
   }
   return foundSessionOf(session, host, site);
