@@ -28,7 +28,7 @@ export function createFrontProxies(bindings: readonly FrontProxyBinding[], crede
       hosts.some((bound) => (bound.startsWith('*.') ? host.endsWith(bound.slice(1)) : host === bound)),
   }));
 
-  /** Whoever has shown a credential on a connection learns nothing from how long it takes to compare it there again. */
+  /** A proxy keeps its connections and shows the same there with every question: it is hashed once on each. */
   const shownOn = new WeakMap<Socket, { credential: string; proxy: FrontProxy }>();
 
   return {
@@ -40,7 +40,7 @@ export function createFrontProxies(bindings: readonly FrontProxyBinding[], crede
       }
       if (more.length > 0) throw refused('Two credentials were received.');
       const shown = shownOn.get(socket);
-      if (shown?.credential === credential) return shown.proxy;
+      if (shown !== undefined && equalInConstantTime(shown.credential, credential)) return shown.proxy;
       const hash = hashSecret(credential);
       const found = proxies.find((proxy) => equalInConstantTime(proxy.credentialHash, hash));
       if (found === undefined) throw refused('The credential is none of those that are known here.');
