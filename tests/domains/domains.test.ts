@@ -173,6 +173,23 @@ describe.each(databaseKinds)('a domain of one’s own on %s', (kind) => {
     expect(second.next).toBeNull();
   });
 
+  test('needs no proof below .localhost and .test on a developer’s machine, and stays with its project', async () => {
+    const site = await world.site();
+    const names = ['localhost', 'test'].map(
+      (last) => `shop-${site.projectId.slice(-4).toLowerCase()}.${last}`,
+    );
+    const hosts = names.map((host) => ({ host, kind: 'custom' as const }));
+    const { id } = await world.deploy(site, { hosts });
+    for (const host of names) expect(await world.visit(host)).toBe(`200 ${id}`);
+    const newer = await world.deploy(site, { hosts });
+    for (const host of names) expect(await world.visit(host)).toBe(`200 ${newer.id}`);
+    for (const other of [world.rival, world.acme])
+      expect(await refusalOf(world.deploy(await world.site(other), { hosts }))).toMatch(/^host_taken/);
+    expect(
+      await refusalOf(world.deploy(site, { hosts: [{ host: 'www.shop.com', kind: 'custom' }] })),
+    ).toMatch(/^domain_proof_required/);
+  });
+
   describe('of production', () => {
     const protection = { ssoProtection: { deploymentType: 'all_except_custom_domains' as const } };
 

@@ -156,7 +156,7 @@ describe.each(databaseKinds)('somebody else’s domain on %s', (kind) => {
     expect((await world.get(site, site.domain)).verified).toBe(false);
   });
 
-  test('is taken over by a fresh proof alone, on every node, and the old one counts no more', async () => {
+  test('is taken over by a fresh proof alone, on every node, and the old one counts no more (advisory-extra: domain takeover)', async () => {
     const before = await live();
     const { domain } = before;
     expect(await world.visit(domain, secondPort)).toBe(`200 ${before.id}`);
@@ -322,7 +322,7 @@ describe.each(databaseKinds)('somebody else’s domain on %s', (kind) => {
     expect(await world.visit(domain)).toMatch(/^200 /);
   });
 
-  test('dangles to nobody after its project: the next team needs a proof of its own', async () => {
+  test('dangles to nobody after its project: the next team needs a proof of its own (advisory-extra: dangling domains)', async () => {
     const gone = await live();
     const { domain } = gone;
     await world.call('projects.delete', {

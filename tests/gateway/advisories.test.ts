@@ -28,6 +28,8 @@ const extra = [
   'bypass of another host',
   'preflights',
   'trusted addresses',
+  'dangling domains',
+  'domain takeover',
 ];
 
 /** The titles in a test file of the tests that run, and of the groups around them. */
