@@ -28,7 +28,7 @@ import { createWorkloads, workloadTokenMigrations } from '../../packages/server/
 import { createCookieJar, type CookieJar } from '../harness/cookie-jar.ts';
 import { findFreePort } from '../harness/free-port.ts';
 import { send, type Answer, type Sending } from '../harness/send.ts';
-import { addressOf, createTestDatabase } from '../harness/test-databases.ts';
+import { addressOf, createTestDatabase, type DatabaseKind } from '../harness/test-databases.ts';
 import { startEchoUpstream, type EchoUpstream } from './echo-upstream.ts';
 
 export const ada: Principal = {
@@ -48,6 +48,7 @@ export type GatewayWorld = Awaited<ReturnType<typeof startGatewayWorld>>;
  */
 export async function startGatewayWorld(
   options: {
+    database?: DatabaseKind;
     https?: boolean;
     trustProxy?: readonly string[];
     upstreams?: Partial<GatewayNeeds['upstreams']>;
@@ -58,7 +59,7 @@ export async function startGatewayWorld(
   } = {},
 ) {
   const clock = createShiftedClock();
-  const place = await createTestDatabase('sqlite');
+  const place = await createTestDatabase(options.database ?? 'sqlite');
   const database = openDatabase(addressOf(place), clock);
   await migrate(database, [
     ...codeMigrations,

@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { databaseKinds } from '../harness/test-databases.ts';
 import { navigation, startGatewayWorld, type GatewayWorld } from './gateway-world.ts';
 
-let world: GatewayWorld;
-beforeAll(async () => {
-  world = await startGatewayWorld();
-});
-afterAll(() => world.close());
+describe.each(databaseKinds)('sign-ins that somebody begins and never ends, on %s', (kind) => {
+  let world: GatewayWorld;
+  beforeAll(async () => {
+    world = await startGatewayWorld({ database: kind });
+  });
+  afterAll(() => world.close());
 
-describe('sign-ins that somebody begins and never ends', () => {
   test(
     'are no more than five thousand of one network in ten minutes, then a page says to wait',
     { timeout: 120_000 },

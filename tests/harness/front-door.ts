@@ -47,6 +47,8 @@ export async function createApiToken(
     builds?: readonly { projectId: string; environment: string }[];
     /** Nothing but its builds, instead of all that the person may do. */
     buildsOnly?: boolean;
+    /** One of the form's; 30 by default. */
+    lifetimeDays?: number;
   },
 ): Promise<string> {
   const query = token.teamSlug === undefined ? '' : `?team=${encodeURIComponent(token.teamSlug)}`;
@@ -59,6 +61,7 @@ export async function createApiToken(
       {
         name: token.name,
         ...(token.buildsOnly ? { reach: 'chosen' } : {}),
+        ...(token.lifetimeDays === undefined ? {} : { lifetime: String(token.lifetimeDays) }),
         ...Object.fromEntries(
           (token.builds ?? []).map(({ projectId, environment }) => [
             `build:${projectId}:${environment}`,

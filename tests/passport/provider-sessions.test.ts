@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers';
 import { decodeJwt, generateKeyPair, SignJWT, type CryptoKey } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { findText } from '../harness/html.ts';
+import { lookInto } from '../harness/look-into.ts';
 import { createPassportWorld, passPassport, person, type PassportWorld } from '../harness/passport-world.ts';
 import { send } from '../harness/send.ts';
 import { startTessera, type RunningTessera } from '../harness/start-tessera.ts';
@@ -119,6 +120,27 @@ describe.each(databaseKinds)('sessions at a real identity provider, on %s', (kin
     grace.groups = ['board'];
     tessera.advance(61 * 60_000);
     await expect.poll(() => groupsSeen(visitor), { timeout: 15_000 }).toEqual(['board']);
+  });
+
+  test('an answer that says nothing new makes no gateway forget its sessions', async () => {
+    const query = { teamId: world.team.id };
+    // Those of other tests ask again as well.
+    await world.call('passport-sessions.end-many', { query: { ...query, all: 'true' } });
+    const visitor = await enter();
+    const [session] = (await world.call('passport-sessions.list', { query })).sessions;
+    const look = async (question: string) =>
+      Object.values((await lookInto(tessera.database, question))[0] ?? {})[0];
+    const tokens = () =>
+      look(`select "providerTokens" from "passportSessions" where "id" = '${session?.sid}'`);
+    const notes = () => look(`select "count" from "changes" where "kind" = 'visitors'`);
+    const [tokensBefore, notesBefore] = [await tokens(), await notes()];
+    tessera.advance(61 * 60_000);
+    await expect.poll(tokens, { timeout: 15_000 }).not.toBe(tokensBefore);
+    expect(await notes()).toBe(notesBefore);
+    grace.groups = ['staff', 'board'];
+    tessera.advance(61 * 60_000);
+    await expect.poll(notes, { timeout: 15_000 }).not.toBe(notesBefore);
+    expect(await groupsSeen(visitor)).toEqual(['staff', 'board']);
   });
 
   test('a session ends when the provider takes the account away', async () => {

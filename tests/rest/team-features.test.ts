@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createClient, ProblemError, type Client } from '../../packages/contract/src/index.ts';
 import { createApiToken, setUpPerson } from '../harness/front-door.ts';
 import { findText } from '../harness/html.ts';
+import { lookInto } from '../harness/look-into.ts';
 import {
   createPassportWorld,
   passPassport,
@@ -180,5 +181,37 @@ describe.each(databaseKinds)('a team without Passport, on %s', (kind) => {
       name: 'Renamed',
       features: { passport: false },
     });
+  });
+
+  test('uses none in a month in which it never had it, whatever its projects are set to', async () => {
+    const project = await world.protect('unused');
+    const others = await world.call('teams.create', { body: { slug: `with-${kind}`, name: 'With' } });
+    const ours = await world.call('connectors.get', { params: { id: world.connectorId }, query: query() });
+    const otherConnector = await world.createConnector(others.id, {
+      issuer: ours.issuer,
+      clientId: 'tessera',
+      clientSecret: 'another',
+    });
+    const used = await world.protect('used', { teamId: others.id, connectorId: otherConnector });
+    const call = createClient({
+      baseUrl: tessera.urls.api,
+      token: await createApiToken(tessera.urls.origin, world.admin, { name: 'lasting', lifetimeDays: 90 }),
+    });
+    // Of the team without Passport nobody could ask.
+    const usedIn = async (month: string, teamId: string) =>
+      (
+        await lookInto(
+          tessera.database,
+          `select "projectId" from "passportUsage" where "teamId" = '${teamId}' and "month" = '${month}'`,
+        )
+      ).map(({ projectId }) => projectId);
+    await switchPassport(false);
+    tessera.advance(40 * 24 * 3_600_000);
+    const month = new Date(Date.now() + 40 * 24 * 3_600_000).toISOString().slice(0, 7);
+    await expect.poll(() => usedIn(month, others.id), { timeout: 15_000 }).toEqual([used.projectId]);
+    // What is renamed keeps its setting, and nobody uses it.
+    const params = { idOrName: project.projectId };
+    await call('projects.update', { params, query: query(), body: { name: 'unused-still' } });
+    expect(await usedIn(month, world.team.id)).toEqual([]);
   });
 });

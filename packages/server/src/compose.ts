@@ -51,7 +51,7 @@ import { createDeviceRequests, createPushedRequests, createRequests } from '#req
 import { createProtectedResource, createRestDoor } from '#rest';
 import { createSealing } from '#sealing';
 import { createSessions } from '#sessions';
-import { createTeams, isMember, teamConnectorUse, teamJoin } from '#teams';
+import { createTeams, hasPassport, isMember, teamConnectorUse, teamJoin } from '#teams';
 import { createPersonTokens, createSessionTokens, createTokens } from '#tokens';
 import { createUsers, isEnabled } from '#users';
 import { createVisitors } from '#visitors';
@@ -158,6 +158,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   const projects = createProjects({
     ...recording,
     holdConnector: connectors.hold,
+    teamHasPassport: hasPassport,
     endOf: [deployments.endOfProject, visitors.endOfProject],
     endOfPassword: visitors.endOfPassword,
   });

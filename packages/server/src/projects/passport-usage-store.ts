@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { sql, type RawBuilder } from 'kysely';
 import type { Bound, Database } from '#database';
 import type { Project } from './project.ts';
 
@@ -7,14 +7,29 @@ type UsageTables = {
   projects: { id: string; teamId: string; name: string; passport: string | null };
 };
 
-/** In which months a project had Passport on, for a day or for all of it. */
-export function createPassportUsage(database: Database) {
+/** What must hold of a team, over a column or value of a statement here; the tables it asks are another room's. */
+export type TeamCondition = (teamId: RawBuilder<string>) => RawBuilder<boolean>;
+
+/** In which months a project had Passport on, for a day or for all of it; not while its team has no Passport. */
+export function createPassportUsage(
+  database: Database,
+  teamHasPassport: TeamCondition = () => sql<boolean>`1 = 1`,
+) {
   const query = database.queries<UsageTables>();
 
   const insert = database.statement<UsageTables['passportUsage']>()((value) =>
     query
       .insertInto('passportUsage')
-      .values({ teamId: value('teamId'), month: value('month'), projectId: value('projectId') })
+      .columns(['teamId', 'month', 'projectId'])
+      .expression(
+        query
+          .selectNoFrom([
+            sql<string>`cast(${value('teamId')} as text)`.as('teamId'),
+            sql<string>`cast(${value('month')} as text)`.as('month'),
+            sql<string>`cast(${value('projectId')} as text)`.as('projectId'),
+          ])
+          .where(teamHasPassport(sql<string>`cast(${value('teamId')} as text)`)),
+      )
       .onConflict((conflict) => conflict.doNothing()),
   );
   const insertAll = database.statement<{ month: string }>()((value) =>
@@ -25,7 +40,8 @@ export function createPassportUsage(database: Database) {
         from
           .selectFrom('projects')
           .select(['teamId', sql<string>`cast(${value('month')} as text)`.as('month'), 'id'])
-          .where('passport', 'is not', null),
+          .where('passport', 'is not', null)
+          .where(teamHasPassport(sql<string>`"projects"."teamId"`)),
       )
       .onConflict((conflict) => conflict.doNothing()),
   );
@@ -40,7 +56,7 @@ export function createPassportUsage(database: Database) {
   );
 
   return {
-    /** Belongs into the unit that switches Passport on or keeps it on. `now` in milliseconds. */
+    /** Belongs into the unit that switches Passport on for a project, or keeps it on. `now` in milliseconds. */
     record: ({ teamId, id }: Pick<Project, 'teamId' | 'id'>, now: number): Bound<unknown> =>
       insert({ teamId, month: monthOf(now), projectId: id }),
     recordAll: (now: number): Bound<unknown> => insertAll({ month: monthOf(now) }),

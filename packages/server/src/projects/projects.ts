@@ -6,7 +6,7 @@ import type { Clock } from '#clock';
 import type { Bound, Database, Expected } from '#database';
 import { publicError } from '#errors';
 import { defaultOidcTokenConfig, ownEnvironments, standardEnvironments, type Project } from './project.ts';
-import { createPassportUsage, monthOf } from './passport-usage-store.ts';
+import { createPassportUsage, monthOf, type TeamCondition } from './passport-usage-store.ts';
 import { createProjectStore, type ProjectPage } from './project-store.ts';
 import { changedProtection, readableProtection, type ProtectionChange } from './protection-settings.ts';
 
@@ -49,6 +49,8 @@ export type ProjectsNeeds = {
   changes: Pick<Changes, 'note'>;
   /** Matches one row while the team's connector is there: no setting comes to name one that is being deleted. */
   holdConnector?: (teamId: string, connectorId: string) => Expected;
+  /** Whether a team has Passport, over a column of a statement here; all have it where nothing is said. */
+  teamHasPassport?: TeamCondition;
   /** Ends the sessions of visitors that a password let in. */
   endOfPassword?: (project: { id: string; teamId: string }) => readonly Bound<unknown>[];
   /** What other rooms end together with a project: deployments, visitors' sessions. */
@@ -68,11 +70,12 @@ export function createProjects({
   audit,
   changes,
   holdConnector,
+  teamHasPassport,
   endOf = [],
   endOfPassword = () => [],
 }: ProjectsNeeds) {
   const store = createProjectStore(database);
-  const usage = createPassportUsage(database);
+  const usage = createPassportUsage(database, teamHasPassport);
 
   const find = (teamId: string, idOrName: string) =>
     // A name never begins like an id.

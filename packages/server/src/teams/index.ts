@@ -4,5 +4,5 @@ export type { Membership, Team } from './team.ts';
 export { teamMigrations } from './team-migrations.ts';
 export { createTeamFeatureRest } from './team-feature-rest.ts';
 export { createTeamRest, type TeamRestNeeds } from './team-rest.ts';
-export { isMember, teamConnectorUse, teamJoin } from './team-store.ts';
+export { hasPassport, isMember, teamConnectorUse, teamJoin } from './team-store.ts';
 export { createTeams, type NewTeam, type TeamChange, type Teams } from './teams.ts';

@@ -280,6 +280,10 @@ export const isMember = {
     sql<boolean>`exists (select 1 from "members" where "members"."teamId" = ${teamId} and "members"."userId" = ${userId})`,
 };
 
+/** That a team has Passport, as a condition over a column of another room's statement. */
+export const hasPassport = (teamId: RawBuilder<string>): RawBuilder<boolean> =>
+  sql<boolean>`exists (select 1 from "teams" where "teams"."id" = ${teamId} and "teams"."passportEnabled" = 1)`;
+
 function rowOf(team: Team): Omit<TeamRow, 'revision'> {
   return {
     id: team.id,
