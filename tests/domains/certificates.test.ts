@@ -12,6 +12,8 @@ import { findFreePort } from '../harness/free-port.ts';
 import { send } from '../harness/send.ts';
 import { createDomainWorld, type DomainWorld, type Site } from './domain-world.ts';
 
+const program = 'caddy';
+
 describe('a proxy that gets certificates by itself', () => {
   let world: DomainWorld;
   let operations: string;
@@ -54,7 +56,7 @@ describe('a proxy that gets certificates by itself', () => {
     expect((await send(`${world.tessera.urls.origin}/known-host?domain=${hosts[0]!.host}`)).status).toBe(404);
   });
 
-  describe.skipIf(!isInstalled('caddy'))('which is Caddy', () => {
+  describe.skipIf(!isInstalled(program))('which is Caddy', () => {
     let folder: string;
     let caddy: ChildProcess;
     let port: number;
@@ -82,7 +84,7 @@ https://:${port} {
 }
 `,
       );
-      caddy = spawn('caddy', ['run', '--config', file, '--adapter', 'caddyfile'], {
+      caddy = spawn(program, ['run', '--config', file, '--adapter', 'caddyfile'], {
         env: { ...process.env, HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder },
         stdio: 'ignore',
       });
