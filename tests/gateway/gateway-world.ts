@@ -248,6 +248,7 @@ export async function startGatewayWorld(
     attempts,
     visitors,
     bypasses,
+    limits,
     upstream,
     site,
     sites,

@@ -27,4 +27,22 @@ describe.each(databaseKinds)('sign-ins that somebody begins and never ends, on %
       expect((await knock()).status).toBe(303);
     },
   );
+
+  test('are counted by line, of however many networks, and by project', async () => {
+    const behind = await startGatewayWorld({ trustProxy: ['127.0.0.1'] });
+    const knock = async (from: string, host = 'a.app.localhost') =>
+      (await behind.ask(host, '/', { headers: { ...navigation, 'x-forwarded-for': from } })).status;
+    const count = (name: string, key: string, tries: number) =>
+      behind.database.write(
+        Array.from({ length: tries }, () => behind.limits.count(name, key, 50_000, 600_000)),
+      );
+    expect(await knock('2001:db8:1::1')).toBe(303);
+    await count('visit-start', '2001:db8:1::/48', 4_999);
+    expect(await knock('2001:db8:1:ffff::1')).toBe(429);
+    expect(await knock('2001:db8:2::1')).toBe(303);
+    await count('visit-start-project', 'prj_a', 49_998);
+    expect(await knock('2001:db8:3::1')).toBe(429);
+    expect(await knock('2001:db8:3::1', 'other-project.app.localhost')).toBe(303);
+    await behind.close();
+  });
 });

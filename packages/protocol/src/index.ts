@@ -1,6 +1,13 @@
 // The RFCs' words: types, constants and pure functions. It does no I/O and depends on jose alone.
 export { formatDecisionProbe, isDecisionProbe } from './decision-probe.ts';
-export { formatIpRange, ipRangeProblem, isInIpRange, parseIpRange, type IpRange } from './ip-ranges.ts';
+export {
+  enclosingIpRange,
+  formatIpRange,
+  ipRangeProblem,
+  isInIpRange,
+  parseIpRange,
+  type IpRange,
+} from './ip-ranges.ts';
 export {
   createId,
   createReference,

@@ -47,6 +47,11 @@ export function isInIpRange(range: IpRange, address: string): boolean {
   return firstOf({ ...range, base: parsed.base }) === firstOf(range);
 }
 
+/** The range of this length that a range lies in. */
+export function enclosingIpRange(range: IpRange, bits: number): IpRange {
+  return { ...range, base: firstOf({ ...range, bits }), bits };
+}
+
 function firstOf({ family, base, bits }: IpRange): bigint {
   const beyond = BigInt(widths[family] - bits);
   return (base >> beyond) << beyond;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { changeMigrations, createChanges } from '#changes';
 import { createShiftedClock } from '#clock';
 import { codeMigrations, createCodes } from '#codes';
-import { createLimits, limitMigrations, networkOf } from '#limits';
+import { createLimits, endSiteOf, limitMigrations, networkOf } from '#limits';
 import { createPasswords } from '#passwords';
 import { createSealing } from '#sealing';
 import { createUsers, userMigrations } from '#users';
@@ -79,12 +79,22 @@ describeOnBothDatabases('credentials', (openDatabase) => {
   it('stops a network that tries many accounts, whatever its address of the moment', async () => {
     const { login } = await world();
     for (let at = 0; at < 60; at += 1) {
-      await login({ email: `p${at}@example.com`, clientAddress: `2001:db8::${at.toString(16)}` });
+      await login({ email: `p${at}@example.com`, clientAddress: `2001:db8:0:${at.toString(16)}::1` });
     }
     await expect(login({ clientAddress: '2001:db8::ffff' })).rejects.toMatchObject({
       code: 'too_many_tries',
     });
-    expect(await login({ clientAddress: '2001:db8:0:1::1' })).toBeDefined();
+    expect(await login({ clientAddress: '2001:db8:1::1' })).toBeDefined();
+  });
+
+  it('lets no line, of however many networks, lock an account from everywhere', async () => {
+    const { login } = await world();
+    const guesses = Array.from({ length: 110 }, (_, at) =>
+      login({ password: 'not the right sentence', clientAddress: `2001:db8:0:${at.toString(16)}::1` }),
+    );
+    const outcomes = await Promise.allSettled(guesses);
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(10);
+    expect(await login({ clientAddress: '192.0.2.2' })).toBeDefined();
   });
 
   it('gives the right password its tries back', async () => {
@@ -153,10 +163,14 @@ describe('the password policy', () => {
 describe('the network of an address', () => {
   it('has one name in every spelling', () => {
     const spellings = ['2001:db8::1', '2001:DB8:0:0::2', '2001:0db8:0000:0000:ffff::', '2001:db8::1%eth0'];
-    expect(new Set(spellings.map(networkOf))).toEqual(new Set(['2001:db8:0:0::/64']));
+    expect(new Set(spellings.map(networkOf))).toEqual(new Set(['2001:db8::/64']));
     expect(['::ffff:192.0.2.1', '::ffff:c000:201', '192.0.2.1'].map(networkOf)).toEqual(
       Array.from({ length: 3 }, () => '192.0.2.1'),
     );
-    expect(networkOf('not an address')).toBe('unknown');
+    expect([networkOf('not an address'), networkOf('')]).toEqual(['unknown', 'unknown']);
+    expect(['2001:db8:7:1::1', '2001:db8:7:ffff::1'].map(endSiteOf)).toEqual(
+      Array.from({ length: 2 }, () => '2001:db8:7::/48'),
+    );
+    expect(endSiteOf('::ffff:192.0.2.1')).toBe('192.0.2.1');
   });
 });

@@ -1,12 +1,13 @@
 import type { Bound, Database } from '#database';
 import { publicError } from '#errors';
-import { networkOf, type Limits } from '#limits';
+import { endSiteOf, type Limits } from '#limits';
 
 const minute = 60_000;
 
 /**
  * One account from one network: a person who has forgotten. One network: somebody who tries many accounts.
- * One account from everywhere: a botnet; NIST SP 800-63B-4 (3.2.2) allows a hundred tries in a row.
+ * One account from everywhere: a botnet; NIST SP 800-63B-4 (3.2.2) allows a hundred tries in a row. A network is all
+ * that one line has, so that none alone locks an account.
  */
 const accountInNetwork = { name: 'password-of-account-in-network', limit: 10, window: 15 * minute };
 const ofNetwork = { name: 'password-of-network', limit: 60, window: 15 * minute };
@@ -28,7 +29,7 @@ export function createPasswordTries(needs: {
 
   return {
     async count(emailKey, clientAddress) {
-      const network = networkOf(clientAddress);
+      const network = endSiteOf(clientAddress);
       const both = JSON.stringify([emailKey, network]);
       const counted = [
         { ...accountInNetwork, key: both },

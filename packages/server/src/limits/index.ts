@@ -3,4 +3,4 @@
 export { limitMigrations } from './limit-migrations.ts';
 export { createLimits } from './limit-store.ts';
 export type { Limits } from './limit-store.ts';
-export { networkOf } from './network.ts';
+export { endSiteOf, networkOf } from './network.ts';

@@ -4,7 +4,7 @@ import { passwordConnectorId } from '@tessera/protocol';
 import type { Bound } from '#database';
 import { publicError } from '#errors';
 import { readBytes } from '#http';
-import { networkOf } from '#limits';
+import { endSiteOf } from '#limits';
 import { QueueFull } from '#passwords';
 import type { Layout } from '#pages';
 import { equalInConstantTime, hashSecret } from '#sealing';
@@ -55,7 +55,8 @@ const mostCharacters = 72;
 const minute = 60_000;
 /**
  * Wrong passwords. One visitor: somebody who has forgotten. One network over all projects: somebody who collects. One
- * project from everywhere: a botnet, against which a short password has nothing else.
+ * project from everywhere: a botnet, against which a short password has nothing else. A network is all that one line
+ * has, so that none alone closes the page to everybody.
  */
 const tries = [
   { name: 'visit-password', limit: 10, window: 15 * minute },
@@ -220,7 +221,7 @@ async function count(
   { database, limits }: PasswordNeeds,
   at: At,
 ): Promise<{ giveBack: readonly Bound<unknown>[] } | { problem: PasswordProblem }> {
-  const network = networkOf(at.clientAddress);
+  const network = endSiteOf(at.clientAddress);
   const projectId = at.site.project.id;
   const keys = [JSON.stringify([projectId, network]), network, projectId] as const;
   const outcome = await database.tryWrite(

@@ -1,6 +1,6 @@
 import { passportStartLifetimeMilliseconds, passportStartPurpose, type PassportStart } from '#attempts';
 import { publicError } from '#errors';
-import { networkOf } from '#limits';
+import { endSiteOf } from '#limits';
 import { GatewayError, isNavigation } from '../answers.ts';
 import type { GatewayNeeds, Site } from '../needs.ts';
 import type { RequestCookies } from '../request/cookies.ts';
@@ -10,8 +10,12 @@ import type { OwnCookies } from './own-cookies.ts';
 
 const longestPath = 4_096;
 
-/** Of one network: nobody has to be anybody to begin, and each beginning is kept for a day. A whole office may be one. */
+/**
+ * Nobody has to be anybody to begin, and each beginning is kept for a day. Of one line, which may be a whole office's;
+ * and of one project, as much as ten such lines.
+ */
 const mostStarts = 5_000;
+const mostStartsOfProject = 50_000;
 const startWindowMilliseconds = 10 * 60_000;
 
 /**
@@ -70,7 +74,8 @@ export async function startSignIn(
     detail: `Asked for ${host.name}. ${at.because}`,
   });
   const outcome = await needs.database.tryWrite([
-    needs.limits.count('visit-start', networkOf(at.clientAddress), mostStarts, startWindowMilliseconds),
+    needs.limits.count('visit-start', endSiteOf(at.clientAddress), mostStarts, startWindowMilliseconds),
+    needs.limits.count('visit-start-project', site.project.id, mostStartsOfProject, startWindowMilliseconds),
     attempt,
     step,
     start,
