@@ -82,21 +82,7 @@ export async function admit(
   const site = await needs.deployments.findByHost(parsed.host.name);
   if (site === undefined) throw deploymentNotFound(parsed.host);
   const { facts, session, bypasses } = await gatherFacts(needs, parsed, site, asking);
-  const { method, host, target, body, cookies, trustedTokens, presented } = parsed;
-  const verdict = decide(facts);
-  return {
-    method,
-    host,
-    target,
-    body,
-    cookies,
-    trustedTokens,
-    presented,
-    session,
-    bypasses,
-    site,
-    verdict,
-  };
+  return { ...parsed, session, bypasses, site, verdict: decide(facts) };
 }
 
 /** One answer for a host that is nobody's and for one that hides: they cannot be told apart. */

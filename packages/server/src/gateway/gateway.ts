@@ -156,7 +156,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
       if (admission.body !== undefined) throw ambiguousUpgrade('An upgrade with a body was received.');
       validateUpgradeOrigin(request, admission);
       await forwardUpgrade(
-        { connector, pools, responseHeaders, answerMilliseconds, visitorIdleMilliseconds },
+        { pools, responseHeaders, answerMilliseconds, visitorIdleMilliseconds },
         client,
         forwardedOf(request, facts, admission, await visit.tokensFor(admission)),
         {

@@ -1,5 +1,5 @@
 import { lookup as systemLookup } from 'node:dns/promises';
-import { isIP, type LookupFunction, type Socket } from 'node:net';
+import { isIP, type LookupFunction } from 'node:net';
 import { callbackify } from 'node:util';
 import { buildConnector } from 'undici';
 import type { AddressRules } from './addresses.ts';
@@ -12,12 +12,8 @@ export class AddressNotAllowed extends Error {
   override readonly name = 'AddressNotAllowed';
 }
 
-export type Connector = {
-  /** For undici's `Pool`: checks the address at each connect. */
-  forPool(teamSlug: string): buildConnector.connector;
-  /** A connected socket for an upgrade. */
-  connect(upstream: URL, teamSlug: string): Promise<Socket>;
-};
+/** Connects to upstreams, each of its connections to an address that was judged for it. */
+export type Connector = (origin: string, teamSlug: string) => buildConnector.connector;
 
 /** The name is resolved once a connect, every address is judged, and the socket connects to those and no other. */
 export function createConnector(needs: {
@@ -65,22 +61,19 @@ export function createConnector(needs: {
     return addresses;
   }
 
-  function forPool(teamSlug: string): buildConnector.connector {
-    const connectors = new Map<number, buildConnector.connector>();
+  return (origin, teamSlug) => {
+    const { protocol, hostname, port: spelledPort } = new URL(origin);
+    const port = Number(spelledPort || (protocol === 'https:' ? 443 : 80));
+    const literal = hostname.replace(/^\[|\]$/g, '');
+    const isLiteral = isIP(literal) !== 0;
+    const connect = buildConnector({
+      lookup: lookupFor(port, teamSlug),
+      timeout: needs.timeoutMilliseconds,
+      allowH2: false,
+    });
     return (options, callback) => {
-      const port = Number(options.port || (options.protocol === 'https:' ? 443 : 80));
-      let connector = connectors.get(port);
-      if (connector === undefined) {
-        connector = buildConnector({
-          lookup: lookupFor(port, teamSlug),
-          timeout: needs.timeoutMilliseconds,
-          allowH2: false,
-        });
-        connectors.set(port, connector);
-      }
       // A literal address never reaches the lookup.
-      const literal = options.hostname.replace(/^\[|\]$/g, '');
-      if (isIP(literal) !== 0) {
+      if (isLiteral) {
         try {
           judged([{ address: literal, family: isIP(literal) }], port, teamSlug);
         } catch (error) {
@@ -88,22 +81,7 @@ export function createConnector(needs: {
           return;
         }
       }
-      connector({ ...options, hostname: isIP(literal) === 0 ? options.hostname : literal }, callback);
+      connect({ ...options, hostname: isLiteral ? literal : options.hostname }, callback);
     };
-  }
-
-  return {
-    forPool,
-    connect: (upstream, teamSlug) =>
-      new Promise((resolveSocket, reject) => {
-        const { protocol, hostname, host, port } = upstream;
-        forPool(teamSlug)(
-          { protocol, hostname, host, port, ...(protocol === 'https:' ? { servername: hostname } : {}) },
-          (error, socket) => {
-            if (error !== null) reject(error);
-            else resolveSocket(socket);
-          },
-        );
-      }),
   };
 }

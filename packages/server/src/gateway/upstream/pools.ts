@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { LRUCache } from 'lru-cache';
 import { Pool } from 'undici';
 import { publicError } from '#errors';
@@ -27,8 +28,9 @@ export type Upstream = {
    * @throws {PublicError} `upstream_busy`
    */
   enter(): () => void;
-  /** The same for a WebSocket. */
+  /** The same for a WebSocket, which gets a connection of its own. */
   enterSocket(): () => void;
+  connect(): Promise<Socket>;
 };
 
 export type Pools = {
@@ -41,50 +43,61 @@ const mostUpstreams = 2_000;
 
 /** Per team, because teams may be allowed different addresses: a connection is never another team's. */
 export function createPools(connector: Connector, limits: UpstreamLimits): Pools {
-  const closing = new Set<Promise<void>>();
+  /** Those of upstreams that are forgotten are open until their running requests end. */
+  const open = new Set<Pool>();
+  const close = (pool: Pool) => pool.close().finally(() => open.delete(pool));
   const upstreams = new LRUCache<string, Upstream>({
     max: mostUpstreams,
-    dispose({ pool }) {
-      // Lets running requests end.
-      const closed = pool.close().finally(() => closing.delete(closed));
-      closing.add(closed);
-    },
+    dispose: ({ pool }) => void close(pool),
   });
   return {
     find(origin, teamSlug) {
       const key = `${teamSlug} ${origin}`;
       let upstream = upstreams.get(key);
       if (upstream === undefined) {
-        const { protocol, hostname } = new URL(origin);
-        upstream = {
-          servername: protocol === 'https:' ? hostname : undefined,
-          pool: new Pool(origin, {
-            connect: connector.forPool(teamSlug),
-            connections: limits.connections,
-            pipelining: 1,
-            allowH2: false,
-            headersTimeout: limits.answerSeconds * 1000,
-            // Server-sent events and long downloads may be silent for long; the visitor leaving ends them.
-            bodyTimeout: limits.idleSeconds * 1000,
-            keepAliveTimeout: 4_000,
-            maxHeaderSize: 64 * 1024,
-          }),
-          enter: createPlaces(limits.connections + limits.queue),
-          enterSocket: createPlaces(limits.connections),
-        };
+        upstream = createUpstream(new URL(origin), teamSlug);
         upstreams.set(key, upstream);
+        open.add(upstream.pool);
       }
       return upstream;
     },
     async close(drainMilliseconds) {
-      const open = [...upstreams.values()];
       const cut = setTimeout(() => {
-        for (const { pool } of open) void pool.destroy();
+        for (const pool of open) void pool.destroy();
       }, drainMilliseconds);
-      await Promise.all([...open.map(({ pool }) => pool.close()), ...closing]);
+      await Promise.all([...open].map(close));
       clearTimeout(cut);
     },
   };
+
+  function createUpstream({ origin, protocol, hostname, host, port }: URL, teamSlug: string): Upstream {
+    const connect = connector(origin, teamSlug);
+    const servername = protocol === 'https:' ? hostname : undefined;
+    return {
+      servername,
+      pool: new Pool(origin, {
+        connect,
+        connections: limits.connections,
+        pipelining: 1,
+        allowH2: false,
+        headersTimeout: limits.answerSeconds * 1000,
+        // Server-sent events and long downloads may be silent for long; the visitor leaving ends them.
+        bodyTimeout: limits.idleSeconds * 1000,
+        keepAliveTimeout: 4_000,
+        maxHeaderSize: 64 * 1024,
+      }),
+      enter: createPlaces(limits.connections + limits.queue),
+      enterSocket: createPlaces(limits.connections),
+      connect: () =>
+        new Promise((resolve, reject) => {
+          const to = { protocol, hostname, host, port, ...(servername === undefined ? {} : { servername }) };
+          connect(to, (error, socket) => {
+            if (error === null) resolve(socket);
+            else reject(error);
+          });
+        }),
+    };
+  }
 }
 
 function createPlaces(most: number): () => () => void {

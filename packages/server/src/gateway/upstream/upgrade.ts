@@ -1,14 +1,12 @@
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Connector } from './connector.ts';
 import { upstreamError, type ForwardedRequest } from './forward.ts';
 import { createFrameCounter, goingAway } from './frames.ts';
 import type { Pools } from './pools.ts';
 import type { ResponseHeaderRules } from './response-headers.ts';
 
 export type UpgradeNeeds = {
-  connector: Connector;
   pools: Pools;
   responseHeaders: ResponseHeaderRules;
   /** How long the upstream may take to answer. */
@@ -49,13 +47,13 @@ export async function forwardUpgrade(
   forwarded: ForwardedRequest,
   events: UpgradeEvents,
 ): Promise<void> {
-  const upstream = new URL(forwarded.upstream);
-  const leave = needs.pools.find(forwarded.upstream, forwarded.teamSlug).enterSocket();
+  const upstream = needs.pools.find(forwarded.upstream, forwarded.teamSlug);
+  const leave = upstream.enterSocket();
   // Of every way that this may end.
   client.socket.once('close', leave);
   let connected;
   try {
-    connected = await needs.connector.connect(upstream, forwarded.teamSlug);
+    connected = await upstream.connect();
   } catch (error) {
     throw upstreamError(error);
   }
