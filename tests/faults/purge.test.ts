@@ -1,11 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createPassportWorld, passPassport } from '../harness/passport-world.ts';
 import { lookInto } from '../harness/look-into.ts';
 import { send, sendForm } from '../harness/send.ts';
 import { createSignInWorld, type SignInWorld } from '../harness/sign-in-world.ts';
 import { createAuthorizationRequest } from '../harness/sign-in.ts';
 import { startTessera, type RunningTessera } from '../harness/start-tessera.ts';
 import { databaseKinds } from '../harness/test-databases.ts';
+import { createVisitor } from '../harness/visitor.ts';
 
 const day = 24 * 3_600_000;
 
@@ -89,3 +91,47 @@ describe.each(databaseKinds)('rows whose time is over, on %s', (kind) => {
     expect((await sendForm(`${tessera.urls.api}/login/oauth/token`, {})).status).toBe(400);
   }, 90_000);
 });
+
+test.each(databaseKinds)(
+  'a visitor’s session goes a day after its end, by whatever it ended, on %s',
+  async (kind) => {
+    const tessera = await startTessera(kind);
+    const world = await createPassportWorld(tessera.urls, tessera.setUpLink);
+    const setting = { connectorId: world.connectorId, deploymentType: 'all' as const };
+    const sites = [world.deployment, await world.protect('idle'), await world.protect('live')];
+    const [ended = '', idle = '', live = ''] = sites.map(({ projectId }) => projectId);
+    const query = { teamId: world.team.id };
+    for (const [idOrName, sessionIdleSeconds] of [
+      [idle, 300],
+      [live, undefined],
+    ] as const) {
+      await world.call('projects.update', {
+        params: { idOrName },
+        query,
+        body: {
+          passport: {
+            ...setting,
+            sessionLifetimeSeconds: 7 * 86_400,
+            ...(sessionIdleSeconds === undefined ? {} : { sessionIdleSeconds }),
+          },
+        },
+      });
+    }
+    for (const { url } of sites) {
+      expect((await passPassport(createVisitor(), `${url}/`)).status).toBe(200);
+    }
+    await world.call('passport-sessions.end-many', { query: { ...query, projectId: ended } });
+    const kept = async () =>
+      (await lookInto(tessera.database, 'select "projectId" from "passportSessions"')).map((row) =>
+        String(row['projectId']),
+      );
+    tessera.advance(23 * 3_600_000);
+    await delay(2_500);
+    expect((await kept()).toSorted()).toEqual([ended, idle, live].toSorted());
+    tessera.advance(2 * 3_600_000);
+    await expect.poll(kept, { timeout: 20_000, interval: 500 }).toEqual([live]);
+    await world.close();
+    await tessera.close();
+  },
+  60_000,
+);

@@ -80,4 +80,21 @@ export const visitorMigrations: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    name: '0560-passport-sessions-by-end',
+    async up(schema) {
+      await schema.schema
+        .createIndex('passportSessionsByEnd')
+        .on('passportSessions')
+        .column('endedAt')
+        .where('endedAt', 'is not', null)
+        .execute();
+      await schema.schema
+        .createIndex('passportSessionsByIdleExpiry')
+        .on('passportSessions')
+        .column('idleExpiresAt')
+        .where('idleExpiresAt', 'is not', null)
+        .execute();
+    },
+  },
 ];
