@@ -21,12 +21,15 @@ export type ErrorFacts = {
   steps?: readonly TimelineStep[];
 };
 
+/** An error without a description of its own has its title for one. */
+const saysMore = ({ title, description }: ErrorFacts): boolean => description !== title;
+
 /** What an error page shows. */
 export function errorBody(facts: ErrorFacts): Markup {
   return html`<article class="card error">
     <p class="error-status" aria-hidden="true">${facts.status}</p>
     <h1>${facts.title}</h1>
-    <p id="error-description">${facts.description}</p>
+    ${saysMore(facts) ? html`<p id="error-description">${facts.description}</p>` : ''}
     ${
       facts.mend
         ? html`<div class="mend">

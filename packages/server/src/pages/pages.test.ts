@@ -90,6 +90,12 @@ describe('an error page', () => {
     expect(page.body).toContain('Check the address.');
   });
 
+  it('say nothing twice: a description that is the title is left out', () => {
+    const page = errorPage({ ...facts, description: facts.title });
+    expect(page.body).not.toContain('error-description');
+    expect(page.body.split(facts.title)).toHaveLength(3);
+  });
+
   it('loads nothing on a host that is not ours', () => {
     const page = errorPage({ ...facts, headers: { 'retry-after': '5' } });
     expect(page.headers['retry-after']).toBe('5');
