@@ -1,4 +1,4 @@
-import { BlockList, isIP } from 'node:net';
+import { BlockList, isIP, isIPv4 } from 'node:net';
 
 /**
  * The client's address. `X-Forwarded-For` is read from the right, as far as the proxies are ours: what stands further
@@ -12,7 +12,8 @@ export function createClientAddress(trustProxy: readonly string[]) {
 
   return (socketAddress: string | undefined, forwardedFor: string | undefined): string => {
     let address = addressIn(socketAddress ?? '');
-    const hops = forwardedFor?.split(',') ?? [];
+    if (forwardedFor === undefined) return address;
+    const hops = forwardedFor.split(',');
     while (address !== '' && isTrusted(address)) {
       const next = hops.pop();
       if (next === undefined) break;
@@ -35,6 +36,7 @@ function addRange(list: BlockList, range: string): void {
  * when there is none. An IPv4 address is the same whether or not the socket speaks IPv6.
  */
 function addressIn(text: string): string {
+  if (isIPv4(text)) return text;
   const bare = /^\[([^\]]*)\](?::\d+)?$/.exec(text)?.[1] ?? /^([\d.]+):\d+$/.exec(text)?.[1] ?? text;
   const isMapped = bare.toLowerCase().startsWith('::ffff:') && isIP(bare.slice(7)) === 4;
   const address = isMapped ? bare.slice(7) : bare;

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { publicError } from '#errors';
+import type { HeaderList } from '../request/header-list.ts';
 import type { SentRequest } from '../request/sent-request.ts';
 
 export type DialectName = 'nginx' | 'forward-auth' | 'envoy' | 'haproxy';
@@ -79,7 +80,7 @@ export function readTold(dialect: DialectName, request: SentRequest): ToldReques
     dialect === 'envoy'
       ? { method: request.method ?? '', uri: (request.url ?? '').slice(`${dialectFolder}envoy`.length) }
       : {};
-  const ofTheVisitor: string[] = [];
+  const ofTheVisitor = ['host', ''];
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? '';
     const value = rawHeaders[index + 1] ?? '';
@@ -95,10 +96,12 @@ export function readTold(dialect: DialectName, request: SentRequest): ToldReques
   for (const [name, part] of tells) {
     if (told[part] === undefined || told[part] === '') throw odd(`The header ${name} is missing.`);
   }
-  return toldRequest(request, told as Parts, ofTheVisitor);
+  const parts = told as Parts;
+  ofTheVisitor[1] = parts.host;
+  return toldRequest(request, parts, ofTheVisitor);
 }
 
-function toldRequest(request: SentRequest, parts: Parts, ofTheVisitor: readonly string[]): ToldRequest {
+function toldRequest(request: SentRequest, parts: Parts, ofTheVisitor: HeaderList): ToldRequest {
   if (!/^[A-Z][A-Z-]{0,31}$/.test(parts.method)) throw odd('The method is none.');
   // The proxy that asks wrote the last one; what stands before it is only as good as who wrote that.
   const comma = parts.addresses.lastIndexOf(',');
@@ -110,8 +113,11 @@ function toldRequest(request: SentRequest, parts: Parts, ofTheVisitor: readonly 
       url: parts.uri,
       httpVersionMajor: 1,
       httpVersionMinor: 1,
-      rawHeaders: ['host', parts.host, ...ofTheVisitor],
-      headers: { ...request.headers, host: parts.host },
+      rawHeaders: ofTheVisitor,
+      // Only asked for when somebody is answered otherwise than by a pass.
+      get headers() {
+        return { ...request.headers, host: parts.host };
+      },
     },
     protocol: parts.protocol,
     address,
