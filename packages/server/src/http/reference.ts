@@ -1,10 +1,20 @@
-import { randomUUID } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
+
+const bytes = 8;
 
 /**
- * Names one request in answers, logs, audit records and pages: what a person reads out to support. 62 random bits,
- * from the one source of Node that keeps some in store: every request needs one.
+ * Makes names for requests, for answers, logs, audit records and pages: what a person reads out to support. 64 random
+ * bits, from a store: every request needs one.
  */
-export function createReference(): string {
-  const uuid = randomUUID();
-  return `req_${uuid.slice(19, 23)}${uuid.slice(24)}`;
+export function createReferences(): () => string {
+  const store = Buffer.alloc(bytes * 512);
+  let used = store.length;
+  return () => {
+    if (used === store.length) {
+      randomFillSync(store);
+      used = 0;
+    }
+    used += bytes;
+    return `req_${store.toString('hex', used - bytes, used)}`;
+  };
 }

@@ -12,7 +12,7 @@ import { answerOf } from './error-answers.ts';
 import type { Application } from './host-table.ts';
 import { hostOf, isHttp2 } from './http-version.ts';
 import { usualPatience, waitForUnreadBody, waitUntilTaken, type Patience } from './patience.ts';
-import { createReference } from './reference.ts';
+import { createReferences } from './reference.ts';
 import { createSecureServer } from './secure-server.ts';
 
 // Room for what the doors themselves refuse with a page: a sibling's cookies must not lock a visitor out with a bare
@@ -63,6 +63,7 @@ export async function listen(needs: ListenNeeds): Promise<Listener> {
   const { logger, gateway, findApplication, requestIdHeader } = needs;
   const patience: Patience = { ...usualPatience, ...needs.patience };
   let isClosing = false;
+  const createReference = createReferences();
   const factsOf = new WeakMap<IncomingMessage, RequestFacts>();
   const begin = (request: IncomingMessage): RequestFacts => {
     const forwarded = request.headers['x-forwarded-for'];

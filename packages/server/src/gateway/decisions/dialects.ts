@@ -114,10 +114,7 @@ function toldRequest(request: SentRequest, parts: Parts, ofTheVisitor: HeaderLis
       httpVersionMajor: 1,
       httpVersionMinor: 1,
       rawHeaders: ofTheVisitor,
-      // Only asked for when somebody is answered otherwise than by a pass.
-      get headers() {
-        return { ...request.headers, host: parts.host };
-      },
+      headers: { ...request.headers, host: parts.host },
     },
     protocol: parts.protocol,
     address,

@@ -47,7 +47,7 @@ export async function findSession(
   }
   const session = await needs.visitors.findRemembered(claims.sid);
   if (session === undefined) return refused('The session has ended.');
-  if (!equalInConstantTime(session.companionHash, claims.companionHash)) {
+  if (!needs.tokens.speakOf(claims, session)) {
     return refused('The session cookie is not one that counts here.');
   }
   return foundSessionOf(session, host, site);

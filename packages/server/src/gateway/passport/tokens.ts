@@ -3,6 +3,7 @@ import { createId, formatPassportSubject } from '@tessera/protocol';
 import type { JWTPayload } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { TokenRefused } from '#keys';
+import { equalInConstantTime } from '#sealing';
 import type { VisitorSession } from '#visitors';
 import type { GatewayNeeds, Site } from '../needs.ts';
 import type { RequestCookies } from '../request/cookies.ts';
@@ -59,6 +60,7 @@ export function createPassportTokens(needs: Pick<GatewayNeeds, 'clock' | 'keys' 
   }
   const verified = new LRUCache<string, SessionClaims>({ max: 20_000 });
   const proven = new WeakMap<RequestCookies, SessionClaims>();
+  const spokenOf = new WeakMap<SessionClaims, VisitorSession>();
   const lastHandedOn = new WeakMap<VisitorSession, { site: Site; keyEpoch: number; known: HandedOn }>();
   const handedOn = new LRUCache<string, HandedOn>({ max: 20_000 });
   let epoch = keys.epoch();
@@ -153,6 +155,14 @@ export function createPassportTokens(needs: Pick<GatewayNeeds, 'clock' | 'keys' 
     recallProven(cookies: RequestCookies, site: Site): SessionClaims | undefined {
       const claims = proven.get(cookies);
       return claims?.keyEpoch === keys.epoch() && countsAt(claims, site) ? claims : undefined;
+    },
+
+    /** Whether claims speak of this session: compared once for the same objects. */
+    speakOf(claims: SessionClaims, session: VisitorSession): boolean {
+      if (spokenOf.get(claims) === session) return true;
+      const isThisOne = equalInConstantTime(session.companionHash, claims.companionHash);
+      if (isThisOne) spokenOf.set(claims, session);
+      return isThisOne;
     },
 
     keepProven(cookies: RequestCookies, claims: SessionClaims): void {
