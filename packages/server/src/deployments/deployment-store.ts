@@ -3,7 +3,8 @@ import { sql } from 'kysely';
 import { LRUCache } from 'lru-cache';
 import type { Bound, Database, Expected } from '#database';
 import { exactly } from '#database';
-import type { Deployment, HostOwner, Located } from './deployment.ts';
+import type { Deployment, Located } from './deployment.ts';
+import type { HostRow } from './host-store.ts';
 
 type DeploymentRow = {
   id: string;
@@ -20,15 +21,6 @@ type DeploymentRow = {
 type SecretColumns = {
   previousWorkloadSecretHash: string | null;
   previousWorkloadSecretExpiresAt: number | null;
-};
-type HostRow = {
-  host: string;
-  kind: string;
-  deploymentId: string | null;
-  teamId: string;
-  projectId: string;
-  environment: string;
-  createdAt: number;
 };
 type DeploymentTables = { deployments: DeploymentRow & SecretColumns; deploymentHosts: HostRow };
 
@@ -129,20 +121,6 @@ export function createDeploymentStore<Project extends object, Team extends objec
       .where('id', '=', value('id'))
       .where('workloadSecretHash', '=', value('before')),
   );
-  const selectHosts = database.statement<{ deploymentId: string }>()((value) =>
-    query
-      .selectFrom('deploymentHosts')
-      .select(['host', 'kind'])
-      .where('deploymentId', '=', value('deploymentId'))
-      .orderBy('createdAt')
-      .orderBy('host'),
-  );
-  const selectHostOwner = database.statement<{ host: string }>()((value) =>
-    query
-      .selectFrom('deploymentHosts')
-      .select(['teamId', 'projectId', 'environment', 'deploymentId'])
-      .where('host', '=', value('host')),
-  );
   // The gateway asks these for every request whose host is not remembered: compiled once. Many hosts are of few
   // projects: those that are known already, in the revision of now, are neither read nor parsed again.
   const located = () =>
@@ -191,55 +169,11 @@ export function createDeploymentStore<Project extends object, Team extends objec
       createdAt: value('createdAt'),
     }),
   );
-  const insertHostStatement = (moves: 'never' | 'within' | 'proven') =>
-    database.statement<HostRow>()((value) => {
-      const insert = query.insertInto('deploymentHosts').values({
-        host: value('host'),
-        kind: value('kind'),
-        deploymentId: value('deploymentId'),
-        teamId: value('teamId'),
-        projectId: value('projectId'),
-        environment: value('environment'),
-        createdAt: value('createdAt'),
-      });
-      if (moves === 'never') return insert.onConflict((conflict) => conflict.doNothing());
-      return insert.onConflict((conflict) => {
-        const move = conflict
-          .column('host')
-          .doUpdateSet((row) => ({
-            deploymentId: row.ref('excluded.deploymentId'),
-            teamId: row.ref('excluded.teamId'),
-            projectId: row.ref('excluded.projectId'),
-            environment: row.ref('excluded.environment'),
-          }))
-          .whereRef('deploymentHosts.kind', '=', 'excluded.kind');
-        if (moves === 'proven') return move;
-        return move
-          .whereRef('deploymentHosts.teamId', '=', 'excluded.teamId')
-          .whereRef('deploymentHosts.projectId', '=', 'excluded.projectId')
-          .whereRef('deploymentHosts.environment', '=', 'excluded.environment');
-      });
-    });
-  const insertNewHost = insertHostStatement('never');
-  const insertOrMoveHost = insertHostStatement('within');
-  const insertOrTakeHost = insertHostStatement('proven');
   const deleteDeployment = database.statement<{ teamId: string; id: string }>()((value) =>
     query.deleteFrom('deployments').where('id', '=', value('id')).where('teamId', '=', value('teamId')),
   );
-  const releaseHosts = database.statement<{ deploymentId: string }>()((value) =>
-    query
-      .updateTable('deploymentHosts')
-      .set({ deploymentId: null })
-      .where('deploymentId', '=', value('deploymentId')),
-  );
   const deleteOfProject = database.statement<{ projectId: string }>()((value) =>
     query.deleteFrom('deployments').where('projectId', '=', value('projectId')),
-  );
-  const releaseHostsOfProject = database.statement<{ projectId: string }>()((value) =>
-    query
-      .updateTable('deploymentHosts')
-      .set({ deploymentId: null })
-      .where('projectId', '=', value('projectId')),
   );
 
   return {
@@ -258,10 +192,6 @@ export function createDeploymentStore<Project extends object, Team extends objec
       const page = { projectId, environment: environment ?? '', limit, ...place };
       const rows = await database.list(select(page));
       return rows.map(deploymentOf);
-    },
-    async listHosts(deploymentId: string): Promise<DeploymentHost[]> {
-      const rows = await database.list(selectHosts({ deploymentId }));
-      return rows.map(({ host, kind }) => ({ host, kind: kind as DeploymentHost['kind'] }));
     },
     async findByHost(host: string): Promise<Located<Project, Team> | undefined> {
       let row = await database.find(selectByHost({ host }));
@@ -285,36 +215,14 @@ export function createDeploymentStore<Project extends object, Team extends objec
         team,
       };
     },
-    /** Whose a host is, or was: it stays with its project and environment. */
-    findHostOwner: (host: string): Promise<HostOwner | undefined> => database.find(selectHostOwner({ host })),
     insert: (deployment: Deployment): Expected => exactly(1, insertDeployment(rowOf(deployment))),
     /** One row unless another rotation came first. The secret before the one from before counts no more. */
     rotateSecret: (
       { id, workloadSecretHash: before }: Deployment,
       { hash, previousExpiresAt }: { hash: string; previousExpiresAt: number },
     ): Expected => exactly(1, updateSecret({ id, before, hash, previousExpiresAt })),
-    /**
-     * One row unless the host is, or was, somebody else's. A generated host is never taken from its deployment; a
-     * proven domain is taken from whoever had it, in a unit that keeps its proof.
-     */
-    claimHost: ({ host, kind }: DeploymentHost, deployment: Deployment, isProven: boolean): Expected => {
-      const { id, teamId, projectId, environment, createdAt } = deployment;
-      const claim =
-        kind === 'generated'
-          ? insertNewHost
-          : isProven && kind === 'custom'
-            ? insertOrTakeHost
-            : insertOrMoveHost;
-      return exactly(1, claim({ host, kind, deploymentId: id, teamId, projectId, environment, createdAt }));
-    },
-    delete: (teamId: string, id: string): readonly (Expected | Bound<unknown>)[] => [
-      exactly(1, deleteDeployment({ teamId, id })),
-      releaseHosts({ deploymentId: id }),
-    ],
-    deleteOfProject: (projectId: string): readonly Bound<unknown>[] => [
-      deleteOfProject({ projectId }),
-      releaseHostsOfProject({ projectId }),
-    ],
+    delete: (teamId: string, id: string): Expected => exactly(1, deleteDeployment({ teamId, id })),
+    deleteOfProject: (projectId: string): Bound<unknown> => deleteOfProject({ projectId }),
   };
 }
 

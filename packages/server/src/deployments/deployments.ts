@@ -10,6 +10,7 @@ import type { Limits } from '#limits';
 import { hashSecret } from '#sealing';
 import type { Deployment, DeploymentWithHosts, Located } from './deployment.ts';
 import { createDeploymentStore, type DeploymentPage, type Join } from './deployment-store.ts';
+import { createHostStore } from './host-store.ts';
 import { createDomainStore } from './domains/domain-store.ts';
 import { createDomains } from './domains/domains.ts';
 import { domainProblem, generateHost, hostProblem, isFreeInDevelopment, type HostSpace } from './host.ts';
@@ -65,6 +66,7 @@ export function createDeployments<Project extends object, Team extends object>(
   const { database, clock, audit, changes, joins, hostSpace, upstreamAllow, ownHosts, holdProject } = needs;
   const store = createDeploymentStore(database, joins);
   const domainStore = createDomainStore(database);
+  const hostStore = createHostStore(database);
   const findByHost = changes.remember(
     ['deployments', joins.project.kind, joins.team.kind],
     mostRemembered,
@@ -74,7 +76,7 @@ export function createDeployments<Project extends object, Team extends object>(
 
   return {
     /** Domains of projects, and their proof. */
-    domains: createDomains({ ...needs, store: domainStore }),
+    domains: createDomains({ ...needs, store: domainStore, hosts: hostStore }),
 
     /**
      * What answers at a host (lower case, without port); undefined for every host that is not a deployment's.
@@ -83,19 +85,19 @@ export function createDeployments<Project extends object, Team extends object>(
     findByHost: (host: string): Promise<Located<Project, Team> | undefined> => findByHost(host),
 
     /** Whose a host is, or was, whether or not a deployment answers there. */
-    findHostOwner: store.findHostOwner,
+    findHostOwner: hostStore.findOwner,
 
     /** The deployments of a project with their hosts, the newest first. */
     async list(projectId: string, page: DeploymentPage): Promise<DeploymentWithHosts[]> {
       const found = await store.list(projectId, page);
       return Promise.all(
-        found.map(async (deployment) => ({ ...deployment, hosts: await store.listHosts(deployment.id) })),
+        found.map(async (deployment) => ({ ...deployment, hosts: await hostStore.list(deployment.id) })),
       );
     },
 
     async find(teamId: string, id: string): Promise<DeploymentWithHosts | undefined> {
       const deployment = await store.find(teamId, id);
-      return deployment && { ...deployment, hosts: await store.listHosts(id) };
+      return deployment && { ...deployment, hosts: await hostStore.list(id) };
     },
 
     /** The deployment that a workload secret was made for. */
@@ -142,7 +144,7 @@ export function createDeployments<Project extends object, Team extends object>(
         const outcome = await database.tryWrite([
           holdProject(project.id),
           domainStore.keepHeld(project.id, environment, proven.length),
-          ...hosts.map((host) => store.claimHost(host, deployment, proven.includes(host.host))),
+          ...hosts.map((host) => hostStore.claim(host, deployment, proven.includes(host.host))),
           store.insert(deployment),
           audit.record({
             actor: by.actor,
@@ -205,7 +207,8 @@ export function createDeployments<Project extends object, Team extends object>(
       const deployment = await store.find(teamId, id);
       if (deployment === undefined) throw publicError('not_found');
       const outcome = await database.tryWrite([
-        ...store.delete(teamId, id),
+        store.delete(teamId, id),
+        hostStore.releaseOfDeployment(id),
         audit.record({
           actor: by.actor,
           action: 'deployment.delete',
@@ -222,7 +225,8 @@ export function createDeployments<Project extends object, Team extends object>(
     /** Statements that end every deployment and domain of a project, for the unit that deletes it. */
     endOfProject: ({ id }: { id: string }): readonly Bound<unknown>[] => [
       ...domainStore.deleteOfProject(id),
-      ...store.deleteOfProject(id),
+      store.deleteOfProject(id),
+      hostStore.releaseOfProject(id),
       changes.note('deployments'),
     ],
   };

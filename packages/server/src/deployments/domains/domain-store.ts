@@ -3,20 +3,9 @@ import type { DomainHolder, ProjectDomain } from './domain.ts';
 
 type DomainRow = Omit<ProjectDomain, 'verifiedAt'>;
 type VerifiedRow = DomainHolder & { name: string; environment: string };
-type HostRow = {
-  host: string;
-  kind: string;
-  deploymentId: string | null;
-  teamId: string;
-  projectId: string;
-  environment: string;
-  createdAt: number;
-};
 type Tables = {
   projectDomains: DomainRow;
   verifiedDomains: VerifiedRow;
-  deploymentHosts: HostRow;
-  deployments: { id: string; projectId: string; environment: string; createdAt: number };
 };
 
 export type DomainPage = {
@@ -152,45 +141,6 @@ export function createDomainStore(database: Database) {
       .where('projectId', '=', value('projectId'))
       .where('environment', '=', value('environment')),
   );
-  const insertOrMoveHost = database.statement<Omit<HostRow, 'kind' | 'deploymentId'>>()((value) =>
-    query
-      .insertInto('deploymentHosts')
-      .values({
-        host: value('host'),
-        kind: 'custom',
-        deploymentId: query
-          .selectFrom('deployments')
-          .select('id')
-          .where('projectId', '=', value('projectId'))
-          .where('environment', '=', value('environment'))
-          .orderBy('createdAt', 'desc')
-          .orderBy('id', 'desc')
-          .limit(1),
-        teamId: value('teamId'),
-        projectId: value('projectId'),
-        environment: value('environment'),
-        createdAt: value('createdAt'),
-      })
-      .onConflict((conflict) =>
-        conflict
-          .column('host')
-          .doUpdateSet((row) => ({
-            deploymentId: row.ref('excluded.deploymentId'),
-            teamId: row.ref('excluded.teamId'),
-            projectId: row.ref('excluded.projectId'),
-            environment: row.ref('excluded.environment'),
-          }))
-          .where('deploymentHosts.kind', '=', 'custom'),
-      ),
-  );
-  const releaseHost = database.statement<{ host: string; projectId: string }>()((value) =>
-    query
-      .updateTable('deploymentHosts')
-      .set({ deploymentId: null })
-      .where('host', '=', value('host'))
-      .where('projectId', '=', value('projectId'))
-      .where('kind', '=', 'custom'),
-  );
   const deleteDomain = database.statement<{ id: string }>()((value) =>
     query.deleteFrom('projectDomains').where('id', '=', value('id')),
   );
@@ -246,13 +196,9 @@ export function createDomainStore(database: Database) {
      */
     keepHeld: (projectId: string, environment: string, count: number): Expected =>
       exactly(count, touchHeld({ projectId, environment })),
-    /** Gives a proven name to the newest deployment of its environment, whoever had it before. */
-    moveHost: ({ name, teamId, projectId, environment }: ProjectDomain, createdAt: number): Expected =>
-      exactly(1, insertOrMoveHost({ host: name, teamId, projectId, environment, createdAt })),
     delete: ({ id, name, projectId }: ProjectDomain): readonly (Expected | Bound<unknown>)[] => [
       exactly(1, deleteDomain({ id })),
       deleteHolder({ name, projectId }),
-      releaseHost({ host: name, projectId }),
     ],
     deleteOfProject: (projectId: string): readonly Bound<unknown>[] => [
       deleteDomainsOfProject({ projectId }),

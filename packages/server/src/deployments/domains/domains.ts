@@ -7,6 +7,7 @@ import type { TextLookup } from '#dns';
 import { publicError } from '#errors';
 import type { Limits } from '#limits';
 import { domainProblem, type HostSpace } from '../host.ts';
+import type { HostStore } from '../host-store.ts';
 import { createProofToken, proofProblem, proofRecordOf, type ProjectDomain } from './domain.ts';
 import type { DomainPage, DomainStore } from './domain-store.ts';
 
@@ -20,6 +21,7 @@ export type DomainsNeeds = {
   changes: Pick<Changes, 'note'>;
   limits: Pick<Limits, 'count'>;
   store: DomainStore;
+  hosts: Pick<HostStore, 'giveToNewest' | 'release'>;
   hostSpace: HostSpace;
   lookUpText: TextLookup;
   /** Matches one row while the project is there; units about what it has go one after the other behind it. */
@@ -39,7 +41,7 @@ const mostOfTeam = 200;
 
 /** Domains of projects, and the proof by DNS that they are theirs. */
 export function createDomains(needs: DomainsNeeds) {
-  const { database, clock, audit, changes, limits, store, hostSpace, lookUpText, holdProject } = needs;
+  const { database, clock, audit, changes, limits, store, hosts, hostSpace, lookUpText, holdProject } = needs;
 
   const find = async (teamId: string, projectId: string, name: string): Promise<ProjectDomain> => {
     const domain = await store.find(teamId, name);
@@ -157,7 +159,7 @@ export function createDomains(needs: DomainsNeeds) {
         holdProject(projectId),
         store.spendToken(domain, token, now),
         store.hold(domain, before, now),
-        store.moveHost(domain, now),
+        hosts.giveToNewest(domain, now),
         audit.record({
           actor: by.actor,
           action: 'project-domain.verify',
@@ -189,6 +191,7 @@ export function createDomains(needs: DomainsNeeds) {
       const domain = await find(teamId, projectId, name);
       const outcome = await database.tryWrite([
         ...store.delete(domain),
+        hosts.release(domain),
         audit.record({
           actor: by.actor,
           action: 'project-domain.remove',
