@@ -1,12 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createCertificate } from '../harness/certificate.ts';
+import { writeCertificate } from '../harness/certificate.ts';
 import { startGatewayWorld, type GatewayWorld } from './gateway-world.ts';
 import {
   encodeHeaders,
@@ -24,7 +21,7 @@ const idleMilliseconds = 1_000;
 const halfOpen = { allowHalfOpen: true };
 const soon = { timeout: 5_000 };
 
-let folder: string;
+const certificate = writeCertificate(['*.app.localhost']);
 let world: GatewayWorld;
 let plain: GatewayWorld;
 /** Answers that an upstream is still writing, of which it ends none. */
@@ -44,14 +41,9 @@ const upstream = createServer((request, response) => {
 });
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'tessera-tls-'));
-  const { certificate, key } = createCertificate(['*.app.localhost']);
-  const files = { certificate: join(folder, 'apps.pem'), key: join(folder, 'apps.key') };
-  writeFileSync(files.certificate, certificate);
-  writeFileSync(files.key, key);
   await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));
   const times = { patience: { idleSession: idleMilliseconds }, visitorIdleMilliseconds: idleMilliseconds };
-  world = await startGatewayWorld({ ...times, https: true, certificates: [files] });
+  world = await startGatewayWorld({ ...times, https: true, certificates: [certificate.files] });
   plain = await startGatewayWorld(times);
   const { port } = upstream.address() as AddressInfo;
   for (const each of [world, plain])
@@ -62,7 +54,7 @@ afterAll(async () => {
   await plain?.close();
   upstream.closeAllConnections();
   upstream.close();
-  rmSync(folder, { recursive: true, force: true });
+  certificate.remove();
 });
 
 const ping = frame(frameTypes.ping, 0, 0, Buffer.alloc(8));

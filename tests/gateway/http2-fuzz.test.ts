@@ -1,10 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRandom } from '../attacks/random.ts';
-import { createCertificate } from '../harness/certificate.ts';
+import { writeCertificate } from '../harness/certificate.ts';
 import { createCookieJar } from '../harness/cookie-jar.ts';
 import { openHttp2 } from '../harness/http2.ts';
 import { createArrivalCheck } from './arrivals.ts';
@@ -25,22 +22,17 @@ const protectedHost = 'a.app.localhost';
 const openHost = 'open.app.localhost';
 const findFaultOfArrival = createArrivalCheck({ protectedHost, openHost });
 
-let folder: string;
+const certificate = writeCertificate(['*.app.localhost']);
 let world: GatewayWorld;
 let cookie: string;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'tessera-tls-'));
-  const { certificate, key } = createCertificate(['*.app.localhost']);
-  const files = { certificate: join(folder, 'apps.pem'), key: join(folder, 'apps.key') };
-  writeFileSync(files.certificate, certificate);
-  writeFileSync(files.key, key);
-  world = await startGatewayWorld({ https: true, certificates: [files] });
+  world = await startGatewayWorld({ https: true, certificates: [certificate.files] });
   cookie = await signIn();
 });
 afterAll(async () => {
   await world?.close();
-  rmSync(folder, { recursive: true, force: true });
+  certificate.remove();
 });
 
 async function signIn(): Promise<string> {

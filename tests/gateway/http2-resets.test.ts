@@ -1,18 +1,15 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect, type ClientHttp2Session } from 'node:http2';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createCertificate } from '../harness/certificate.ts';
+import { writeCertificate } from '../harness/certificate.ts';
 import { startGatewayWorld, type GatewayWorld } from './gateway-world.ts';
 
 const host = 'open.app.localhost';
 const atOnce = 4;
 
-let folder: string;
+const certificate = writeCertificate(['*.app.localhost']);
 let world: GatewayWorld;
 let session: ClientHttp2Session;
 /** Answers that an upstream is still writing: it never ends one by itself. */
@@ -28,15 +25,10 @@ const upstream = createServer((_request, response) => {
 });
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'tessera-tls-'));
-  const { certificate, key } = createCertificate(['*.app.localhost']);
-  const files = { certificate: join(folder, 'apps.pem'), key: join(folder, 'apps.key') };
-  writeFileSync(files.certificate, certificate);
-  writeFileSync(files.key, key);
   await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));
   world = await startGatewayWorld({
     https: true,
-    certificates: [files],
+    certificates: [certificate.files],
     upstreams: { connections: atOnce, queue: 8 },
   });
   const { port } = upstream.address() as AddressInfo;
@@ -58,7 +50,7 @@ afterAll(async () => {
   await world?.close();
   upstream.closeAllConnections();
   upstream.close();
-  rmSync(folder, { recursive: true, force: true });
+  certificate.remove();
 });
 
 /** Opens a stream and takes it back, in the same packet or a moment later. */

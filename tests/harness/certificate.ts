@@ -1,4 +1,7 @@
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 /** A certificate that signs itself (RFC 5280), for names of tests, and its key; both as PEM. */
 export function createCertificate(names: readonly string[]): { certificate: string; key: string } {
@@ -30,6 +33,19 @@ export function createCertificate(names: readonly string[]): { certificate: stri
       .trimEnd()}\n-----END CERTIFICATE-----\n`,
     key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
   };
+}
+
+/** The same in two files, which a listener is told of, until they are removed. */
+export function writeCertificate(names: readonly string[]): {
+  files: { certificate: string; key: string };
+  remove(): void;
+} {
+  const folder = mkdtempSync(join(tmpdir(), 'tessera-tls-'));
+  const files = { certificate: join(folder, 'test.pem'), key: join(folder, 'test.key') };
+  const { certificate, key } = createCertificate(names);
+  writeFileSync(files.certificate, certificate);
+  writeFileSync(files.key, key);
+  return { files, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
 function der(tag: number, content: Buffer): Buffer {

@@ -1,9 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Agent, getGlobalDispatcher, setGlobalDispatcher } from 'undici';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createCertificate } from '../harness/certificate.ts';
+import { writeCertificate } from '../harness/certificate.ts';
 import { createCookieJar, type CookieJar } from '../harness/cookie-jar.ts';
 import { findFreePort } from '../harness/free-port.ts';
 import { findForm, findText } from '../harness/html.ts';
@@ -24,7 +21,7 @@ const navigation = {
 };
 
 describe.each(databaseKinds)('a password over HTTP/2, on %s', (kind) => {
-  let folder: string;
+  const certificate = writeCertificate(['id.example.com', '*.example.app']);
   let tessera: RunningTessera;
   let world: PassportWorld;
   let site: ProtectedDeployment;
@@ -45,10 +42,6 @@ describe.each(databaseKinds)('a password over HTTP/2, on %s', (kind) => {
         },
       }),
     );
-    folder = mkdtempSync(join(tmpdir(), 'tessera-tls-'));
-    const { certificate, key } = createCertificate(['id.example.com', '*.example.app']);
-    writeFileSync(join(folder, 'all.pem'), certificate);
-    writeFileSync(join(folder, 'all.key'), key);
     const port = await findFreePort();
     const origin = `https://id.example.com:${port}`;
     tessera = await startTessera(kind, {
@@ -57,7 +50,7 @@ describe.each(databaseKinds)('a password over HTTP/2, on %s', (kind) => {
         TESSERA_LISTEN: `127.0.0.1:${port}`,
         TESSERA_DEPLOYMENT_DOMAIN: 'example.app',
         TESSERA_UPSTREAM_ALLOW: '127.0.0.0/8',
-        TESSERA_TLS_CERTIFICATES: `${join(folder, 'all.pem')}:${join(folder, 'all.key')}`,
+        TESSERA_TLS_CERTIFICATES: `${certificate.files.certificate}:${certificate.files.key}`,
       },
     });
     const [api, oidc, passport, connect] = ['api', 'oidc', 'passport', 'connect'].map(
@@ -77,7 +70,7 @@ describe.each(databaseKinds)('a password over HTTP/2, on %s', (kind) => {
     connection?.close();
     await world?.close();
     await tessera?.close();
-    rmSync(folder, { recursive: true, force: true });
+    certificate.remove();
   });
 
   /** A browser: what it opens, and what a form of it sends. */

@@ -19,8 +19,8 @@ export type Changes = {
   /**
    * `load`, whose finds are remembered. A change that a process of ours has made and answered is seen by whoever asks
    * after it: at once in that process, within a second in the others. Nobody gets a copy, so nobody may change what they
-   * get. Throws what `load` throws, and `DatabaseUnavailable` when the counters
-   * cannot be read: nothing is remembered beyond the database. A record that rests on several kinds names them all.
+   * get. Throws what `load` throws, and `DatabaseUnavailable` when the counters cannot be read: nothing is remembered
+   * beyond the database. A record that rests on several kinds names them all.
    */
   remember<Value extends object>(
     kind: string | readonly string[],

@@ -17,6 +17,7 @@ export type RequestHost = {
 const label = '[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?';
 const nameForm = new RegExp(`^${label}(?:\\.${label})*$`);
 const longestName = 253;
+const longestHost = longestName + '.:65535'.length;
 
 export type ReadHost = (rawHeaders: readonly string[]) => RequestHost;
 
@@ -42,7 +43,7 @@ export function createHostReader(address: PublicAddress): ReadHost {
     const plain = hasOwnPort && host.endsWith(suffix) ? host.slice(0, -suffix.length) : host;
     if (plain.length <= longestName && nameForm.test(plain)) return hostOf(plain);
 
-    if (host.length > longestName + 9) {
+    if (host.length > longestHost) {
       throw ambiguous('The Host header is longer than a host name can be.');
     }
     if (host.startsWith('[')) throw publicError('deployment_not_found');
