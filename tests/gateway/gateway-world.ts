@@ -15,6 +15,7 @@ import { changeMigrations, createChanges } from '../../packages/server/src/chang
 import { createShiftedClock } from '../../packages/server/src/clock/index.ts';
 import { codeMigrations, createCodes } from '../../packages/server/src/codes/index.ts';
 import { migrate, openDatabase, type Database } from '../../packages/server/src/database/index.ts';
+import { createUpstreamAddresses } from '../../packages/server/src/deployments/index.ts';
 import { createGateway, type GatewayNeeds, type Site } from '../../packages/server/src/gateway/index.ts';
 import { createClientAddress, listen, type ListenNeeds } from '../../packages/server/src/http/index.ts';
 import { createKeys, keyMigrations } from '../../packages/server/src/keys/index.ts';
@@ -140,7 +141,10 @@ export async function startGatewayWorld(
     urls,
     address:
       options.https === true ? { protocol: 'https:', port: '' } : { protocol: 'http:', port: String(port) },
-    upstreamAllow: { all: ['127.0.0.0/8', '::1'], byTeam: new Map() },
+    upstreamAddresses: createUpstreamAddresses({
+      allow: { all: ['127.0.0.0/8', '::1'], byTeam: new Map() },
+      ownPorts: () => [port],
+    }),
     upstreams: {
       connections: 512,
       queue: 1_024,
@@ -153,7 +157,6 @@ export async function startGatewayWorld(
     ...(options.visitorIdleMilliseconds === undefined
       ? {}
       : { visitorIdleMilliseconds: options.visitorIdleMilliseconds }),
-    ownPorts: () => [port],
   });
   const clientAddress = createClientAddress(options.trustProxy ?? []);
   const listening = {

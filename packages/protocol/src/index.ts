@@ -1,6 +1,7 @@
 // The RFCs' words: types, constants and pure functions. It does no I/O and depends on jose alone.
 export { formatDecisionProbe, isDecisionProbe } from './decision-probe.ts';
 export {
+  createIpRangeTest,
   enclosingIpRange,
   formatIpRange,
   ipRangeProblem,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatIpRange, ipRangeProblem, isInIpRange, parseIpRange } from './index.ts';
+import { createIpRangeTest, formatIpRange, ipRangeProblem, isInIpRange, parseIpRange } from './index.ts';
 
 const canonical = (text: string) => {
   const range = parseIpRange(text);
@@ -72,4 +72,16 @@ test('an address lies in a range of its own family alone, however it is written'
   expect(contains('2000::/3', '10.0.0.1')).toBe(false);
   for (const none of ['', 'unknown', '10.0.0.1:80', 'fe80::1%lo'])
     expect(contains('10.0.0.0/8', none)).toBe(false);
+});
+
+test('an address is looked for in many ranges', () => {
+  const isOne = createIpRangeTest(['10.0.0.0/8', '192.0.2.7', '2001:db8::/32', '::/0']);
+  for (const within of ['10.1.2.3', '::ffff:10.1.2.3', '192.0.2.7', '2001:db8::1', '2001:db9::1'])
+    expect(isOne(within)).toBe(true);
+  // All of IPv6 is nothing of IPv4, not even where it is written as IPv6.
+  for (const without of ['11.0.0.0', '192.0.2.8', '::ffff:11.0.0.0', '', 'unknown', 'fe80::1%lo'])
+    expect(isOne(without)).toBe(false);
+  expect(createIpRangeTest([])('10.0.0.1')).toBe(false);
+  for (const none of ['10.0.0.0/33', 'localhost', '', '::ffff:0:0/95'])
+    expect(() => createIpRangeTest(['10.0.0.0/8', none])).toThrow('is not an IP address or a CIDR range');
 });

@@ -47,6 +47,27 @@ export function isInIpRange(range: IpRange, address: string): boolean {
   return firstOf({ ...range, base: parsed.base }) === firstOf(range);
 }
 
+/**
+ * Whether an address lies in any of these ranges, which are read once. Throws for a text that is no range: what was to
+ * be forbidden or trusted by it would be neither.
+ */
+export function createIpRangeTest(texts: readonly string[]): (address: string) => boolean {
+  const ranges = texts.map((text) => {
+    const range = parseIpRange(text);
+    if (range === undefined) throw new TypeError(`"${text}" is not an IP address or a CIDR range.`);
+    const beyond = BigInt(widths[range.family] - range.bits);
+    return { family: range.family, beyond, first: range.base >> beyond };
+  });
+  return (address) => {
+    if (ranges.length === 0) return false;
+    const parsed = parseAddress(address);
+    if (parsed === undefined) return false;
+    return ranges.some(
+      ({ family, beyond, first }) => family === parsed.family && parsed.base >> beyond === first,
+    );
+  };
+}
+
 /** The range of this length that a range lies in. */
 export function enclosingIpRange(range: IpRange, bits: number): IpRange {
   return { ...range, base: firstOf({ ...range, bits }), bits };

@@ -14,7 +14,7 @@ import { createConnectors } from '#connectors';
 import { createAuthorizedApps, createConsents } from '#consents';
 import { createCredentials, createSetupLinks } from '#credentials';
 import { migrate, openDatabase, type Database, type DatabaseAddress } from '#database';
-import { createDeployments } from '#deployments';
+import { createDeployments, createUpstreamAddresses } from '#deployments';
 import { createTextLookup } from '#dns';
 import { createDpop } from '#dpop';
 import { createGuardedFetch } from '#fetch';
@@ -116,9 +116,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   const sessions = createSessions({ database, clock });
   const connectorCheck = createConnectorCheck({ fetch, remoteKeys });
   const connectors = createConnectors({
-    database,
-    clock,
-    audit,
+    ...recording,
     sealing,
     check: connectorCheck,
     uses: [projectConnectorUse, teamConnectorUse],
@@ -141,6 +139,9 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   const keyRotation = composeRotation({ ...signing, keys, audit, visitors });
   const address = config.deployments ?? { protocol: 'https:', port: '' };
   const roleUrls = Object.values(urls).map((url) => new URL(url));
+  const listeners: Listener[] = [];
+  const ownPorts = () => listeners.map(({ port }) => port);
+  const upstreamAddresses = createUpstreamAddresses({ allow: config.upstreamAllow, ownPorts });
   const deployments = createDeployments({
     ...recording,
     joins: { project: projectJoin, team: teamJoin },
@@ -149,7 +150,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
       roleHosts: roleUrls.map(({ hostname }) => hostname),
       development: config.development,
     },
-    upstreamAllow: config.upstreamAllow,
+    upstreamAddresses,
     ownHosts: roleUrls.map(({ host }) => host),
     limits,
     lookUpText: createTextLookup({ servers: config.dnsServers }),
@@ -164,9 +165,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   });
   const bypasses = createBypasses({ database, clock, audit, sealing, limits, holdProject: projects.hold });
   const apiTokens = createApiTokens({
-    database,
-    clock,
-    audit,
+    ...recording,
     findMembership: teams.findMembership,
     findProject: projects.find,
   });
@@ -323,7 +322,6 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     deployments: address,
     finishPath: wire.finishPath,
   });
-  const listeners: Listener[] = [];
   const gatewayNeeds: GatewayNeeds = {
     database,
     clock,
@@ -344,10 +342,9 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     wire,
     urls,
     address,
-    upstreamAllow: config.upstreamAllow,
+    upstreamAddresses,
     upstreams: config.upstreams,
     drainMilliseconds: config.drainSeconds * 1000,
-    ownPorts: () => listeners.map(({ port }) => port),
   };
   const rest = createRestDoor({
     clock,

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { parseIpRange } from '@tessera/protocol';
 import type { ConfigName } from './names.ts';
 
 /** A value of the environment that cannot be used, in words for the list of problems. */
@@ -94,10 +95,7 @@ export function parseDomain(text: string): string {
 /** `10.0.0.0/8, ::1`: addresses and ranges. */
 export function parseRanges(text: string): string[] {
   return parseList(text).map((range) => {
-    const [address = '', bits] = range.split('/');
-    const family = isIP(address);
-    const most = family === 6 ? 128 : 32;
-    if (family === 0 || (bits !== undefined && (!/^\d{1,3}$/.test(bits) || Number(bits) > most))) {
+    if (parseIpRange(range) === undefined) {
       throw new InvalidValue(`'${range}' is not an address or a CIDR range, such as 10.0.0.0/8`);
     }
     return range;

@@ -10,6 +10,7 @@ import { describeOnBothDatabases } from '../../../../tests/harness/both-database
 import { deploymentMigrations } from './deployment-migrations.ts';
 import { createDeployments, type NewDeployment } from './deployments.ts';
 import { domainMigrations } from './domains/domain-migrations.ts';
+import { createUpstreamAddresses } from './upstream-addresses.ts';
 
 const by = { actor: 'usr_ada' };
 const site = { id: 'prj_site', name: 'site', environments: ['production', 'preview', 'development', 'qa'] };
@@ -68,7 +69,10 @@ describeOnBothDatabases('deployments', (openDatabase) => {
       changes: createChanges({ database, clock }),
       joins: { project: joinOf('owningProjects'), team: joinOf('owningTeams') },
       hostSpace: { domain: 'app.localhost', roleHosts: ['localhost'], development: true },
-      upstreamAllow: { all: ['127.0.0.0/8', '::1'], byTeam: new Map() },
+      upstreamAddresses: createUpstreamAddresses({
+        allow: { all: ['127.0.0.0/8', '::1'], byTeam: new Map() },
+        ownPorts: () => [],
+      }),
       ownHosts: ['localhost:4000'],
       limits: createLimits({ database, sealing: createSealing(new Uint8Array(32)) }),
       lookUpText: async () => ({ is: 'answered', texts: [] }),

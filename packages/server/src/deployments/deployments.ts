@@ -14,7 +14,8 @@ import { createHostStore } from './host-store.ts';
 import { createDomainStore } from './domains/domain-store.ts';
 import { createDomains } from './domains/domains.ts';
 import { domainProblem, generateHost, hostProblem, isFreeInDevelopment, type HostSpace } from './host.ts';
-import { upstreamProblem, type UpstreamAllow } from './upstream.ts';
+import type { UpstreamAddresses } from './upstream-addresses.ts';
+import { upstreamProblem } from './upstream.ts';
 
 export type NewDeployment = {
   team: { id: string; slug: string };
@@ -39,7 +40,7 @@ export type DeploymentsNeeds<Project extends object, Team extends object> = {
   /** The rooms whose rows are read together with a host's. */
   joins: { project: Join<Project>; team: Join<Team> };
   hostSpace: HostSpace;
-  upstreamAllow: UpstreamAllow;
+  upstreamAddresses: UpstreamAddresses;
   /** `host:port` of the roles' base URLs: no upstream leads back to us. */
   ownHosts: readonly string[];
   limits: Pick<Limits, 'count'>;
@@ -63,7 +64,8 @@ const attempts = 5;
 export function createDeployments<Project extends object, Team extends object>(
   needs: DeploymentsNeeds<Project, Team>,
 ) {
-  const { database, clock, audit, changes, joins, hostSpace, upstreamAllow, ownHosts, holdProject } = needs;
+  const { database, clock, audit, changes, joins, hostSpace, upstreamAddresses, ownHosts, holdProject } =
+    needs;
   const store = createDeploymentStore(database, joins);
   const domainStore = createDomainStore(database);
   const hostStore = createHostStore(database);
@@ -117,7 +119,7 @@ export function createDeployments<Project extends object, Team extends object>(
       const { team, project, environment, upstream, git, trigger } = input;
       validateEnvironment(environment, project);
       const problem = upstreamProblem(upstream, team.slug, {
-        allow: upstreamAllow,
+        addresses: upstreamAddresses,
         ownHosts,
         domain: hostSpace.domain,
       });

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { domainProblem, generateHost, hostProblem, isFreeInDevelopment, type HostSpace } from './host.ts';
+import { createUpstreamAddresses } from './upstream-addresses.ts';
 import { upstreamProblem } from './upstream.ts';
 
 const production: HostSpace = {
@@ -82,11 +83,16 @@ test.each([
   expect(domainProblem(name, production) ?? 'allowed').toContain(problem);
 });
 
-const rules = {
-  allow: { all: ['127.0.0.0/8'], byTeam: new Map([['acme', ['10.1.0.0/16', 'fd00::/8']]]) },
+const ownPort = 4001;
+const rulesOf = (all: string[], ofAcme: string[]) => ({
+  addresses: createUpstreamAddresses({
+    allow: { all, byTeam: new Map([['acme', ofAcme]]) },
+    ownPorts: () => [ownPort],
+  }),
   ownHosts: ['localhost:4000', 'id.example.com'],
   domain: 'example.app',
-};
+});
+const rules = rulesOf(['127.0.0.0/8', '::1'], ['10.1.0.0/16', 'fd00::/8']);
 
 test.each([
   ['http://127.0.0.1:3000', true],
@@ -96,7 +102,10 @@ test.each([
   ['http://service.internal:3000', true],
   ['http://10.2.0.1', false],
   ['http://0x7f.1:3000', true],
-  ['http://[::1]:3000', false],
+  ['http://[::1]:3000', true],
+  ['http://[::ffff:10.1.2.3]', true],
+  ['http://x.localhost:3000', true],
+  ['http://[fe00::1]:3000', false],
   ['http://169.254.169.254', false],
   ['http://[fe80::1]', false],
   ['http://[::ffff:169.254.169.254]', false],
@@ -106,6 +115,51 @@ test.each([
   ['http://8.8.8.8', false],
 ])('team acme may use %s: %s', (upstream, allowed) => {
   expect(upstreamProblem(upstream, 'acme', rules) === undefined).toBe(allowed);
+});
+
+test.each([
+  // The addresses that the gateway refuses at the connect.
+  'http://0.0.0.0:3000',
+  'http://169.254.169.254',
+  'http://[::ffff:169.254.169.254]',
+  'http://[::ffff:a9fe:a9fe]',
+  'http://168.63.129.16',
+  'http://100.100.100.200',
+  'http://224.0.0.1',
+  'http://255.255.255.255',
+  'http://[::]:3000',
+  'http://[::127.0.0.1]',
+  'http://[::ffff:0:127.0.0.1]',
+  'http://[fe80::1]',
+  'http://[ff02::1]',
+  'http://[fd00:ec2::254]',
+  'http://[fd00:ec2::23]',
+  'http://[fd20:ce::254]',
+  'http://[fd00:c1::a9fe:a9fe]',
+  'http://[fd00:42::42]',
+  'http://[64:ff9b::a9fe:a9fe]',
+  'http://[64:ff9b:1::a9fe:a9fe]',
+  'http://[2001:0:4136:e378::1]',
+  'http://[2002:a9fe:a9fe::1]',
+])('no list makes an upstream of %s', (upstream) => {
+  const everything = rulesOf(['0.0.0.0/0', '::/0'], ['0.0.0.0/0', '::/0']);
+  expect(upstreamProblem(upstream, 'acme', everything)).toContain('an address that no deployment may have');
+});
+
+test.each([
+  `http://127.0.0.1:${ownPort}`,
+  `http://127.9.9.9:${ownPort}`,
+  `http://[::1]:${ownPort}`,
+  `http://localhost:${ownPort}`,
+  `http://x.localhost:${ownPort}`,
+])('no upstream is a port of this service: %s', (upstream) => {
+  expect(upstreamProblem(upstream, 'acme', rules)).toContain('this service itself');
+});
+
+test('localhost is both of its addresses, as at the connect', () => {
+  expect(upstreamProblem('http://localhost:3000', 'acme', rulesOf(['127.0.0.0/8'], []))).toBe(
+    '"localhost" is ::1, which is not in the networks that this team may use (127.0.0.0/8).',
+  );
 });
 
 test('the networks of one team are not those of another', () => {

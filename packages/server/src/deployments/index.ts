@@ -14,4 +14,5 @@ export {
 } from './deployments.ts';
 export { domainMigrations } from './domains/domain-migrations.ts';
 export type { HostSpace } from './host.ts';
-export type { UpstreamAllow } from './upstream.ts';
+export { isLocalhost, localhostAddresses, portOf } from './upstream.ts';
+export { createUpstreamAddresses, type UpstreamAddresses } from './upstream-addresses.ts';

@@ -17,7 +17,6 @@ import { createHostReader } from './request/host.ts';
 import { createOwnNames } from './request/own-names.ts';
 import { sentRequestOf, type SentRequest } from './request/sent-request.ts';
 import { createStandings } from './standing.ts';
-import { createAddressRules } from './upstream/addresses.ts';
 import { createConnector } from './upstream/connector.ts';
 import { forward, type ForwardedRequest } from './upstream/forward.ts';
 import { createPools } from './upstream/pools.ts';
@@ -52,7 +51,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
   const requestHeaders = createRequestHeaderRules(names, needs.address);
   const responseHeaders = createResponseHeaderRules(names);
   const connector = createConnector({
-    rules: createAddressRules(needs),
+    addresses: needs.upstreamAddresses,
     timeoutMilliseconds: needs.upstreams.connectSeconds * 1000,
     ...(needs.resolve === undefined ? {} : { resolve: needs.resolve }),
   });

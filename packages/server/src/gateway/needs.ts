@@ -6,6 +6,7 @@ import type { Clock } from '#clock';
 import type { Codes } from '#codes';
 import type { Bound, Database } from '#database';
 import type { Keys } from '#keys';
+import type { UpstreamAddresses } from '#deployments';
 import type { Limits } from '#limits';
 import type { Logger } from '#logger';
 import type { Passwords } from '#passwords';
@@ -15,7 +16,6 @@ import type { Sealing } from '#sealing';
 import type { Visitors, VisitorSession } from '#visitors';
 import type { Workloads } from '#workloads';
 import type { PublicAddress } from './request/host.ts';
-import type { UpstreamAllow } from './upstream/addresses.ts';
 import type { Resolve } from './upstream/connector.ts';
 import type { UpstreamLimits } from './upstream/pools.ts';
 
@@ -75,13 +75,12 @@ export type GatewayNeeds = {
   readonly urls: { readonly origin: string; readonly passport: string; readonly connect: string };
   /** How browsers reach deployments. */
   readonly address: PublicAddress;
-  readonly upstreamAllow: UpstreamAllow;
+  /** Which addresses deployments may have. */
+  readonly upstreamAddresses: UpstreamAddresses;
   readonly upstreams: UpstreamLimits;
   /** How long a visitor may neither send nor take a byte that is waited for; a minute by default. */
   readonly visitorIdleMilliseconds?: number;
   /** How long running requests may go on when the process is to end. */
   readonly drainMilliseconds: number;
-  /** The ports that this process listens at: no deployment may be one of them. */
-  ownPorts(): readonly number[];
   readonly resolve?: Resolve;
 };

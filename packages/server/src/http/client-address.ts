@@ -1,4 +1,5 @@
-import { BlockList, isIP, isIPv4 } from 'node:net';
+import { isIP, isIPv4 } from 'node:net';
+import { createIpRangeTest } from '@tessera/protocol';
 
 /**
  * The client's address. `X-Forwarded-For` is read from the right, as far as the proxies are ours: what stands further
@@ -6,9 +7,7 @@ import { BlockList, isIP, isIPv4 } from 'node:net';
  * proxy of ours wrote and nobody can read is nobody's address: '', which lies in no range, and is not the proxy's.
  */
 export function createClientAddress(trustProxy: readonly string[]) {
-  const trusted = new BlockList();
-  for (const range of trustProxy) addRange(trusted, range);
-  const isTrusted = (address: string) => trusted.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+  const isTrusted = createIpRangeTest(trustProxy);
 
   return (socketAddress: string | undefined, forwardedFor: string | undefined): string => {
     let address = addressIn(socketAddress ?? '');
@@ -21,14 +20,6 @@ export function createClientAddress(trustProxy: readonly string[]) {
     }
     return address;
   };
-}
-
-/** Adds `10.0.0.0/8`, `::1` and the like to a list of addresses. */
-function addRange(list: BlockList, range: string): void {
-  const [address = '', bits] = range.split('/');
-  const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
-  if (bits === undefined) list.addAddress(address, family);
-  else list.addSubnet(address, Number(bits), family);
 }
 
 /**

@@ -7,7 +7,12 @@ import { exactly, type Database } from '#database';
 import { createLimits, limitMigrations } from '#limits';
 import { createSealing } from '#sealing';
 import { describeOnBothDatabases } from '../../../../../tests/harness/both-databases.ts';
-import { createDeployments, deploymentMigrations, domainMigrations } from '../index.ts';
+import {
+  createDeployments,
+  createUpstreamAddresses,
+  deploymentMigrations,
+  domainMigrations,
+} from '../index.ts';
 import { proofRecordOf } from './domain.ts';
 
 const name = 'www.shop.com';
@@ -74,7 +79,10 @@ describeOnBothDatabases('a domain of two projects', (openDatabase) => {
       changes: createChanges({ database, clock }),
       joins: { project: joinOf('owningProjects'), team: joinOf('owningTeams') },
       hostSpace,
-      upstreamAllow: { all: ['127.0.0.0/8'], byTeam: new Map() },
+      upstreamAddresses: createUpstreamAddresses({
+        allow: { all: ['127.0.0.0/8'], byTeam: new Map() },
+        ownPorts: () => [],
+      }),
       ownHosts: [],
       limits: createLimits({ database, sealing: createSealing(new Uint8Array(32)) }),
       lookUpText: async () => ({ is: 'answered', texts }),

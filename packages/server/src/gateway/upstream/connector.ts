@@ -2,7 +2,7 @@ import { lookup as systemLookup } from 'node:dns/promises';
 import { isIP, type LookupFunction } from 'node:net';
 import { callbackify } from 'node:util';
 import { buildConnector } from 'undici';
-import type { AddressRules } from './addresses.ts';
+import { isLocalhost, localhostAddresses, portOf, type UpstreamAddresses } from '#deployments';
 
 /** Resolves a host name to all of its addresses. */
 export type Resolve = (hostname: string) => Promise<readonly { address: string; family: number }[]>;
@@ -17,7 +17,7 @@ export type Connector = (origin: string, teamSlug: string) => buildConnector.con
 
 /** The name is resolved once a connect, every address is judged, and the socket connects to those and no other. */
 export function createConnector(needs: {
-  rules: AddressRules;
+  addresses: Pick<UpstreamAddresses, 'findRefusal'>;
   resolve?: Resolve;
   timeoutMilliseconds: number;
 }): Connector {
@@ -25,16 +25,7 @@ export function createConnector(needs: {
 
   function lookupFor(port: number, teamSlug: string): LookupFunction {
     const answer = async (hostname: string) => {
-      if (hostname === 'localhost' || hostname.endsWith('.localhost')) {
-        return judged(
-          [
-            { address: '127.0.0.1', family: 4 },
-            { address: '::1', family: 6 },
-          ],
-          port,
-          teamSlug,
-        );
-      }
+      if (isLocalhost(hostname)) return judged(localhostAddresses, port, teamSlug);
       const addresses = await resolve(hostname);
       if (addresses.length === 0) throw Object.assign(new Error('no addresses'), { code: 'ENOTFOUND' });
       return judged(addresses, port, teamSlug);
@@ -55,16 +46,16 @@ export function createConnector(needs: {
     teamSlug: string,
   ): readonly Address[] {
     for (const { address } of addresses) {
-      const refusal = needs.rules.findRefusal(address, port, teamSlug);
+      const refusal = needs.addresses.findRefusal(address, port, teamSlug);
       if (refusal !== undefined) throw new AddressNotAllowed(`${address} port ${port}: ${refusal}`);
     }
     return addresses;
   }
 
   return (origin, teamSlug) => {
-    const { protocol, hostname, port: spelledPort } = new URL(origin);
-    const port = Number(spelledPort || (protocol === 'https:' ? 443 : 80));
-    const literal = hostname.replace(/^\[|\]$/g, '');
+    const url = new URL(origin);
+    const port = portOf(url);
+    const literal = url.hostname.replace(/^\[|\]$/g, '');
     const isLiteral = isIP(literal) !== 0;
     const connect = buildConnector({
       lookup: lookupFor(port, teamSlug),
