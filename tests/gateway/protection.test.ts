@@ -119,6 +119,34 @@ describe('trusted IPs', () => {
     expect(await from('office.app.localhost', '198.51.100.1, 192.0.2.7')).toBe(200);
   });
 
+  test('open a WebSocket to pages of their host alone, as cookies do (security-93)', async () => {
+    const host = 'socket-office.app.localhost';
+    const layer = 'socket-layer.app.localhost';
+    world.site(host, { protection: trustedIps('exclusive', ['192.0.2.0/24']) });
+    world.site(layer, { passport: null, protection: trustedIps('additional', ['192.0.2.0/24']) });
+    const upgrade = async (at: string, address: string, origin: string | undefined) => {
+      const head = [
+        'GET /socket HTTP/1.1',
+        `Host: ${world.hostHeader(at)}`,
+        'Connection: Upgrade',
+        'Upgrade: websocket',
+        'Sec-WebSocket-Version: 13',
+        'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+        `X-Forwarded-For: ${address}`,
+        ...(origin === undefined ? [] : [`Origin: ${origin}`]),
+      ];
+      return (await sendRaw(world.port, [...head, '', ''].join('\r\n'))).status;
+    };
+    for (const at of [host, layer]) {
+      expect(await upgrade(at, '192.0.2.7', world.originOf(at))).toBe(101);
+      // A program says no origin.
+      expect(await upgrade(at, '192.0.2.7', undefined)).toBe(101);
+      for (const origin of ['https://evil.example', world.originOf('a.app.localhost'), 'null'])
+        expect([origin, await upgrade(at, '192.0.2.7', origin)]).toEqual([origin, 403]);
+      expect(await upgrade(at, '198.51.100.1', world.originOf(at))).toBe(404);
+    }
+  });
+
   test('make a deployment that cannot be told from none, byte by byte', async () => {
     world.site('hidden.app.localhost', { protection: trustedIps('additional', ['192.0.2.0/24']) });
     const raw = async (host: string, head: string, lines: readonly string[] = []) => {

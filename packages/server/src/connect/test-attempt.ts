@@ -1,5 +1,5 @@
 import type { ConnectorTestReport } from '@tessera/contract';
-import type { Principal } from '#attempts';
+import { visitorClaimsOf, type Principal } from '#attempts';
 import { ProviderFailure, type Connector } from '#connectors';
 import type { Bound } from '#database';
 import { evaluateAccessPolicy } from '#protection';
@@ -139,16 +139,11 @@ async function getConnector(
   });
 }
 
-/** The claims about the person that a deployment would get in its token. */
+/** The claims about the person that a deployment would get in its token; the many last, as a report is cut there. */
 function forwardedOf(principal: Principal): Record<string, unknown> {
-  const { externalSub, externalIss, email, emailVerified, name, claims } = principal;
-  return toReported({
-    external_sub: externalSub,
-    external_iss: externalIss,
-    ...(email === undefined ? {} : { email, email_verified: emailVerified }),
-    ...(name === undefined ? {} : { name }),
-    ...claims,
-  });
+  const { externalSub, externalIss, claims } = principal;
+  const own = visitorClaimsOf({ ...principal, claims: {} });
+  return toReported({ external_sub: externalSub, external_iss: externalIss, ...own, ...claims });
 }
 
 async function askPolicy(

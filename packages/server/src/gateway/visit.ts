@@ -149,16 +149,19 @@ export function createVisit(needs: VisitNeeds) {
 }
 
 /**
- * Only a page of this host may open a WebSocket by a cookie, of a session or of a bypass: cookies come along from every
- * sibling's page as well.
+ * Only a page of this host may open a WebSocket by a cookie, of a session or of a bypass, or by the address that it comes
+ * from: both come along from every other page as well, and no browser keeps a page from reading what a WebSocket says.
  *
  * @throws {PublicError} `upgrade_refused`
  */
 export function validateUpgradeOrigin(request: SentRequest, admission: Admission): void {
-  const { session, host } = admission;
+  const { session, host, verdict } = admission;
+  const { outcome } = verdict;
   const { origin } = request.headers;
   const isByCookie = session !== undefined || passingBypass(admission)?.by === 'cookie';
-  if (isByCookie && origin !== undefined && origin !== host.origin) {
+  const isByAddress =
+    outcome.is === 'pass' && outcome.personal && (outcome.by === 'trusted-ips' || outcome.by === 'scope');
+  if ((isByCookie || isByAddress) && origin !== undefined && origin !== host.origin) {
     throw publicError('upgrade_refused', { description: 'The Origin is another one than this deployment.' });
   }
 }

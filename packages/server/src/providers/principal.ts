@@ -34,22 +34,24 @@ export function toPrincipal(
 
   const withEmail = sources.find((source) => text(source['email']) !== undefined);
   const email = text(withEmail?.['email']);
+  const emailVerified = verifiedOf(withEmail);
   const name = text(find('name'));
   const sid = text(named.externalSid);
   return {
     externalSub: named.externalSub,
     externalIss: named.externalIss,
     ...(sid === undefined ? {} : { externalSid: sid }),
-    // Some providers give the word as a string.
-    ...(email === undefined ? {} : { email, emailVerified: [true, 'true'].includes(verifiedOf(withEmail)) }),
+    ...(email === undefined ? {} : { email }),
+    ...(emailVerified === undefined ? {} : { emailVerified }),
     ...(name === undefined ? {} : { name }),
     claims,
   };
 }
 
-function verifiedOf(source: Readonly<Record<string, unknown>> | undefined): boolean | string {
-  const verified = source?.['email_verified'];
-  return typeof verified === 'boolean' || typeof verified === 'string' ? verified : false;
+/** Undefined where the provider does not say: that is for the deployment to see. Some give the word as a string. */
+function verifiedOf(source: Readonly<Record<string, unknown>> | undefined): boolean | undefined {
+  const verified = source?.['email_verified'] ?? undefined;
+  return verified === undefined ? undefined : verified === true || verified === 'true';
 }
 
 function text(value: unknown): string | undefined {
