@@ -86,3 +86,39 @@ test('a port that is taken is named with the setting that chose it', { timeout: 
     await database.remove();
   }
 });
+
+test('what a start rests on is named when it is not there', { timeout: 60_000 }, async () => {
+  const database = await createTestDatabase('sqlite');
+  const { folder, variables } = await createTesseraEnvironment(database);
+  const main = join(root, 'packages/server/src/main.ts');
+  const masterKey = 'A'.repeat(43);
+  const cases: [Record<string, string>, string][] = [
+    [{ TESSERA_LISTEN: '192.0.2.1:4000' }, 'no address of this machine; give one of its own, or 0.0.0.0'],
+    [
+      { TESSERA_OPERATIONS_LISTEN: 'nohost.invalid:4001' },
+      'this machine knows; give an address, such as 127',
+    ],
+    [
+      { TESSERA_TLS_CERTIFICATES: '/none.pem:/none.key' },
+      'TESSERA_TLS_CERTIFICATES /none.pem cannot be read',
+    ],
+    [
+      { TESSERA_DATABASE_URL: 'postgres://me:hunter2@nohost.invalid/x', TESSERA_MASTER_KEY: masterKey },
+      'The database cannot be used: getaddrinfo ENOTFOUND nohost.invalid. See TESSERA_DATABASE_URL.',
+    ],
+  ];
+  try {
+    for (const [changes, said] of cases) {
+      const env = { PATH: process.env['PATH'], ...variables, ...changes };
+      const failure: unknown = await run(process.execPath, [main, 'serve'], { env }).catch(
+        (error: unknown) => error,
+      );
+      const { stderr } = failure as { stderr: string };
+      expect(stderr).toContain(said);
+      expect(stderr).not.toMatch(/hunter2|^ +at /m);
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+    await database.remove();
+  }
+});

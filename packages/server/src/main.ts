@@ -1,7 +1,14 @@
 #!/usr/bin/env node
 import { Command, Option } from 'commander';
 import { createSystemClock } from '#clock';
-import { describeConfig, parseConfig, readMasterKey, type Config, type ConfigProblem } from '#config';
+import {
+  describeConfig,
+  findCertificateProblems,
+  parseConfig,
+  readMasterKey,
+  type Config,
+  type ConfigProblem,
+} from '#config';
 import { DatabaseUnavailable, PublicError } from '#errors';
 import { describeKeys, describeRevocation, keyAlgorithms, keyPurposes, type KeyRotation } from '#keys';
 import { createLogger } from '#logger';
@@ -10,6 +17,14 @@ import { createTessera } from './compose.ts';
 
 /** Exit status of a configuration that cannot be used (sysexits EX_CONFIG). */
 const unusableConfiguration = 78;
+
+/** What a system says of an address that nobody can listen at, in words that name the mend. */
+const listenProblems: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'is taken by another program; choose another',
+  EADDRNOTAVAIL: 'is no address of this machine; give one of its own, or 0.0.0.0 for all,',
+  EACCES: 'is for privileged users alone; choose a port from 1024 on, or allow this one,',
+  ENOTFOUND: 'is no address that this machine knows; give an address, such as 127.0.0.1,',
+};
 
 const program = new Command('tessera')
   .description('The identity layer of a deployment platform')
@@ -128,6 +143,8 @@ function readConfiguration(): { config: Config; masterKey: Uint8Array } {
   for (const { name, problem } of result.warnings) warn(`warning: ${name} ${problem}`);
   const masterKey = readMasterKey(result.config.masterKey);
   if (!(masterKey instanceof Uint8Array)) return refuse([masterKey]);
+  const problems = findCertificateProblems(result.config);
+  if (problems.length > 0) return refuse(problems);
   return { config: result.config, masterKey };
 }
 
@@ -139,25 +156,31 @@ function refuse(problems: readonly ConfigProblem[]): never {
 
 function describeStartFailure(error: unknown, config: Config): string {
   if (error instanceof DatabaseUnavailable) {
-    return `The database does not answer: ${describeCause(error)}. See TESSERA_DATABASE_URL.`;
+    return `The database cannot be used: ${describeCause(error)}. See TESSERA_DATABASE_URL.`;
   }
-  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE' && 'port' in error) {
-    const { port } = error;
+  if (!(error instanceof Error)) return 'Tessera did not start.';
+  const problem = 'code' in error ? listenProblems[String(error.code)] : undefined;
+  if (problem !== undefined) {
+    const places = Object.entries({
+      TESSERA_OPERATIONS_LISTEN: config.operationsListen,
+      TESSERA_DECISION_LISTEN: config.decisions?.listen,
+      TESSERA_WORKLOAD_LISTEN: config.workloadListen,
+    });
+    // A name that is no address comes without the port that was asked for.
     const [name = 'TESSERA_LISTEN', place = config.listen] =
-      Object.entries({
-        TESSERA_OPERATIONS_LISTEN: config.operationsListen,
-        TESSERA_DECISION_LISTEN: config.decisions?.listen,
-        TESSERA_WORKLOAD_LISTEN: config.workloadListen,
-      }).find(([, one]) => one?.port === port) ?? [];
-    return `${place.host}:${place.port} is taken by another program; choose another in ${name}.`;
+      places.find(([, one]) =>
+        'port' in error ? one?.port === error.port : 'hostname' in error && one?.host === error.hostname,
+      ) ?? [];
+    return `${place.host}:${place.port} ${problem} in ${name}.`;
   }
-  return error instanceof Error
-    ? `Tessera did not start: ${error.message}\n${describeCause(error)}`
-    : 'Tessera did not start.';
+  const cause = error.cause instanceof Error ? `\n${error.cause.message}` : '';
+  return `Tessera did not start: ${error.message}${cause}`;
 }
 
 function describeCause(error: Error): string {
-  return error.cause instanceof Error ? error.cause.message : error.message;
+  const cause = error.cause instanceof Error ? error.cause : error;
+  // Of several addresses that all failed (an AggregateError) there is only the code.
+  return cause.message || ('code' in cause ? String(cause.code) : 'no reason was given');
 }
 
 /** The first signal lets running requests end; a second one ends the process at once. */

@@ -1,9 +1,11 @@
+import { createPrivateKey } from 'node:crypto';
 import { Resolver } from 'node:dns';
 import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { describeConfig, parseConfig, readMasterKey } from '#config';
+import { describeConfig, findCertificateProblems, parseConfig, readMasterKey } from '#config';
+import { createCertificate } from '../../../../tests/harness/certificate.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tessera-config-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -90,6 +92,13 @@ describe('the configuration', () => {
     expect(problemsOf(environment).join('\n')).toContain(problem);
   });
 
+  it('does not call missing what it could not read', () => {
+    const domain = { ...production, TESSERA_DEPLOYMENT_DOMAIN: 'https://example.app' };
+    expect(problemsOf(domain)).toEqual([expect.stringContaining('is not a domain')]);
+    const proxies = { TESSERA_DECISION_LISTEN: '4002', TESSERA_DECISION_PROXIES: 'edge:short=a.example.app' };
+    expect(problemsOf(proxies)).toEqual([expect.stringContaining('another form')]);
+  });
+
   it('warns of deployments that share a site with the login', () => {
     const { warnings } = valid({ ...production, TESSERA_DEPLOYMENT_DOMAIN: 'apps.example.com' });
     expect(warnings).toHaveLength(1);
@@ -159,6 +168,12 @@ describe('the master key', () => {
   it('is refused when it is no key or no file', () => {
     expect(readMasterKey({ from: 'value', text: 'short' })).toMatchObject({
       problem: expect.stringContaining('32 bytes'),
+    });
+    const noFolder = join(folder, 'a-file', 'master-key');
+    writeFileSync(join(folder, 'a-file'), '');
+    expect(readMasterKey({ from: 'data', path: noFolder })).toEqual({
+      name: 'TESSERA_DATA',
+      problem: `${noFolder} cannot be made or read (EEXIST)`,
     });
     expect(readMasterKey({ from: 'file', path: join(folder, 'none') })).toMatchObject({
       problem: expect.stringContaining('ENOENT'),
@@ -265,6 +280,53 @@ describe('certificates', () => {
   it.each(['/a.pem', ':/a.key', '/a.pem:', '/a:/b:/c'])('are not %s', (given) => {
     const result = parseConfig({ TESSERA_TLS_CERTIFICATES: given });
     expect('problems' in result && result.problems[0]?.problem).toContain('is not CERTIFICATE:KEY');
+  });
+});
+
+describe('the files of certificates', () => {
+  const own = createCertificate(['id.example.com']);
+  const file = (name: string, text: string) => {
+    const path = join(folder, name);
+    writeFileSync(path, text);
+    return path;
+  };
+  const certificate = file('id.pem', own.certificate);
+  const key = file('id.key', own.key);
+  const problemOf = (certificatePath: string, keyPath: string) =>
+    findCertificateProblems({ certificates: [{ certificate: certificatePath, key: keyPath }] })
+      .map(({ name, problem }) => `${name} ${problem}`)
+      .join('\n');
+
+  it('are a certificate and its key', () => {
+    expect(problemOf(certificate, key)).toBe('');
+  });
+
+  it.each([
+    ['a file that is not there', join(folder, 'none.pem'), key, 'none.pem cannot be read (ENOENT)'],
+    ['a folder', certificate, folder, 'cannot be read (EISDIR)'],
+    ['the two changed about', key, certificate, 'id.key is no certificate in PEM'],
+    ['an empty certificate', file('empty.pem', ''), key, 'empty.pem is no certificate in PEM'],
+    ['another text as the key', certificate, file('junk.key', 'junk'), 'junk.key is no key in PEM'],
+    [
+      'the key of another',
+      certificate,
+      file('other.key', createCertificate(['id.example.com']).key),
+      'other.key is the key of another certificate than',
+    ],
+    [
+      'a locked key',
+      certificate,
+      file(
+        'locked.key',
+        createPrivateKey(own.key)
+          .export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'secret' })
+          .toString(),
+      ),
+      'locked.key is locked by a passphrase',
+    ],
+  ])('are not %s', (_, certificatePath, keyPath, problem) => {
+    expect(problemOf(certificatePath, keyPath)).toMatch(/^TESSERA_TLS_CERTIFICATES /);
+    expect(problemOf(certificatePath, keyPath)).toContain(problem);
   });
 });
 

@@ -112,7 +112,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     ['identity', 'gateway'] as Config['roles'],
   );
   const domain = read('TESSERA_DEPLOYMENT_DOMAIN', parseDomain, development ? 'app.localhost' : undefined);
-  if (domain === undefined && roles.includes('gateway')) {
+  if (text('TESSERA_DEPLOYMENT_DOMAIN') === undefined && domain === undefined && roles.includes('gateway')) {
     problems.push({
       name: 'TESSERA_DEPLOYMENT_DOMAIN',
       problem: 'is missing; the gateway cannot guess it (a domain of its own, such as example.app)',

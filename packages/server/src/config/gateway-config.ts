@@ -35,9 +35,11 @@ export function parseDecisions(
   problems: { name: string; problem: string }[],
   roles: readonly string[],
 ): GatewayConfig['decisions'] {
+  const before = problems.length;
   const listen = read<FrontProxyListen>('TESSERA_DECISION_LISTEN', parseListen, undefined);
   const proxies = read('TESSERA_DECISION_PROXIES', parseFrontProxies, []);
-  if (listen === undefined && proxies.length === 0) return undefined;
+  // What cannot be read is told of already; that it is missing as well would be untrue.
+  if (problems.length > before || (listen === undefined && proxies.length === 0)) return undefined;
   const problem =
     listen === undefined
       ? 'is missing, but TESSERA_DECISION_PROXIES is set; give the host:port at which they ask'

@@ -11,9 +11,9 @@ const keyBytes = 32;
  */
 export function readMasterKey(source: Config['masterKey']): Uint8Array | ConfigProblem {
   if (source.from === 'value') return decode(source.text) ?? notAKey('TESSERA_MASTER_KEY');
-  if (source.from === 'data') makeMissing(source.path);
-  const name = source.from === 'file' ? 'TESSERA_MASTER_KEY_FILE' : source.path;
+  const name = source.from === 'file' ? 'TESSERA_MASTER_KEY_FILE' : 'TESSERA_DATA';
   try {
+    if (source.from === 'data') makeMissing(source.path);
     const { mode } = statSync(source.path);
     if ((mode & 0o077) !== 0) {
       const octal = (mode & 0o777).toString(8).padStart(4, '0');
@@ -25,7 +25,8 @@ export function readMasterKey(source: Config['masterKey']): Uint8Array | ConfigP
     return decode(readFileSync(source.path, 'utf8').trim()) ?? notAKey(name);
   } catch (error) {
     const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
-    return { name, problem: `${source.path} cannot be read (${reason})` };
+    const what = source.from === 'data' ? 'made or read' : 'read';
+    return { name, problem: `${source.path} cannot be ${what} (${reason})` };
   }
 }
 

@@ -141,6 +141,20 @@ describe('a database that does not answer', () => {
   });
 });
 
+describe('a database of a newer release', () => {
+  it.each(databaseKinds)('is said to be one, on %s', async (kind) => {
+    const place = await createTestDatabase(kind);
+    const database = openDatabase(addressOf(place), createShiftedClock());
+    const step = (name: string) => ({ name, up: async () => undefined });
+    await migrate(database, [step('0001-old'), step('0002-new')]);
+    await expect(migrate(database, [step('0001-old')])).rejects.toThrow(
+      'of a newer release than this one (its step 0002-new is not known here)',
+    );
+    await database.close();
+    await place.remove();
+  });
+});
+
 describe('several processes that start together', () => {
   // In processes of their own: SQLite waits for a lock inside the call, which would stop the one that holds it.
   const program = `

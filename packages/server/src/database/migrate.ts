@@ -25,8 +25,22 @@ export async function migrate(database: Database, migrations: readonly Migration
     return (await migrator.migrateToLatest()).error;
   });
   if (error === undefined) return;
-  if (error instanceof Error && 'code' in error && /^(ECONN|57P|08)/.test(String(error.code))) {
+  if (database.dialect === 'postgres' && error instanceof Error && isUnreachable(error)) {
     throw new DatabaseUnavailable('the database does not answer', { cause: error });
   }
+  const said = error instanceof Error ? error.message : '';
+  const unknownStep = /previously executed migration (\S+) is missing/.exec(said)?.[1];
+  if (unknownStep !== undefined) {
+    throw new Error(
+      `the database is of a newer release than this one (its step ${unknownStep} is not known here); start that release, or a newer one`,
+    );
+  }
   throw new Error('a migration failed; nothing of it was kept', { cause: error });
+}
+
+/** PostgreSQL refuses the connection (08), the login (28), the name of the database (3D), or all work (53, 57). */
+function isUnreachable(error: Error): boolean {
+  const code = 'code' in error ? String(error.code) : '';
+  if ('severity' in error) return /^(?:08|28|3D|53|57)/.test(code);
+  return code !== '' || /timeout|terminated/i.test(error.message);
 }
