@@ -6,41 +6,40 @@ export const goingAway = Buffer.from([0x88, 0x02, 0x03, 0xe9]);
  * a frame of our own be put between.
  */
 export function createFrameCounter() {
-  let header = Buffer.alloc(0);
   /** Bytes of the present frame that are still to come. */
   let left = 0;
+  /** What came of a header that is not whole yet. */
+  let begun: Buffer | undefined;
 
   return {
     push(chunk: Buffer): void {
-      let at = 0;
-      while (at < chunk.length) {
-        if (left > 0) {
-          const taken = Math.min(left, chunk.length - at);
-          left -= taken;
-          at += taken;
-          continue;
+      const bytes = begun === undefined ? chunk : Buffer.concat([begun, chunk]);
+      begun = undefined;
+      let next = left;
+      while (next < bytes.length) {
+        const size = frameSize(bytes, next);
+        if (size === undefined) {
+          begun = Buffer.from(bytes.subarray(next));
+          next = bytes.length;
+        } else {
+          next += size;
         }
-        // A header has at most 14 bytes: taken one by one, since it may be cut anywhere.
-        header = Buffer.concat([header, chunk.subarray(at, at + 1)]);
-        at++;
-        const length = payloadLength(header);
-        if (length === undefined) continue;
-        left = length;
-        header = Buffer.alloc(0);
       }
+      left = next - bytes.length;
     },
-    isBetweenFrames: (): boolean => left === 0 && header.length === 0,
+    isBetweenFrames: (): boolean => left === 0 && begun === undefined,
   };
 }
 
-/** The length of the payload once the header is whole; undefined before. */
-function payloadLength(header: Buffer): number | undefined {
-  const second = header[1];
+/** The size of the frame that begins here, header and payload; undefined where the header is not whole. */
+function frameSize(bytes: Buffer, start: number): number | undefined {
+  const second = bytes[start + 1];
   if (second === undefined) return undefined;
   const short = second & 0x7f;
   const extended = short === 126 ? 2 : short === 127 ? 8 : 0;
   const mask = (second & 0x80) === 0 ? 0 : 4;
-  if (header.length < 2 + extended + mask) return undefined;
-  if (extended === 2) return header.readUInt16BE(2);
-  return extended === 8 ? Number(header.readBigUInt64BE(2)) : short;
+  const header = 2 + extended + mask;
+  if (bytes.length < start + header) return undefined;
+  if (extended === 0) return header + short;
+  return header + (extended === 2 ? bytes.readUInt16BE(start + 2) : Number(bytes.readBigUInt64BE(start + 2)));
 }
