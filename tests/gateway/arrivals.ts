@@ -49,7 +49,8 @@ function findFaultOfTarget(url: string, sent: readonly string[]): string | undef
   if (sent.length === 1 && /secret/.test(url)) return 'a secret of ours arrived in the address';
   if (/(?:^|\/|%2f)(?:\.|%2e){1,2}(?:\/|%2f|$|\?|;)/i.test(url.split('?', 1)[0] ?? ''))
     return 'dot segments arrived';
-  if (/^\/+(?:\.|%2e)well-known\/+vercel/i.test(url)) return "the gateway's own folder arrived";
+  if (/^\/+(?:\.|%2e)well-known\/+vercel\/+passport(?:[/?;]|$)/i.test(url))
+    return "the gateway's own folder arrived";
   const target = Buffer.from(sent[0] ?? '', 'base64').toString('latin1');
   // Requests that were hidden in others, or were mutated, say nothing of theirs.
   if (sent.length !== 1 || !target.startsWith('/')) return undefined;

@@ -124,9 +124,7 @@ export function attemptBindingCookie(names: OwnNames, bindingHash: string): stri
 /** Old parsers also separate cookies by commas: a value must not carry one of our names behind one. */
 function hidesOwn(value: string, names: OwnNames): boolean {
   if (!value.includes(',')) return false;
-  return value
-    .split(',')
-    .some((part) => part.includes('=') && names.isOwnCookie(part.slice(0, part.indexOf('='))));
+  return value.split(',').some((part) => names.isOwnCookie(part.split('=', 1)[0] ?? ''));
 }
 
 function single(values: readonly string[] | undefined): OwnCookie {
