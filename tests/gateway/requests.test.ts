@@ -197,6 +197,7 @@ describe('the path (advisory-11, advisory-12, security-87)', () => {
   test('is the only thing that names what is asked for (advisory-08, advisory-09)', async () => {
     const headers =
       'X-Forwarded-Uri: /public\r\nX-Original-URL: /public\r\nX-Rewrite-URL: /public\r\nX-Forwarded-Host: open.app.localhost\r\n' +
+      'X-Forwarded-Proto: https\r\nX-Forwarded-Port: 443\r\nX-Original-Host: open.app.localhost\r\nX-Envoy-Original-Path: /public\r\nX-Original-Method: OPTIONS\r\n' +
       'Forwarded: host=open.app.localhost\r\nX-Forwarded-Method: OPTIONS\r\nX-HTTP-Method-Override: OPTIONS\r\nUser-Agent: kube-probe/1.30\r\n';
     expect((await raw('/secret', { at: host, headers })).status).toBe(401);
     expect((await raw('/secret?x=/public/', { at: host })).status).toBe(401);
@@ -235,6 +236,25 @@ describe('requests that two servers would read differently (advisory-24, advisor
     ['a line without a colon', 'X-Name\r\n\r\n'],
     ['a chunk size that is none', 'Transfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n0\r\n\r\n'],
     ['a chunk that is longer than its size', 'Transfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n0\r\n\r\n'],
+    ...(
+      [
+        ['a space before its extension', '4 ;a=b'],
+        ['an extension that a line feed ends', '4;a=b\nbody\r\n0\r\n\r\n5'],
+        ['a carriage return in its extension', '4;a\rb'],
+        ['a line end in a quoted extension', '4;a="b\r\nc"'],
+        ['a NUL in its extension', '4;a=\0'],
+        ['a second size behind its extension', '4;a=b, 5'],
+        ['empty extensions', '4;;'],
+        ['a line feed alone', '4\nbody\r\n0\r\n\r\n5'],
+        ['a space before its size', ' 4'],
+        ['a sign', '+4'],
+        ['a hexadecimal prefix', '0x4'],
+        ['a size beyond all numbers', '1000000000000000004'],
+      ] as const
+    ).map(([what, line]) => [
+      `a chunk with ${what}`,
+      `Transfer-Encoding: chunked\r\n\r\n${line}\r\nbody\r\n0\r\n\r\n`,
+    ]),
   ])('%s: refused, and the connection is closed', async (_, rest) => {
     const answer = await sendRaw(world.port, head() + rest);
     expect(answer.status).toBe(400);
@@ -242,6 +262,23 @@ describe('requests that two servers would read differently (advisory-24, advisor
     expect(answer.text.match(/HTTP\/1\.1/g)).toHaveLength(1);
     // A body that turns out wrong may have begun to flow; the request is then cut off at the upstream as well.
     expect(world.upstream.received.filter(({ url, method }) => url !== '/' || method !== 'POST')).toEqual([]);
+  });
+
+  test('chunk extensions end here, and the body goes on in chunks of ours', async () => {
+    for (const body of [
+      '4;a=b\r\nbody\r\n0\r\n\r\n',
+      '4;a;b="c"\r\nbody\r\n0;last\r\n\r\n',
+      '2;a=GET\r\nbo\r\n02;admin\r\ndy\r\n00\r\n\r\n',
+    ]) {
+      const next = `GET /next HTTP/1.1\r\nHost: ${world.hostHeader(open)}\r\nConnection: close\r\n\r\n`;
+      world.upstream.received.length = 0;
+      const answer = await sendRaw(world.port, `${head()}Transfer-Encoding: chunked\r\n\r\n${body}${next}`);
+      expect(answer.text.match(/HTTP\/1\.1 200/g)).toHaveLength(2);
+      expect(world.upstream.received.map(({ url, body: arrived }) => [url, arrived])).toEqual([
+        ['/', 'body'],
+        ['/next', ''],
+      ]);
+    }
   });
 
   test.each([
