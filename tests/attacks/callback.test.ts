@@ -3,7 +3,7 @@ import { startFaultyProvider, type Fault, type FaultyProvider } from '../harness
 import { findText } from '../harness/html.ts';
 import { createPassportWorld, type PassportWorld } from '../harness/passport-world.ts';
 import { startTessera, type RunningTessera } from '../harness/start-tessera.ts';
-import type { Answer } from '../harness/send.ts';
+import { send, type Answer } from '../harness/send.ts';
 import { createVisitor, isRedirect, type Visitor } from '../harness/visitor.ts';
 
 const hour = 3_600;
@@ -146,6 +146,94 @@ describe('the callback of a visitor (security-95, 96)', () => {
     expect((await visitor.open(start)).location().origin).toBe(provider.issuer);
     const again = await visitor.open(start);
     expectRefusal(again, /link|used|start/i);
+  });
+
+  test('takes no step that is empty, by another method, or before the one that leads to it (advisory-23)', async () => {
+    const { connect } = tessera.urls;
+    const visitor = createVisitor();
+    const start = (await visitor.open(`${world.deployment.url}/`)).location();
+    const atProvider = (await visitor.open(start)).location();
+    const state = atProvider.searchParams.get('state') ?? '';
+    const iss = encodeURIComponent(provider.issuer);
+    const finish = `${world.deployment.url}/.well-known/vercel/passport/finish`;
+    const steps: [method: string, url: string, body?: string][] = [
+      ['GET', `${connect}/start`],
+      ['GET', `${connect}/start?code=`],
+      ['GET', `${connect}/start?code=${state}`],
+      ['POST', `${connect}/start`, ''],
+      ['POST', `${connect}/start`, `code=${start.searchParams.get('code')}`],
+      ['GET', `${connect}/callback`],
+      ['GET', `${connect}/callback?state=`],
+      ['GET', `${connect}/callback?state=&code=`],
+      ['GET', `${connect}/callback?code=x&iss=${iss}`],
+      ['GET', `${connect}/callback?state=${start.searchParams.get('code')}&code=x&iss=${iss}`],
+      ['GET', `${connect}/callback?state=${state}&state=${state}&code=x&iss=${iss}`],
+      ['POST', `${connect}/callback`, ''],
+      ['POST', `${connect}/callback`, `state=${state}&code=x&iss=${iss}`],
+      ['PUT', `${connect}/callback?state=${state}&code=x&iss=${iss}`, ''],
+      ['GET', finish],
+      ['GET', `${finish}?code=`],
+      ['GET', `${finish}?code=${state}`],
+      ['POST', finish, ''],
+      ['POST', `${connect}/end-session`, ''],
+      ['POST', `${connect}/backchannel-logout/${world.connectorId}`, ''],
+      ['POST', `${world.deployment.url}/.well-known/vercel/passport/password`, ''],
+    ];
+    for (const [method, url, body] of steps) {
+      const cookie = visitor.cookies.header(new URL(url)) ?? '';
+      const answer = await send(url, {
+        method,
+        headers: {
+          cookie,
+          accept: 'text/html',
+          origin: new URL(url).origin,
+          'sec-fetch-site': 'same-origin',
+          ...(body === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
+        },
+        ...(body === undefined ? {} : { body }),
+      });
+      const what = `${method} ${url} ${body ?? ''} was answered ${answer.status}`;
+      expect(answer.status, what).toBeGreaterThanOrEqual(400);
+      expect(answer.status, what).toBeLessThan(500);
+      expect(answer.headers['set-cookie'], what).toBeUndefined();
+      expect(answer.headers.location, what).toBeUndefined();
+    }
+    await expectNoSession(visitor);
+    // None of it used up what the visitor began with.
+    const callback = (await visitor.open(atProvider)).location();
+    expect((await visitor.visit(callback)).status).toBe(200);
+  });
+
+  test('refuses an answer without a code, and one whose code is empty', async () => {
+    for (const spoil of [
+      (url: URL) => url.searchParams.delete('code'),
+      (url: URL) => url.searchParams.set('code', ''),
+      (url: URL) => url.searchParams.append('code', 'another'),
+    ]) {
+      provider.misbehave({ redirect: spoil });
+      const visitor = createVisitor();
+      expectRefusal(await visitor.open(await goToCallback(visitor)), /authorization|code|once/);
+      await expectNoSession(visitor);
+    }
+  });
+
+  test('asks with a state, a nonce and a challenge of this attempt alone (security-95)', async () => {
+    const visitor = createVisitor();
+    const seen = new Set<string>();
+    for (let attempt = 0; attempt < 5; attempt += 1) {
+      const { searchParams } = await (async () => {
+        const start = (await visitor.open(`${world.deployment.url}/`)).location();
+        return (await visitor.open(start)).location();
+      })();
+      expect(searchParams.get('code_challenge_method')).toBe('S256');
+      expect(searchParams.get('response_type')).toBe('code');
+      for (const name of ['state', 'nonce', 'code_challenge']) {
+        const value = searchParams.get(name) ?? '';
+        expect(value, name).toMatch(/^[\w-]{43}$/);
+        seen.add(value);
+      }
+    }
+    expect(seen.size).toBe(15);
   });
 
   test('refuses a hand-off in another browser, and the code is spent', async () => {
