@@ -1,4 +1,5 @@
 import { formatDecisionProbe } from '@tessera/protocol';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { checkGateway, createSendCheck } from '../../packages/cli/src/doctor/index.ts';
@@ -323,6 +324,32 @@ describe.each(proxyKinds)('behind %s', (kind) => {
       }
     });
   });
+});
+
+describe.each(['nginx', 'caddy', 'haproxy'] as const)('behind %s', (kind) => {
+  test.skipIf(!isInstalled(kind))(
+    'who decides and says nothing lets nobody pass, and nobody wait for ever (advisory-25)',
+    async () => {
+      // Takes every call and never answers one, as a service with too much to do.
+      const held = new Set<Socket>();
+      const silent = createServer((socket) => void held.add(socket.on('error', () => undefined)));
+      await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+      const { port } = silent.address() as AddressInfo;
+      const proxy = await startFrontProxy(kind, { ...places, decisions: port, patienceSeconds: 1 });
+      try {
+        for (const sending of [{}, { method: 'POST', body: 'a=b' }]) {
+          const answer = await send(`${world.deployment.url}/`, { ...sending, timeoutMilliseconds: 5_000 });
+          expect(answer.status).toBeGreaterThanOrEqual(500);
+        }
+        expect(held.size).toBeGreaterThan(0);
+        expect(upstream.received).toEqual([]);
+      } finally {
+        for (const socket of held) socket.destroy();
+        silent.close();
+        await proxy.close();
+      }
+    },
+  );
 });
 
 function header(echo: Echo | undefined, name: string): string[] {

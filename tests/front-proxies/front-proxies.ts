@@ -16,6 +16,8 @@ export type ProxyPlaces = {
   decisions: number;
   deployment: number;
   credential: string;
+  /** How long a decision may take, where the ready configuration says ten seconds. */
+  patienceSeconds?: number;
 };
 
 export type FrontProxy = { close(): Promise<void> };
@@ -46,6 +48,7 @@ export async function startFrontProxy(kind: ProxyKind, places: ProxyPlaces): Pro
       [`127.0.0.1${before}3000`, `127.0.0.1${before}${places.deployment}`],
       ['PUT-THE-CREDENTIAL-OF-THIS-PROXY-HERE', places.credential],
     ]);
+  const patience = places.patienceSeconds ?? 10;
   const write = (file: string, text: string) => {
     writeFileSync(join(folder, file), text);
     return join(folder, file);
@@ -63,6 +66,7 @@ export async function startFrontProxy(kind: ProxyKind, places: ProxyPlaces): Pro
         .join(' ');
       const text = replaceAll(fill(ready('nginx.conf')), [
         ['listen 443 ssl', `listen 127.0.0.1:${places.port} ssl`],
+        ['proxy_read_timeout 10s;', `proxy_read_timeout ${patience}s;`],
         ['http {\n', `http {\n    access_log off; ${writable}\n`],
       ]);
       const file = write('nginx.conf', text);
@@ -80,6 +84,7 @@ export async function startFrontProxy(kind: ProxyKind, places: ProxyPlaces): Pro
     }
     case 'caddy': {
       const text = replaceAll(fill(ready('Caddyfile')), [
+        ['response_header_timeout 10s', `response_header_timeout ${patience}s`],
         [
           'admin off\n',
           `admin off\n\tauto_https disable_redirects\n\thttps_port ${places.port}\n\tdefault_bind 127.0.0.1\n`,
@@ -94,7 +99,10 @@ export async function startFrontProxy(kind: ProxyKind, places: ProxyPlaces): Pro
       return started(child, places.port, removed);
     }
     case 'haproxy': {
-      const script = write('tessera.lua', ready('tessera.lua'));
+      const script = write(
+        'tessera.lua',
+        replaceAll(ready('tessera.lua'), [['local patience = 10000', `local patience = ${patience}000`]]),
+      );
       const text = replaceAll(fill(ready('haproxy.cfg')), [
         ['/etc/haproxy/tessera.lua', script],
         ['bind :443', `bind 127.0.0.1:${places.port}`],

@@ -301,6 +301,30 @@ describe('a WebSocket (advisory-extra: websockets, security-93)', () => {
     await expect.poll(() => world.upstream.sockets.size).toBeLessThan(before);
   });
 
+  test('brings nothing that a client says in our name, in any spelling (advisory-01, advisory-05)', async () => {
+    const names = ['x-vercel-oidc-passport-token', 'x-vercel-oidc-token', 'x-forwarded-user', 'forwarded'];
+    const lines = names.flatMap((name) =>
+      [...".!#$%&'*+^_`|~-"].flatMap((separator) => {
+        const spelled = name.replaceAll('-', separator);
+        return [`${spelled}: forged`, `${spelled.toUpperCase()}: forged`];
+      }),
+    );
+    const answer = await sendRaw(
+      world.port,
+      handshake(
+        host,
+        '/socket',
+        `Cookie: ${cookieHeader()}\r\nConnection: ${names.join(', ')}\r\n${lines.join('\r\n')}\r\n`,
+      ),
+    );
+    expect(answer.status).toBe(101);
+    const [upgrade] = world.upstream.received;
+    expect(JSON.stringify(upgrade)).not.toContain('forged');
+    const arrived = (upgrade?.headers ?? []).map(([name]) => name.toLowerCase());
+    for (const name of ['x-vercel-oidc-passport-token', 'x-vercel-oidc-token', 'forwarded'])
+      expect(arrived.filter((each) => each === name)).toHaveLength(1);
+  });
+
   test('is refused without a session, with 401 and no redirect', async () => {
     for (const headers of [
       '',
@@ -313,6 +337,21 @@ describe('a WebSocket (advisory-extra: websockets, security-93)', () => {
       expect(answer.text).toContain('SIGN_IN_REQUIRED');
     }
     expect(world.upstream.received).toEqual([]);
+  });
+
+  test('is refused when the session is over, and cut when its time comes', { timeout: 20_000 }, async () => {
+    const brief = 'brief.app.localhost';
+    world.site(brief, { passport: { sessionLifetimeSeconds: 60 } });
+    const visitor = await world.signIn(brief);
+    const cookie = visitor.header(new URL(world.originOf(brief))) ?? '';
+    const connection = openSocket(handshake(brief, '/socket', `Cookie: ${cookie}\r\n`));
+    await expect.poll(connection.text).toContain('101');
+    await pause(2_500);
+    expect(connection.closed()).toBe(false);
+    world.clock.advance(61_000);
+    const late = await sendRaw(world.port, handshake(brief, '/socket', `Cookie: ${cookie}\r\n`));
+    expect(late.status).toBe(401);
+    await expect.poll(connection.closed, { timeout: 5_000 }).toBe(true);
   });
 
   test('is refused to a page of another site', async () => {
