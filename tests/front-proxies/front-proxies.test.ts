@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { checkGateway, createSendCheck } from '../../packages/cli/src/doctor/index.ts';
 import { startEchoUpstream, type Echo, type EchoUpstream } from '../gateway/echo-upstream.ts';
 import { findFreePort } from '../harness/free-port.ts';
-import { createPassportWorld, passPassport, type PassportWorld } from '../harness/passport-world.ts';
+import { createPassportWorld, passPassport, person, type PassportWorld } from '../harness/passport-world.ts';
 import { send } from '../harness/send.ts';
 import { startTessera, type RunningTessera } from '../harness/start-tessera.ts';
 import { createVisitor, type Visitor } from '../harness/visitor.ts';
@@ -102,6 +102,18 @@ describe.each(proxyKinds)('behind %s', (kind) => {
       ) as Record<string, unknown>;
       expect(token['email']).toBe('grace@corp.example');
       expect(JSON.stringify(echo)).not.toContain('_vercel_passport');
+    });
+
+    test('a visitor in as many groups as fit into a session gets in', async () => {
+      const { groups } = person;
+      person.groups = Array.from({ length: 340 }, (_, index) => `department-no-${index}`);
+      try {
+        const page = await passPassport(createVisitor(), `${home}/`);
+        expect(page.status, page.text).toBe(200);
+        expect(header(upstream.received.at(-1), passportHeader)[0]?.length).toBeGreaterThan(8_192);
+      } finally {
+        person.groups = groups;
+      }
     });
 
     test('a program gets 401, and a POST is not redirected', async () => {
