@@ -1,5 +1,6 @@
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
+import { isIP } from 'node:net';
 import type { SendCheck } from './check-gateway.ts';
 
 const limitMilliseconds = 15_000;
@@ -14,15 +15,17 @@ export function createSendCheck({ connectTo }: { connectTo?: string } = {}): Sen
       const target = new URL(url);
       const authority = host ?? target.host;
       const secure = target.protocol === 'https:';
+      const name = authority.replace(/:\d+$/, '');
       const request = (secure ? requestHttps : requestHttp)(
         {
-          host: connectTo ?? target.hostname,
+          host: connectTo ?? placeOf(target.hostname),
           port: target.port === '' ? (secure ? 443 : 80) : Number(target.port),
           path: `${target.pathname}${target.search}`,
           headers: ['host', authority, ...headers.flat()],
           timeout: limitMilliseconds,
           agent: false,
-          ...(secure ? { servername: authority.replace(/:\d+$/, ''), rejectUnauthorized: false } : {}),
+          // An address is no server name (RFC 6066, section 3).
+          ...(secure ? { servername: isIP(bare(name)) === 0 ? name : '', rejectUnauthorized: false } : {}),
         },
         (response) => {
           let text = '';
@@ -47,4 +50,13 @@ export function createSendCheck({ connectTo }: { connectTo?: string } = {}): Sen
       request.once('error', reject);
       request.end();
     });
+}
+
+/** Names below `localhost` are this machine (RFC 6761, section 6.3), which not every system's resolver knows. */
+function placeOf(hostname: string): string {
+  return hostname.endsWith('.localhost') ? 'localhost' : bare(hostname);
+}
+
+function bare(hostname: string): string {
+  return hostname.replace(/^\[(.*)\]$/, '$1');
 }
