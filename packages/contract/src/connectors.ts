@@ -3,6 +3,15 @@ import { idOrNameSchema, teamQuery, timeSchema, titleSchema, webUrlSchema } from
 import { pageQuery, paginationSchema } from './pagination.ts';
 import { checkStepSchema } from './problem.ts';
 
+/** What is copied from a provider's page: with a line break at its end the provider would not know it. */
+const credentialText = z
+  .string()
+  .min(1)
+  .regex(
+    // oxlint-disable-next-line no-control-regex -- refusing control characters is the point
+    /^(?!\s)[^\u0000-\u001f\u007f]*(?<!\s)$/,
+    'expected no space or line break at either end, and no control characters; copy it again',
+  );
 const claimName = z.string().regex(/^[A-Za-z0-9_.:/-]{1,128}$/, 'expected the name of a claim');
 // RFC 6749 section 3.3
 const scopeName = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/, 'expected one scope, without spaces');
@@ -45,8 +54,8 @@ export const createConnectorBody = z.strictObject({
   name: titleSchema,
   type: connectorTypeSchema.default('oidc'),
   issuer: webUrlSchema,
-  clientId: z.string().min(1).max(512),
-  clientSecret: z.string().min(1).max(1_024).optional(),
+  clientId: credentialText.max(512),
+  clientSecret: credentialText.max(1_024).optional(),
   tokenEndpointAuthMethod: connectorAuthMethodSchema.optional(),
   clientAssertionAudience: clientAssertionAudienceSchema.optional(),
   ...endpoints.partial().shape,
@@ -60,8 +69,8 @@ export const createConnectorBody = z.strictObject({
 export const updateConnectorBody = z.strictObject({
   name: titleSchema.optional(),
   issuer: webUrlSchema.optional(),
-  clientId: z.string().min(1).max(512).optional(),
-  clientSecret: z.string().min(1).max(1_024).nullable().optional(),
+  clientId: credentialText.max(512).optional(),
+  clientSecret: credentialText.max(1_024).nullable().optional(),
   tokenEndpointAuthMethod: connectorAuthMethodSchema.optional(),
   clientAssertionAudience: clientAssertionAudienceSchema.optional(),
   authorizationEndpoint: webUrlSchema.optional(),

@@ -90,6 +90,14 @@ describe('the guarded fetcher', () => {
     expect((await failureOf(fetch('https://user:geheim@example.com/'))).message).not.toContain('geheim');
   });
 
+  it('says of a port of plain http that it is one', async () => {
+    const local = await serve((_, response) => response.end('plain'));
+    const fetch = guarded({ allowPrivateHosts: ['127.0.0.1'] });
+    const failure = await failureOf(fetch(`https://127.0.0.1:${local.port}/`));
+    expect(failure.reason).toBe('tls');
+    expect(failure.mend).toContain('speaks plain http');
+  });
+
   it('refuses a name when any of its addresses is not public (security-77)', async () => {
     const answers: Record<string, string[]> = {
       'private.test': ['10.1.2.3'],

@@ -240,15 +240,19 @@ function toFailure(
     );
   }
   if (tlsCodes.test(code)) {
-    return new FetchFailure(
-      'tls',
-      {
-        received: `${url.host} with a certificate or TLS that cannot be trusted (${code})`,
-        expected: 'TLS 1.2 or newer with a certificate for this host by a known authority',
-        mend: 'Let the host send its whole certificate chain, in date and for this name; a private authority is given to this server by NODE_EXTRA_CA_CERTS.',
-      },
-      error,
-    );
+    const words =
+      code === 'ERR_SSL_WRONG_VERSION_NUMBER'
+        ? {
+            received: `${url.host}, which answers with something else than TLS`,
+            expected: 'https at this port',
+            mend: 'Check the port: what answers there speaks plain http, or no HTTP at all.',
+          }
+        : {
+            received: `${url.host} with a certificate or TLS that cannot be trusted (${code})`,
+            expected: 'TLS 1.2 or newer with a certificate for this host by a known authority',
+            mend: 'Let the host send its whole certificate chain, in date and for this name; a private authority is given to this server by NODE_EXTRA_CA_CERTS.',
+          };
+    return new FetchFailure('tls', words, error);
   }
   const facts = /^[A-Z_0-9]{1,40}$/.test(code) ? ` (${code})` : '';
   return new FetchFailure(

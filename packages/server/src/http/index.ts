@@ -16,6 +16,7 @@ export { waitUntilTaken } from './patience.ts';
 export { publicDocument } from './public-document.ts';
 export { isStorable, readBytes, readForm, readJson, readQuery, readUpload } from './reading.ts';
 export { createOperationsDoor } from './operations-door.ts';
+export { parseWithSchema } from './schema-faults.ts';
 export { restDoor } from './rest-door.ts';
 export type { CalledTeam, Caller, RestCall, RestDoor, Upload } from './rest-door.ts';
 export { requireSameOrigin } from './same-origin.ts';

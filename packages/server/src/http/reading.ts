@@ -5,6 +5,7 @@ import type { ZodType } from 'zod';
 import { oauthError, publicError } from '#errors';
 import type { DirectCall } from './direct.ts';
 import type { DoorContext } from './door.ts';
+import { parseWithSchema } from './schema-faults.ts';
 
 export const bodyLimitBytes = 64 * 1024;
 const parameterLimit = 100;
@@ -92,14 +93,7 @@ export async function readJson<Value>(context: DoorContext, schema: ZodType<Valu
       description: 'A text in the body contains a NUL character or half of a surrogate pair.',
     });
   }
-  const result = schema.safeParse(json);
-  if (result.success) return result.data;
-  const faults = result.error.issues.map(({ path, message }) =>
-    path.length === 0 ? message : `'${path.join('.')}': ${message}`,
-  );
-  throw publicError('bad_request', {
-    description: `The body does not have the expected form. ${faults.join('. ')}.`,
-  });
+  return parseWithSchema(schema, json, 'The body');
 }
 
 /**

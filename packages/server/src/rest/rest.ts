@@ -13,6 +13,7 @@ import {
   type DoorContext,
   type RestCall,
   type RestDoor,
+  parseWithSchema,
 } from '#http';
 import { authorize, authorizeFields, authorizeRoute, type Standing } from './authorization.ts';
 import { createCalledTeamReader, type CalledTeamNeeds } from './called-team.ts';
@@ -106,14 +107,7 @@ function parsePart(schema: ZodType | undefined, value: unknown, part: string): R
       description: `${part} contains a NUL character or is not Unicode text.`,
     });
   }
-  const result = schema.safeParse(value);
-  if (result.success) return result.data as Record<string, unknown>;
-  const faults = result.error.issues.map(({ path, message }) =>
-    path.length === 0 ? message : `'${path.join('.')}': ${message}`,
-  );
-  throw publicError('bad_request', {
-    description: `${part} does not have the expected form. ${faults.join('. ')}.`,
-  });
+  return parseWithSchema(schema, value, part) as Record<string, unknown>;
 }
 
 async function readBody(route: Route, context: DoorContext): Promise<unknown> {
