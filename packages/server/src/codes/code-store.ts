@@ -20,7 +20,8 @@ export type IssuedCode = {
   statement: Bound<unknown>;
 };
 
-export type FoundCode<Payload> = {
+export type FoundCode<Payload, Purpose extends string = string> = {
+  purpose: Purpose;
   /** The stored hash: names the code in logs and audit records, and cannot be presented. */
   id: string;
   payload: Payload;
@@ -28,6 +29,11 @@ export type FoundCode<Payload> = {
   /** When this was looked up, by the database's clock. */
   foundAt: number;
 };
+
+/** A code of one of several purposes, each with a payload of its own. */
+export type FoundOneOf<Payloads> = {
+  [Purpose in keyof Payloads & string]: FoundCode<Payloads[Purpose], Purpose>;
+}[keyof Payloads & string];
 
 export type Codes = ReturnType<typeof createCodes>;
 
@@ -49,10 +55,10 @@ export function createCodes({ database }: { database: Database }) {
     }),
   );
 
-  const findByHash = database.statement<{ hash: string; purpose: string }>()((value) =>
+  const findByHash = database.statement<{ hash: string }>()((value) =>
     query
       .selectFrom('codes')
-      .select(['hash', 'payload'])
+      .select(['hash', 'purpose', 'payload'])
       .select((column) => [
         column
           .case()
@@ -65,8 +71,7 @@ export function createCodes({ database }: { database: Database }) {
           .as('state'),
         database.now.as('foundAt'),
       ])
-      .where('hash', '=', value('hash'))
-      .where('purpose', '=', value('purpose')),
+      .where('hash', '=', value('hash')),
   );
 
   const markRedeemed = database.statement<{ hash: string; purpose: string }>()((value) =>
@@ -89,6 +94,19 @@ export function createCodes({ database }: { database: Database }) {
       .where('redeemedAt', 'is', null),
   );
 
+  // Looked for by its hash alone: a code of another purpose is none here, and takes as long as one that never was.
+  async function findOneOf<Payloads extends object>(
+    purposes: readonly (keyof Payloads & string)[],
+    secret: string,
+  ): Promise<FoundOneOf<Payloads> | undefined> {
+    const row = await database.find(findByHash({ hash: hashSecret(secret) }));
+    const purpose = purposes.find((one) => one === row?.purpose);
+    if (row === undefined || purpose === undefined) return undefined;
+    const { hash: id, payload, state, foundAt } = row;
+    const found = { id, purpose, payload: JSON.parse(payload) as unknown, state, foundAt };
+    return found as FoundOneOf<Payloads>;
+  }
+
   return {
     /** Makes a secret that can be redeemed once within its lifetime; what an app redeems for tokens names the app. */
     issue<Payload>(
@@ -109,12 +127,11 @@ export function createCodes({ database }: { database: Database }) {
     },
 
     /** Looks without using it up; undefined when no such code was ever issued for this purpose. */
-    async find<Payload>(purpose: string, secret: string): Promise<FoundCode<Payload> | undefined> {
-      const row = await database.find(findByHash({ hash: hashSecret(secret), purpose }));
-      if (row === undefined) return undefined;
-      const { hash: id, payload, state, foundAt } = row;
-      return { id, payload: JSON.parse(payload) as Payload, state, foundAt };
-    },
+    find: <Payload>(purpose: string, secret: string): Promise<FoundCode<Payload> | undefined> =>
+      findOneOf<Record<string, Payload>>([purpose], secret),
+
+    /** The same where codes of several purposes come to one place: `purpose` says which it is. */
+    findOneOf,
 
     /** Ends all that an app could still redeem. */
     expireAllOfClient: (clientId: string): Bound<unknown> => expireOfClient({ clientId }),

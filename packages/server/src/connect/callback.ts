@@ -1,6 +1,5 @@
 import { platformConnectorId } from '@tessera/protocol';
 import {
-  connectAttemptPurpose,
   passportHandOffLifetimeMilliseconds,
   passportHandOffPurpose,
   type PassportHandOff,
@@ -10,7 +9,8 @@ import { ProviderFailure, type Connector } from '#connectors';
 import type { Bound } from '#database';
 import { evaluateAccessPolicy } from '#protection';
 import { findPlatformPrincipal } from './platform.ts';
-import { redeemAttempt, validatePlace } from './redeem.ts';
+import { redeemAttempt, validatePlace, type FoundAttempt } from './redeem.ts';
+import type { Leaving } from './start.ts';
 import { SignInStop, stopOf, type SignInStep } from './stop.ts';
 import { pageOf, secretsOf, type ConnectAttempt, type Way } from './way.ts';
 
@@ -22,21 +22,17 @@ export type ReceivedAnswer = {
 };
 
 /**
- * Takes the provider's answer: whose attempt it is, who the visitor is, whether the policy lets them in; then hands
+ * Takes the provider's answer: whether its attempt began here, who the visitor is, whether the policy lets them in; then hands
  * over to the deployment's host. The attempt is used up before the provider is asked, so that no answer works twice.
  *
  * @throws SignInStop at whichever step is not right
  */
 export async function finishAttempt(
   way: Way,
+  found: FoundAttempt<ConnectAttempt>,
   { parameters, cookieHeader, receivedAt }: ReceivedAnswer,
-): Promise<{ location: string; cookies: readonly string[] }> {
-  const state = parameters.get('state');
-  const { attempt, answeredAt } = await redeemAttempt<ConnectAttempt>(
-    way,
-    { purpose: connectAttemptPurpose, state, cookieHeader },
-    (of) => pageOf(way, of),
-  );
+): Promise<Leaving> {
+  const { attempt, answeredAt } = await redeemAttempt(way, found, cookieHeader, (of) => pageOf(way, of));
   const at = { reference: attempt.reference, beginAnew: pageOf(way, attempt) };
   const steps: Bound<unknown>[] = [];
   const passed = (step: string, detail: string) =>
@@ -44,7 +40,7 @@ export async function finishAttempt(
 
   try {
     validatePlace(receivedAt, attempt, at);
-    const answer = { parameters, state: state ?? '', passed, steps, at };
+    const answer = { parameters, state: found.presented, passed, steps, at };
     const { principal, providerTokens } = await findPrincipal(way, attempt, answer);
     passed('policy', await authorize(way, attempt, principal, at));
     const { secret, statement } = way.codes.issue<PassportHandOff>(
@@ -60,7 +56,7 @@ export async function finishAttempt(
     await way.database.write([...steps, statement]);
     return {
       location: `${way.originOf(attempt.host)}${way.finishPath}?code=${secret}`,
-      cookies: way.browser.release(cookieHeader, state ?? ''),
+      cookies: way.browser.release(cookieHeader, found.presented),
     };
   } catch (error) {
     const stop = error instanceof ProviderFailure ? stopOf(error, at) : error;

@@ -1,5 +1,5 @@
 import type { AccessPolicy } from '@tessera/contract';
-import type { Attempts } from '#attempts';
+import { connectAttemptPurpose, passportStartPurpose, type Attempts } from '#attempts';
 import type { Audit } from '#audit';
 import type { Clock } from '#clock';
 import type { Codes } from '#codes';
@@ -17,7 +17,8 @@ import { createBrowserBinding } from './browser.ts';
 import { finishAttempt } from './callback.ts';
 import { leaveProvider } from './end-session.ts';
 import type { PlatformUser } from './platform.ts';
-import { startAttempt } from './start.ts';
+import { getAttempt } from './redeem.ts';
+import { getStart, startAttempt, type Leaving } from './start.ts';
 import { SignInStop } from './stop.ts';
 import { finishTest, startTest } from './test-attempt.ts';
 import { callbackOf } from './way.ts';
@@ -72,15 +73,24 @@ export function createConnectDoor(needs: ConnectNeeds): Door {
     context.res.headers.set('referrer-policy', 'no-referrer');
   });
   door.get('/start', async (context) => {
-    const query = readNavigation(context);
-    const [code, cookie] = [query.get('code'), context.req.header('cookie')];
-    return leave((await startTest(way, code, cookie)) ?? (await startAttempt(way, code, cookie)));
+    const found = await getStart(way, readNavigation(context).get('code'));
+    const cookie = context.req.header('cookie');
+    return leave(
+      await (found.purpose === passportStartPurpose
+        ? startAttempt(way, found, cookie)
+        : startTest(way, found, cookie)),
+    );
   });
 
   const finish = async (context: DoorContext, receivedAt: string) => {
     const parameters = new URLSearchParams([...readNavigation(context)]);
     const answer = { parameters, cookieHeader: context.req.header('cookie'), receivedAt };
-    return leave((await finishTest(way, answer)) ?? (await finishAttempt(way, answer)));
+    const found = await getAttempt(way, parameters.get('state'));
+    return leave(
+      await (found.purpose === connectAttemptPurpose
+        ? finishAttempt(way, found, answer)
+        : finishTest(way, found, answer)),
+    );
   };
   door.get('/callback', (context) => finish(context, callbackOf(way)));
   // No connector is looked up by this path: an answer counts only where its own attempt asked for it.
@@ -117,7 +127,7 @@ function readNavigation(context: DoorContext): ReadonlyMap<string, string> {
   });
 }
 
-function leave({ location, cookies }: { location: string; cookies: readonly string[] }): Response {
+function leave({ location, cookies }: Leaving): Response {
   const headers = new Headers({ location });
   for (const cookie of cookies) headers.append('set-cookie', cookie);
   return new Response(null, { status: 303, headers });

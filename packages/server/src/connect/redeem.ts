@@ -1,16 +1,28 @@
+import type { FoundCode } from '#codes';
 import { SignInStop } from './stop.ts';
-import type { Way } from './way.ts';
+import { findAttempt, type Way } from './way.ts';
 
-/** An answer of a provider, as it came. */
-export type Presented = {
-  /** Of the code whose secret is the state: a visitor's attempt, or a test. */
-  purpose: string;
-  state: string | null;
-  cookieHeader: string | undefined;
-};
+/** The attempt of an answer, and the state by which the answer named it. */
+export type FoundAttempt<Attempt> = FoundCode<Attempt> & { presented: string };
 
 /**
- * Finds the attempt of this answer and browser and uses it up.
+ * Whose an answer is: of a visitor's attempt, or of a test.
+ *
+ * @throws SignInStop at step `state`
+ */
+export async function getAttempt(way: Way, state: string | null) {
+  const found = state === null ? undefined : await findAttempt(way, state);
+  if (state === null || found === undefined) {
+    throw new SignInStop('state', 'sign_in_unknown', {
+      description: `Received ${state === null ? 'an answer without state' : 'a state that was not made here'}. Expected the state of a sign-in that began here.`,
+      mend: 'Open the page that you wanted to see and sign in again.',
+    });
+  }
+  return { ...found, presented: state };
+}
+
+/**
+ * Uses the attempt up, where its answer came to the browser that began it.
  *
  * @returns the attempt, and when its answer came, by the database's clock
  * @param beginAnew where the person can begin anew, by what the attempt says
@@ -18,21 +30,15 @@ export type Presented = {
  */
 export async function redeemAttempt<Attempt extends { reference: string; browserHash: string }>(
   way: Way,
-  { purpose, state, cookieHeader }: Presented,
+  found: FoundAttempt<Attempt>,
+  cookieHeader: string | undefined,
   beginAnew: (attempt: Attempt) => string,
 ): Promise<{ attempt: Attempt; answeredAt: number }> {
-  const found = state === null ? undefined : await way.codes.find<Attempt>(purpose, state);
-  if (state === null || found === undefined) {
-    throw new SignInStop('state', 'sign_in_unknown', {
-      description: `Received ${state === null ? 'an answer without state' : 'a state that was not made here'}. Expected the state of a sign-in that began here.`,
-      mend: 'Open the page that you wanted to see and sign in again.',
-    });
-  }
   const attempt = found.payload;
   const at = { reference: attempt.reference, beginAnew: beginAnew(attempt) };
   // Before anything else, and without using the attempt up: an answer that was carried to another browser tells its
   // bearer nothing and takes nothing from whoever began.
-  if (!way.browser.isBound(cookieHeader, state, attempt.browserHash)) {
+  if (!way.browser.isBound(cookieHeader, found.presented, attempt.browserHash)) {
     throw new SignInStop('browser', 'sign_in_other_browser', {
       ...at,
       description:
@@ -49,7 +55,7 @@ export async function redeemAttempt<Attempt extends { reference: string; browser
     });
   if (found.state !== 'live') throw gone(found.state);
   const outcome = await way.database.tryWrite([
-    way.codes.redeem(purpose, state),
+    way.codes.redeem(found.purpose, found.presented),
     way.attempts.step(attempt.reference, {
       step: 'callback',
       outcome: 'ok',

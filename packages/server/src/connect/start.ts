@@ -1,15 +1,37 @@
 import { platformConnectorId } from '@tessera/protocol';
-import { connectAttemptPurpose, passportStartPurpose, type PassportStart } from '#attempts';
+import { connectAttemptPurpose, type PassportStart } from '#attempts';
+import type { FoundCode } from '#codes';
 import { SignInStop } from './stop.ts';
 import { platformLocation } from './platform.ts';
 import {
   attemptLifetimeMilliseconds,
   callbackOf,
+  findStart,
   pageOf,
   secretsOf,
   type ConnectAttempt,
   type Way,
 } from './way.ts';
+
+/** Where the browser goes from here. */
+export type Leaving = { location: string; cookies: readonly string[] };
+
+/**
+ * What a code leads to: a visitor's way, or the test of a connector.
+ *
+ * @throws SignInStop at step `start`
+ */
+export async function getStart(way: Way, code: string | undefined) {
+  const found = code === undefined ? undefined : await findStart(way, code);
+  if (code === undefined || found === undefined) {
+    throw new SignInStop('start', 'sign_in_unknown', {
+      description:
+        'Received a link that was not made here. Expected the link that a protected page leads to.',
+      mend: 'Open the page that you wanted to see; it leads here by itself.',
+    });
+  }
+  return { ...found, code };
+}
 
 /**
  * Redeems a start link and sends the browser to the identity provider.
@@ -18,18 +40,9 @@ import {
  */
 export async function startAttempt(
   way: Way,
-  code: string | undefined,
+  found: FoundCode<PassportStart> & { code: string },
   cookieHeader: string | undefined,
-): Promise<{ location: string; cookies: readonly string[] }> {
-  const found =
-    code === undefined ? undefined : await way.codes.find<PassportStart>(passportStartPurpose, code);
-  if (code === undefined || found === undefined) {
-    throw new SignInStop('start', 'sign_in_unknown', {
-      description:
-        'Received a link that was not made here. Expected the link that a protected page leads to.',
-      mend: 'Open the page that you wanted to see; it leads here by itself.',
-    });
-  }
+): Promise<Leaving> {
   const start = found.payload;
   const at = { reference: start.reference, beginAnew: pageOf(way, start) };
   if (found.state !== 'live') throw spent(found.state, at);
@@ -43,7 +56,7 @@ export async function startAttempt(
   );
   const location = await locationFor(state);
   const step = way.attempts.step(start.reference, { step: 'redirect', outcome: 'ok', detail });
-  const outcome = await way.database.tryWrite([way.codes.redeem(passportStartPurpose, code), attempt, step]);
+  const outcome = await way.database.tryWrite([way.codes.redeem(found.purpose, found.code), attempt, step]);
   // Somebody was quicker with the same link.
   if (!outcome.committed) throw spent('used', at);
   return { location, cookies: browser.cookiesFor(state) };

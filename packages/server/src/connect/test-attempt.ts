@@ -1,38 +1,32 @@
 import type { ConnectorTestReport } from '@tessera/contract';
 import { visitorClaimsOf, type Principal } from '#attempts';
 import { ProviderFailure, type Connector } from '#connectors';
+import type { FoundCode } from '#codes';
 import type { Bound } from '#database';
 import { evaluateAccessPolicy } from '#protection';
-import { connectorTestStartPurpose, toReported, type ConnectorTestStart } from '#providers';
+import { toReported, type ConnectorTestStart } from '#providers';
 import type { ReceivedAnswer } from './callback.ts';
-import { redeemAttempt, validatePlace } from './redeem.ts';
-import { spent } from './start.ts';
+import { redeemAttempt, validatePlace, type FoundAttempt } from './redeem.ts';
+import { spent, type Leaving } from './start.ts';
 import { SignInStop, stopOf } from './stop.ts';
-import { attemptLifetimeMilliseconds, secretsOf, type Way } from './way.ts';
-
-/** The payload of a code of purpose `connect-test`, whose secret is the `state` that goes to the provider. */
-type TestAttempt = ConnectorTestStart & { browserHash: string; redirectUri: string; issuer: string };
-
-type Leaving = { location: string; cookies: readonly string[] };
-
-const testAttemptPurpose = 'connect-test';
+import {
+  attemptLifetimeMilliseconds,
+  secretsOf,
+  testAttemptPurpose,
+  type TestAttempt,
+  type Way,
+} from './way.ts';
 
 /**
- * Redeems the start code of a connection test and sends the browser to the identity provider; undefined for any other
- * code.
+ * Redeems the start code of a connection test and sends the browser to the identity provider.
  *
  * @throws SignInStop at step `start` or `connector`
  */
 export async function startTest(
   way: Way,
-  code: string | undefined,
+  found: FoundCode<ConnectorTestStart> & { code: string },
   cookieHeader: string | undefined,
-): Promise<Leaving | undefined> {
-  const found =
-    code === undefined
-      ? undefined
-      : await way.codes.find<ConnectorTestStart>(connectorTestStartPurpose, code);
-  if (code === undefined || found === undefined) return undefined;
+): Promise<Leaving> {
   const start = found.payload;
   const at = { reference: start.reference, beginAnew: way.testPageOf(start.testId) };
   if (found.state !== 'live') throw spent(found.state, at);
@@ -51,31 +45,22 @@ export async function startTest(
     outcome: 'ok',
     detail: `To "${connector.name}" at ${new URL(connector.authorizationEndpoint).host}.`,
   });
-  const outcome = await way.database.tryWrite([
-    way.codes.redeem(connectorTestStartPurpose, code),
-    attempt,
-    step,
-  ]);
+  const outcome = await way.database.tryWrite([way.codes.redeem(found.purpose, found.code), attempt, step]);
   if (!outcome.committed) throw spent('used', at);
   return { location, cookies: browser.cookiesFor(state) };
 }
 
 /**
- * Takes the provider's answer to a test as far as it goes and keeps what was found; undefined for any other answer.
- * Nobody is signed in by it: the tokens are dropped, and nothing is handed over.
+ * Takes the provider's answer to a test as far as it goes and keeps what was found. Nobody is signed in by it: the tokens are dropped, and nothing is handed over.
  *
  * @throws SignInStop at step `state` or `browser`
  */
 export async function finishTest(
   way: Way,
+  found: FoundAttempt<TestAttempt>,
   { parameters, cookieHeader, receivedAt }: ReceivedAnswer,
-): Promise<Leaving | undefined> {
-  const state = parameters.get('state');
-  if (state === null || (await way.codes.find(testAttemptPurpose, state)) === undefined) return undefined;
-  const presented = { purpose: testAttemptPurpose, state, cookieHeader };
-  const { attempt } = await redeemAttempt<TestAttempt>(way, presented, ({ testId }) =>
-    way.testPageOf(testId),
-  );
+): Promise<Leaving> {
+  const { attempt } = await redeemAttempt(way, found, cookieHeader, ({ testId }) => way.testPageOf(testId));
   const at = { reference: attempt.reference, beginAnew: way.testPageOf(attempt.testId) };
 
   const statements: Bound<unknown>[] = [];
@@ -101,7 +86,7 @@ export async function finishTest(
     const connector = await getConnector(way, attempt, at);
     const { principal } = await way.providers.finish(connector, {
       parameters,
-      secrets: secretsOf(way.sealing, state),
+      secrets: secretsOf(way.sealing, found.presented),
       redirectUri: attempt.redirectUri,
       passed: (step, detail) => add(step, 'ok', detail, null),
       received(from, claims) {
@@ -121,7 +106,7 @@ export async function finishTest(
   }
   const { statement, location } = way.finishTest(attempt.testId, attempt.reference, report);
   await way.database.write([...statements, statement]);
-  return { location, cookies: way.browser.release(cookieHeader, state) };
+  return { location, cookies: way.browser.release(cookieHeader, found.presented) };
 }
 
 async function getConnector(

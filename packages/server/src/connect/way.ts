@@ -1,5 +1,6 @@
-import type { PassportStart } from '#attempts';
-import type { SignInSecrets } from '#providers';
+import { connectAttemptPurpose, passportStartPurpose, type PassportStart } from '#attempts';
+import type { FoundOneOf } from '#codes';
+import { connectorTestStartPurpose, type ConnectorTestStart, type SignInSecrets } from '#providers';
 import type { Sealing } from '#sealing';
 import type { createBrowserBinding } from './browser.ts';
 import type { ConnectNeeds } from './connect-door.ts';
@@ -20,6 +21,22 @@ export type ConnectAttempt = PassportStart & {
   /** Where the visitor was sent: the code is that provider's, and goes to no other. Absent for our own accounts. */
   issuer?: string;
 };
+
+/** The payload of a code of `testAttemptPurpose`, whose secret is the `state` that goes to the provider. */
+export type TestAttempt = ConnectorTestStart & { browserHash: string; redirectUri: string; issuer: string };
+
+export const testAttemptPurpose = 'connect-test';
+
+type Starts = { [passportStartPurpose]: PassportStart; [connectorTestStartPurpose]: ConnectorTestStart };
+type Attempts = { [connectAttemptPurpose]: ConnectAttempt; [testAttemptPurpose]: TestAttempt };
+
+/** The code that begins a way here: a visitor's, or the test of a connector. */
+export const findStart = (way: Way, code: string): Promise<FoundOneOf<Starts> | undefined> =>
+  way.codes.findOneOf<Starts>([passportStartPurpose, connectorTestStartPurpose], code);
+
+/** The attempt that an answer names by its state. */
+export const findAttempt = (way: Way, state: string): Promise<FoundOneOf<Attempts> | undefined> =>
+  way.codes.findOneOf<Attempts>([connectAttemptPurpose, testAttemptPurpose], state);
 
 export const attemptLifetimeMilliseconds = 10 * 60_000;
 
