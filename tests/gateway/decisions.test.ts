@@ -286,6 +286,52 @@ test('a preflight that passes by the OPTIONS allowlist names no other method', a
   }
 });
 
+test('secrets that let pass are told to no upstream, and count where they belong alone (advisory-extra: secrets, advisory-extra: bypass of another host)', async () => {
+  const by = { actor: 'tok_1', userId: 'usr_1', teamId: 'team_a', reference: 'req_test' };
+  const bypassHeader = 'x-vercel-protection-bypass';
+  const [first, second] = ['one.wild.localhost', 'two.wild.localhost'];
+  world.site(first, { projectId: 'prj_one' });
+  world.site(second, { projectId: 'prj_two' });
+  const { secret } = await world.bypasses.automation.generate('prj_one', {}, by);
+  const link = await world.bypasses.shareLinks.generate({ host: first, projectId: 'prj_one' }, undefined, by);
+  const shared = `/page?a=1&_vercel_share=${link.secret}`;
+  const told = (answer: Answer) => JSON.stringify([answer.headers, answer.text]);
+  for (const dialect of dialects) {
+    const at = world.hostHeader(first);
+    const other = world.hostHeader(second);
+    const passed = await ask(dialect, { at, method: 'POST', headers: [bypassHeader, secret] });
+    expect([dialect, passed.status]).toEqual([dialect, 200]);
+    expect(passed.headers['x-vercel-oidc-passport-token']).toBe('');
+    expect(passed.headers[bypassHeader]).toBe('');
+    expect(told(passed)).not.toContain(secret);
+    expectClosed(await ask(dialect, { at: other, headers: [bypassHeader, secret] }), dialect);
+
+    // A browser is led to the address without the secret, with a cookie of this host alone.
+    const led = await ask(dialect, { at, path: shared, headers: asBrowser });
+    expectClosed(led, dialect);
+    const nginx = dialect === 'nginx';
+    expect(led.headers[nginx ? 'x-vercel-decision-location' : 'location']).toBe(
+      `${world.originOf(first)}/page?a=1`,
+    );
+    expect(told(led)).not.toContain(link.secret);
+    const [cookie = ''] = nginx
+      ? [String(led.headers['x-vercel-decision-cookie-1'])]
+      : (led.headers['set-cookie'] ?? []);
+    const pair = ['cookie', `theirs=1; ${cookie.split(';', 1)[0]}`];
+    const visit = await ask(dialect, { at, headers: pair });
+    expect([dialect, visit.status, visit.headers.cookie]).toEqual([dialect, 200, 'theirs=1']);
+    expectClosed(await ask(dialect, { at: other, headers: pair }), dialect);
+
+    // No proxy takes a secret out of an address: what cannot be led on is refused.
+    for (const query of [`_vercel_share=${link.secret}`, `${bypassHeader}=${secret}`]) {
+      const posted = await ask(dialect, { at, method: 'POST', path: `/page?${query}` });
+      expectClosed(posted, `${dialect} ${query}`);
+      expect(posted.headers['x-vercel-error']).toBe('DECISION_QUERY_REFUSED');
+      expect(told(posted)).not.toContain(query);
+    }
+  }
+});
+
 test('the addresses that may come without signing in are those that the proxy tells', async () => {
   const addresses = [{ value: '203.0.113.0/24' }];
   world.site('office.wild.localhost', {
