@@ -110,6 +110,50 @@ describe.each(databaseKinds)('Passport over many projects, on %s', (kind) => {
     });
   });
 
+  test('the default of the team is what new projects begin with; others keep what they have', async () => {
+    const create = (name: string) => world.call('projects.create', { query: query(), body: { name } });
+    const listed = async (passport: 'enabled' | 'disabled') =>
+      (await world.call('projects.list', { query: { ...query(), passport, limit: 100 } })).projects.map(
+        ({ name }) => name,
+      );
+    const setDefault = (defaultPassport: { connectorId: string; deploymentType: 'all' } | null) =>
+      world.call('teams.update', { params: { id: world.team.id }, body: { defaultPassport } });
+    const before = await create('before-default');
+    expect(before.passport).toBeNull();
+    const setting = { connectorId: world.connectorId, deploymentType: 'all' as const };
+    expect((await setDefault(setting)).defaultPassport).toMatchObject(setting);
+    const after = await create('after-default');
+    expect(after.passport).toEqual({
+      ...setting,
+      sessionLifetimeSeconds: 12 * 3_600,
+      sessionIdleSeconds: null,
+      policy: 'everyone',
+    });
+    const site = await world.call('deployments.create', {
+      query: query(),
+      body: {
+        projectId: after.id,
+        environment: 'preview',
+        upstream: world.upstream.url.replace('localhost', '127.0.0.1'),
+      },
+    });
+    expect((await createVisitor().open(site.url)).status).toBe(303);
+    expect((await passPassport(createVisitor(), site.url)).status).toBe(200);
+    expect(await listed('disabled')).toContain('before-default');
+    expect(await listed('disabled')).not.toContain('after-default');
+    expect(await listed('enabled')).toContain('after-default');
+    expect(await listed('enabled')).not.toContain('before-default');
+
+    await setDefault(null);
+    expect((await create('no-default')).passport).toBeNull();
+    const read = (idOrName: string) => world.call('projects.get', { params: { idOrName }, query: query() });
+    expect((await read('after-default')).passport).toMatchObject(setting);
+    expect((await read('before-default')).passport).toBeNull();
+    expect(await problemOf(setDefault({ ...setting, connectorId: 'scl_other' }))).toMatchObject({
+      code: 'unknown_connector',
+    });
+  });
+
   test('a session ends when its visitor stays away for as long as the project says, and is listed so', async () => {
     const idle = await world.protect('idle');
     await world.call('projects.update', {
