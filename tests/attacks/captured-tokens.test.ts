@@ -1,5 +1,6 @@
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { PassportError, verifyIdentity } from '../../packages/passport/src/index.ts';
 import { createCookieJar } from '../harness/cookie-jar.ts';
 import type { Echo } from '../harness/echo-upstream.ts';
 import {
@@ -128,6 +129,29 @@ describe('what somebody captured of a visitor (advisory-extra: token of another 
       deployment_id: world.deployment.id,
     });
     expect((claims.exp ?? 0) - (claims.iat ?? 0)).toBeLessThanOrEqual(300);
+  });
+
+  test('and by what the deployments verify with, the token is good at none but the one (security-88)', async () => {
+    const token = echo.headers['x-vercel-oidc-passport-token'] ?? '';
+    const { passport, origin } = tessera.urls;
+    const verify = (team: string, project: string, environment: string) =>
+      verifyIdentity(token, {
+        issuer: `${passport}/${team}`,
+        audience: `${origin}/${team}/${project}/${environment}`,
+      }).then(
+        ({ externalSub }) => externalSub,
+        (error: unknown) => (error instanceof PassportError ? error.code : error),
+      );
+    expect(await verify('acme', 'site', 'production')).toBe('staff|grace');
+    expect(await verify('acme', 'site', 'preview')).toBe('audience');
+    expect(await verify('acme', 'other-project', 'production')).toBe('audience');
+    // The same keys sign for this team, whose project has the same name.
+    expect(await verify('rival', 'site', 'production')).toBe('issuer');
+    tessera.advance(301_000);
+    const fresh = (
+      await opens(world.deployment.url, { cookie: cookiesFor(world.deployment) })
+    ).json() as Echo;
+    expect(fresh.headers['x-vercel-oidc-passport-token']).not.toBe(token);
   });
 
   test('a session that the team ended is over at once', async () => {
