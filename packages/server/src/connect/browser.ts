@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { cookieHeader, readCookie, secureCookieName } from '#http';
-import { hashSecret } from '#sealing';
+import { equalInConstantTime, hashSecret } from '#sealing';
 
 const lifetimeSeconds = 24 * 60 * 60;
 const attemptLifetimeSeconds = 10 * 60;
@@ -38,7 +38,7 @@ export function createBrowserBinding(connectUrl: string) {
     isBound(cookieHeaderValue: string | undefined, state: string, browserHash: string): boolean {
       return [name, attemptName(state)].some((one) => {
         const value = readCookie(cookieHeaderValue, one);
-        return value !== undefined && hashSecret(value) === browserHash;
+        return value !== undefined && equalInConstantTime(hashSecret(value), browserHash);
       });
     },
 
