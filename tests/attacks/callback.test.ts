@@ -26,7 +26,21 @@ const faults: [string, Fault, RegExp][] = [
     { claims: (claims) => ({ ...claims, aud: ['tessera', 'another'], azp: 'another' }) },
     /azp/,
   ],
+  [
+    'another authorized party, for this audience alone',
+    { claims: (claims) => ({ ...claims, azp: 'another' }) },
+    /azp/,
+  ],
+  [
+    'several audiences and no authorized party',
+    { claims: (claims) => ({ ...claims, aud: ['tessera', 'another'] }) },
+    /azp|aud/,
+  ],
   ['another issuer', { claims: (claims) => ({ ...claims, iss: 'https://evil.example' }) }, /iss/],
+  ['another spelling of the issuer', { claims: (claims) => ({ ...claims, iss: `${claims.iss}/` }) }, /iss/],
+  ['no expiry', { claims: ({ exp: _exp, ...claims }) => claims }, /exp/],
+  ['no time of issue', { claims: ({ iat: _iat, ...claims }) => claims }, /iat/],
+  ['an empty subject', { claims: (claims) => ({ ...claims, sub: '' }) }, /sub/],
   [
     'an ID token that has expired',
     { claims: (claims) => ({ ...claims, exp: (claims.iat ?? 0) - hour }) },
