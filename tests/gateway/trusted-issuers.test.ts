@@ -183,6 +183,37 @@ describe.each(databaseKinds)('outside issuers as trusted sources, on %s', (kind)
     await update(api, null);
   });
 
+  test('tells nobody of a failing issuer where the deployment hides from their address', async () => {
+    const dead = await startIssuer();
+    dead.state.broken = true;
+    const set = (protectionMode: 'additional' | 'exclusive', value: string) =>
+      world.call('projects.update', {
+        params: { idOrName: api.projectId },
+        query: { teamId: world.team.id },
+        body: { trustedIps: { deploymentType: 'all', protectionMode, addresses: [{ value }] } },
+      });
+    await update(api, {
+      oidcProviders: { [dead.state.issuer]: [{ to: production, claims: { aud: ['a'], sub: ['s'] } }] },
+    });
+    // Nobody has signed this: a stranger may have made it up.
+    const token = await sign({ iss: dead.state.issuer });
+    const codeOf = async () => (await call(api.url, token)).headers['x-vercel-error'];
+    expect(await codeOf()).toBe('TRUSTED_SOURCES_OIDC_DISCOVERY_FAILED');
+    for (const mode of ['additional', 'exclusive'] as const) {
+      await set(mode, '192.0.2.1');
+      expect(await codeOf()).toBe('DEPLOYMENT_NOT_FOUND');
+      await set(mode, '127.0.0.1');
+      expect(await codeOf()).toBe('TRUSTED_SOURCES_OIDC_DISCOVERY_FAILED');
+    }
+    await world.call('projects.update', {
+      params: { idOrName: api.projectId },
+      query: { teamId: world.team.id },
+      body: { trustedIps: null },
+    });
+    dead.close();
+    await update(api, null);
+  });
+
   test('takes no setting that would let in more than it says', async () => {
     const one = (iss: string, claims: object, to: object = production) => ({
       oidcProviders: { [iss]: [{ to, claims }] },

@@ -132,6 +132,21 @@ describe('the order', () => {
     expect(by({ passport, password, session: valid })).toBe('passport');
   });
 
+  it('shows no stranger a deployment that hides, by an issuer that cannot be read', () => {
+    const because = 'It failed.';
+    const unproven = { state: 'failed', because, code: 'trusted_sources_oidc_discovery_failed' } as const;
+    const mismatch = { state: 'failed', because, code: 'trusted_sources_environment_mismatch' } as const;
+    expect(is({ passport, trustedSource: unproven })).toBe('refuse');
+    for (const mode of ['additional', 'exclusive'] as const) {
+      const from = (isTrusted: boolean) => ({ passport, trustedIps: trustedIps(mode, isTrusted) });
+      expect(is({ ...from(false), trustedSource: unproven })).toBe('hide');
+      expect(is({ ...from(true), trustedSource: unproven })).toBe('refuse');
+      // A secret still lets pass, and a workload of the team is told what is wrong.
+      expect(is({ ...from(false), trustedSource: unproven, automationBypass: accepted })).toBe('pass');
+      expect(is({ ...from(false), trustedSource: mismatch })).toBe('refuse');
+    }
+  });
+
   it('ends with a source that failed, and names its code', () => {
     const trustedSource = { state: 'failed', because: 'It failed.', code: 'forbidden' } as const;
     expect(outcome({ ...protectedFacts, trustedSource, automationBypass: accepted })).toEqual({

@@ -51,7 +51,7 @@ export type Verdict = {
 const rules: Readonly<Record<RuleName, (facts: ProtectionFacts) => RuleAnswer>> = {
   'deployment-exception': askException,
   'options-allowlist': askOptionsAllowlist,
-  'trusted-source': ({ trustedSource }) => askSecret(trustedSource, 'No token of a trusted source was sent.'),
+  'trusted-source': askTrustedSource,
   'automation-bypass': ({ automationBypass }) => askSecret(automationBypass, 'No bypass secret was sent.'),
   'share-link': ({ shareLink }) => askSecret(shareLink, 'The request does not come by a share link.'),
   'trusted-ips': askTrustedIps,
@@ -110,6 +110,18 @@ function askOptionsAllowlist({ optionsAllowlist }: ProtectionFacts): RuleAnswer 
     case 'listed':
       return { says: 'pass', because: `OPTIONS below ${optionsAllowlist.prefix} passes.` };
   }
+}
+
+/**
+ * What its issuer publishes could not be read, so that nobody knows who made the token: a deployment that hides does not
+ * show itself by that.
+ */
+function askTrustedSource(facts: ProtectionFacts): RuleAnswer {
+  const answer = askSecret(facts.trustedSource, 'No token of a trusted source was sent.');
+  const isUnproven = answer.says === 'refuse' && answer.code === 'trusted_sources_oidc_discovery_failed';
+  return isUnproven && askTrustedIps(facts).says === 'hide'
+    ? { says: 'continue', because: answer.because }
+    : answer;
 }
 
 /** A secret that does not count is as none: the request falls through to the other rules. */
