@@ -2,6 +2,7 @@ import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:ht
 import { DatabaseUnavailable, PublicError, publicError } from '#errors';
 import { hasGone, waitUntilTaken, writeHead, type RequestFacts } from '#http';
 import { errorPage, inlinePage, type Layout } from '#pages';
+import { valueOf } from './request/header-list.ts';
 import type { SentRequest } from './request/sent-request.ts';
 
 /** What an error answer adds to the error itself. */
@@ -148,13 +149,14 @@ function hasBody(request: IncomingMessage): boolean {
 
 /** Whether somebody is about to see the answer, to a form as well: a script that accepts HTML shows nobody a page. */
 function showsPage(request: SentRequest): boolean {
-  const { 'sec-fetch-mode': mode } = request.headers;
+  const mode = valueOf(request.rawHeaders, 'sec-fetch-mode');
   return (mode === undefined || mode === 'navigate') && acceptsPage(request);
 }
 
 /** Whether a page is what the sender could show: browsers name HTML, programs do not. */
-function acceptsPage(request: SentRequest): boolean {
-  return /(?:^|,)\s*(?:text\/html|application\/xhtml\+xml)\s*(?:[;,]|$)/i.test(request.headers.accept ?? '');
+function acceptsPage({ rawHeaders }: SentRequest): boolean {
+  const accepted = valueOf(rawHeaders, 'accept') ?? '';
+  return /(?:^|,)\s*(?:text\/html|application\/xhtml\+xml)\s*(?:[;,]|$)/i.test(accepted);
 }
 
 /**
@@ -163,8 +165,10 @@ function acceptsPage(request: SentRequest): boolean {
  */
 export function isNavigation(request: SentRequest): boolean {
   if (request.method !== 'GET' && request.method !== 'HEAD') return false;
-  const { 'sec-fetch-mode': mode, 'sec-purpose': purpose, purpose: oldPurpose } = request.headers;
+  const { rawHeaders } = request;
+  const mode = valueOf(rawHeaders, 'sec-fetch-mode');
   if (mode !== undefined && mode !== 'navigate') return false;
-  if (/prefetch/i.test(String(purpose ?? oldPurpose ?? ''))) return false;
+  if (/prefetch/i.test(valueOf(rawHeaders, 'sec-purpose') ?? valueOf(rawHeaders, 'purpose') ?? ''))
+    return false;
   return acceptsPage(request);
 }

@@ -2,6 +2,8 @@ import type { Admission } from './admission.ts';
 import type { UsedBypass } from './bypass-facts.ts';
 import type { GatewayNeeds } from './needs.ts';
 import type { OwnCookies } from './passport/own-cookies.ts';
+import { valueOf } from './request/header-list.ts';
+import { asksForWebSocket } from './request/headers.ts';
 import type { SentRequest } from './request/sent-request.ts';
 
 const longestCookieMilliseconds = 7 * 24 * 3_600_000;
@@ -30,8 +32,8 @@ export function enterByBypass(
   if (used === undefined || used.by === 'cookie') return undefined;
   if (request.method !== 'GET' && request.method !== 'HEAD') return undefined;
   // A front proxy that asks keeps `Upgrade` to itself; the key of a WebSocket comes through.
-  if (request.headers.upgrade !== undefined || request.headers['sec-websocket-key'] !== undefined)
-    return undefined;
+  const { rawHeaders } = request;
+  if (valueOf(rawHeaders, 'upgrade') !== undefined || asksForWebSocket(rawHeaders)) return undefined;
   const sameSite = used.kind === 'share' ? 'Lax' : presented.setBypassCookie;
   if (sameSite === undefined) return undefined;
   const { kind, id } = used;

@@ -7,7 +7,6 @@ import type { GatewayNeeds, Site } from './needs.ts';
 import { createPassportTokens } from './passport/tokens.ts';
 import { createCookieReader } from './request/cookies.ts';
 import { createHostReader } from './request/host.ts';
-import { valuesOf } from './request/header-list.ts';
 import { createOwnNames } from './request/own-names.ts';
 import type { SentRequest } from './request/sent-request.ts';
 
@@ -76,15 +75,7 @@ function sentRequestOf({ host, method, path, headers }: ExplainBody): SentReques
     if (name.toLowerCase() === 'host') continue;
     for (const each of typeof value === 'string' ? [value] : value) rawHeaders.push(name, each);
   }
-  const names = new Set(rawHeaders.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase()));
-  return {
-    method,
-    url: path,
-    httpVersionMajor: 1,
-    httpVersionMinor: 1,
-    rawHeaders,
-    headers: Object.fromEntries([...names].map((name) => [name, valuesOf(rawHeaders, name).join(', ')])),
-  };
+  return { method, url: path, httpVersionMajor: 1, httpVersionMinor: 1, rawHeaders };
 }
 
 function whereOf(site: Site): Pick<ExplainAnswer, 'host' | 'deploymentId' | 'projectId' | 'environment'> {

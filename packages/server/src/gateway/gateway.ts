@@ -12,7 +12,8 @@ import { createOpenConnections } from './open-connections.ts';
 import { createOwnCookies } from './passport/own-cookies.ts';
 import { createPassportTokens } from './passport/tokens.ts';
 import { createCookieReader } from './request/cookies.ts';
-import { createRequestHeaderRules } from './request/headers.ts';
+import { valueOf } from './request/header-list.ts';
+import { asksForWebSocket, createRequestHeaderRules } from './request/headers.ts';
 import { createHostReader } from './request/host.ts';
 import { createOwnNames } from './request/own-names.ts';
 import { sentRequestOf, type SentRequest } from './request/sent-request.ts';
@@ -217,11 +218,11 @@ export function createGateway(needs: GatewayNeeds): Gateway {
 
 /** WebSocket over HTTP/1.1 (RFC 6455 section 4.2.1); any other protocol would leave the verdict behind. */
 function validateUpgrade(request: IncomingMessage): void {
-  const { upgrade, 'sec-websocket-key': key } = request.headers;
-  if (upgrade?.trim().toLowerCase() !== 'websocket') {
+  const { rawHeaders } = request;
+  if (valueOf(rawHeaders, 'upgrade')?.trim().toLowerCase() !== 'websocket') {
     throw ambiguousUpgrade('An upgrade to another protocol than "websocket" was received.');
   }
-  if (request.method !== 'GET' || request.httpVersion !== '1.1' || key === undefined) {
+  if (request.method !== 'GET' || request.httpVersion !== '1.1' || !asksForWebSocket(rawHeaders)) {
     throw ambiguousUpgrade('A WebSocket is opened by GET in HTTP/1.1 with a Sec-WebSocket-Key.');
   }
 }

@@ -12,6 +12,7 @@ import { signOut } from './passport/sign-out.ts';
 import { signInRequired, startSignIn } from './passport/start.ts';
 import type { PassportTokens } from './passport/tokens.ts';
 import type { ReadCookies } from './request/cookies.ts';
+import { valueOf } from './request/header-list.ts';
 import type { ReadHost } from './request/host.ts';
 import type { OwnNames } from './request/own-names.ts';
 import type { SentRequest } from './request/sent-request.ts';
@@ -157,7 +158,7 @@ export function createVisit(needs: VisitNeeds) {
 export function validateUpgradeOrigin(request: SentRequest, admission: Admission): void {
   const { session, host, verdict } = admission;
   const { outcome } = verdict;
-  const { origin } = request.headers;
+  const origin = valueOf(request.rawHeaders, 'origin');
   const isByCookie = session !== undefined || passingBypass(admission)?.by === 'cookie';
   const isByAddress =
     outcome.is === 'pass' && outcome.personal && (outcome.by === 'trusted-ips' || outcome.by === 'scope');

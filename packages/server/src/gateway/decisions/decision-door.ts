@@ -5,12 +5,12 @@ import { endSocket, type NodeDoor, type RequestFacts } from '#http';
 import { isNavigation, type Answers, type OwnAnswer } from '../answers.ts';
 import type { GatewayNeeds } from '../needs.ts';
 import { valuesOf } from '../request/header-list.ts';
-import { overridesMethod } from '../request/headers.ts';
+import { asksForWebSocket, overridesMethod } from '../request/headers.ts';
 import type { OwnNames } from '../request/own-names.ts';
 import type { SentRequest } from '../request/sent-request.ts';
 import { validateUpgradeOrigin, type Visit } from '../visit.ts';
-import { asksForWebSocket, createDecisionAnswers } from './decision-answers.ts';
-import { dialectOf, readTold, type DialectName, type ToldRequest } from './dialects.ts';
+import { createDecisionAnswers } from './decision-answers.ts';
+import { createToldReader, dialectOf, type DialectName, type ToldRequest } from './dialects.ts';
 import { createFrontProxies, type FrontProxyBinding } from './front-proxies.ts';
 
 export type DecisionNeeds = Pick<GatewayNeeds, 'address' | 'clock' | 'logger' | 'wire'> & {
@@ -33,6 +33,7 @@ export function createDecisionDoor(needs: DecisionNeeds): NodeDoor {
   const { wire, names, visit } = needs;
   const proxies = createFrontProxies(needs.frontProxies, wire.decisionCredentialHeader);
   const tell = createDecisionAnswers(wire);
+  const readTold = createToldReader();
 
   async function decide(
     dialect: DialectName,

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { publicError } from '#errors';
+import { createFates } from '../request/fates.ts';
 import type { HeaderList } from '../request/header-list.ts';
 import type { SentRequest } from '../request/sent-request.ts';
 
@@ -67,41 +68,62 @@ const ofTheCall = new Set(['host', 'connection', 'upgrade', 'expect', 'content-l
 const isOfTheCall = (name: string) =>
   ofTheCall.has(name) || name.startsWith('x-original-') || name.startsWith('x-forwarded-');
 
+/** What a header of the call is: it tells a part of the visitor's request, or is one of that request's own. */
+type Fate = Part | 'of the call' | 'of the visitor';
+
+function fatesIn(dialect: DialectName) {
+  const tells = tellingHeaders[dialect];
+  return createFates<Fate>((name) => {
+    const plain = name.toLowerCase();
+    return tells.get(plain) ?? (isOfTheCall(plain) ? 'of the call' : 'of the visitor');
+  });
+}
+
 /**
  * Reads the visitor's request from what the dialect documents, and from nothing else. Each part must be there once:
  * one that is missing would have to be guessed, of two one is the visitor's own.
  *
- * @throws {PublicError} `request_ambiguous`
+ * What it makes throws {PublicError} `request_ambiguous`
  */
-export function readTold(dialect: DialectName, request: SentRequest): ToldRequest {
-  const { rawHeaders } = request;
-  const tells = tellingHeaders[dialect];
-  const told: Partial<Parts> =
-    dialect === 'envoy'
-      ? { method: request.method ?? '', uri: (request.url ?? '').slice(`${dialectFolder}envoy`.length) }
-      : {};
-  const ofTheVisitor = ['host', ''];
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index] ?? '';
-    const value = rawHeaders[index + 1] ?? '';
-    const plain = name.toLowerCase();
-    const part = tells.get(plain);
-    if (part !== undefined) {
-      if (told[part] !== undefined) throw odd(`The header ${plain} was received twice.`);
-      if (!/^[\x20-\x7e]*$/.test(value)) throw odd(`The header ${plain} is not printable ASCII.`);
-      told[part] = value;
+export function createToldReader(): (dialect: DialectName, request: SentRequest) => ToldRequest {
+  const fates: Readonly<Record<DialectName, ReturnType<typeof fatesIn>>> = {
+    nginx: fatesIn('nginx'),
+    haproxy: fatesIn('haproxy'),
+    'forward-auth': fatesIn('forward-auth'),
+    envoy: fatesIn('envoy'),
+  };
+
+  return (dialect, request) => {
+    const { rawHeaders } = request;
+    const fateOf = fates[dialect];
+    const told: Partial<Parts> =
+      dialect === 'envoy'
+        ? { method: request.method ?? '', uri: (request.url ?? '').slice(`${dialectFolder}envoy`.length) }
+        : {};
+    const ofTheVisitor = ['host', ''];
+    for (let index = 0; index < rawHeaders.length; index += 2) {
+      const name = rawHeaders[index] ?? '';
+      const value = rawHeaders[index + 1] ?? '';
+      const fate = fateOf(name);
+      if (fate === 'of the visitor') {
+        ofTheVisitor.push(name, value);
+      } else if (fate !== 'of the call') {
+        if (told[fate] !== undefined) throw odd(`The header ${name.toLowerCase()} was received twice.`);
+        if (!/^[\x20-\x7e]*$/.test(value))
+          throw odd(`The header ${name.toLowerCase()} is not printable ASCII.`);
+        told[fate] = value;
+      }
     }
-    if (!isOfTheCall(plain)) ofTheVisitor.push(name, value);
-  }
-  for (const [name, part] of tells) {
-    if (told[part] === undefined || told[part] === '') throw odd(`The header ${name} is missing.`);
-  }
-  const parts = told as Parts;
-  ofTheVisitor[1] = parts.host;
-  return toldRequest(request, parts, ofTheVisitor);
+    for (const [name, part] of tellingHeaders[dialect]) {
+      if (told[part] === undefined || told[part] === '') throw odd(`The header ${name} is missing.`);
+    }
+    const parts = told as Parts;
+    ofTheVisitor[1] = parts.host;
+    return toldRequest(parts, ofTheVisitor);
+  };
 }
 
-function toldRequest(request: SentRequest, parts: Parts, ofTheVisitor: HeaderList): ToldRequest {
+function toldRequest(parts: Parts, ofTheVisitor: HeaderList): ToldRequest {
   if (!/^[A-Z][A-Z-]{0,31}$/.test(parts.method)) throw odd('The method is none.');
   // The proxy that asks wrote the last one; what stands before it is only as good as who wrote that.
   const comma = parts.addresses.lastIndexOf(',');
@@ -114,7 +136,6 @@ function toldRequest(request: SentRequest, parts: Parts, ofTheVisitor: HeaderLis
       httpVersionMajor: 1,
       httpVersionMinor: 1,
       rawHeaders: ofTheVisitor,
-      headers: { ...request.headers, host: parts.host },
     },
     protocol: parts.protocol,
     address,

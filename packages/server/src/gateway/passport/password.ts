@@ -12,6 +12,7 @@ import { GatewayError, isNavigation } from '../answers.ts';
 import { findEntranceOf } from '../facts.ts';
 import type { GatewayNeeds, Site } from '../needs.ts';
 import type { RequestCookies } from '../request/cookies.ts';
+import { valueOf } from '../request/header-list.ts';
 import type { RequestHost } from '../request/host.ts';
 import type { SentRequest } from '../request/sent-request.ts';
 import type { OwnCookies } from './own-cookies.ts';
@@ -298,8 +299,9 @@ function parseWay({ sealing, clock, ownCookies }: PasswordNeeds, at: At, sent: s
 }
 
 /** A form that another site sends would sign its visitors in where that site wants them. */
-function validateOrigin({ headers }: SentRequest, host: RequestHost): void {
-  const { origin, 'sec-fetch-site': from } = headers;
+function validateOrigin({ rawHeaders }: SentRequest, host: RequestHost): void {
+  const origin = valueOf(rawHeaders, 'origin');
+  const from = valueOf(rawHeaders, 'sec-fetch-site');
   if (origin !== undefined ? origin === host.origin : from === 'same-origin') {
     if (from === undefined || from === 'same-origin') return;
   }
@@ -309,7 +311,7 @@ function validateOrigin({ headers }: SentRequest, host: RequestHost): void {
 }
 
 async function readForm(request: SentRequest): Promise<string> {
-  const type = (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase();
+  const type = (valueOf(request.rawHeaders, 'content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase();
   const body = request instanceof Readable ? request : request.body;
   if (type !== 'application/x-www-form-urlencoded' || body === undefined) {
     throw publicError('unsupported_media_type', {

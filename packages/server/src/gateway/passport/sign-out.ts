@@ -11,6 +11,7 @@ import type { VisitorSession } from '#visitors';
 import { isNavigation } from '../answers.ts';
 import type { GatewayNeeds, Site } from '../needs.ts';
 import type { RequestCookies } from '../request/cookies.ts';
+import { valueOf } from '../request/header-list.ts';
 import type { RequestHost } from '../request/host.ts';
 import type { SentRequest } from '../request/sent-request.ts';
 import type { OwnCookies } from './own-cookies.ts';
@@ -38,7 +39,8 @@ export async function signOut(
     reference: string;
   },
 ): Promise<{ page: Layout; cookies: string[] }> {
-  const { origin, 'sec-fetch-site': from } = request.headers;
+  const origin = valueOf(request.rawHeaders, 'origin');
+  const from = valueOf(request.rawHeaders, 'sec-fetch-site');
   const own = from === undefined || from === 'same-origin';
   if (request.method === 'GET') {
     // An image, a script or a prefetch of this very host is nobody's wish to leave.

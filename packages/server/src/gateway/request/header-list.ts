@@ -11,6 +11,12 @@ export function isNamed(sent: string | undefined, name: string): boolean {
 
 const none: readonly string[] = [];
 
+/** The value of one header; what was sent more than once is joined by commas (RFC 9110 section 5.3). */
+export function valueOf(sent: HeaderList, name: string): string | undefined {
+  const values = valuesOf(sent, name);
+  return values.length > 1 ? values.join(', ') : values[0];
+}
+
 /** Every value of one header, in order. Not from Node's own table: it leaves out what comes behind 2,000 others. */
 export function valuesOf(sent: HeaderList, name: string): readonly string[] {
   let values: string[] | undefined;

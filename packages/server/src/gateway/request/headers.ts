@@ -67,6 +67,11 @@ export function overridesMethod(sent: HeaderList): boolean {
   return sent.some((name, index) => index % 2 === 0 && overridingMethod.has(bare(name)));
 }
 
+/** Whether the visitor asks for a WebSocket. Its key comes through every proxy; `Upgrade` is of one connection. */
+export function asksForWebSocket(sent: HeaderList): boolean {
+  return valuesOf(sent, 'sec-websocket-key').length > 0;
+}
+
 export function createRequestHeaderRules(names: OwnNames, address: PublicAddress): RequestHeaderRules {
   const protocol = address.protocol.slice(0, -1);
   const { port } = portOf(address);

@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
 import { publicError } from '#errors';
 import type { Readable } from 'node:stream';
@@ -16,7 +16,6 @@ export type SentRequest = {
   readonly httpVersionMajor: number;
   readonly httpVersionMinor: number;
   readonly rawHeaders: HeaderList;
-  readonly headers: IncomingHttpHeaders;
   /** Where its body can be read, of a request that is not one of Node's itself. */
   readonly body?: Readable | undefined;
 };
@@ -79,7 +78,6 @@ export function sentRequestOf(request: IncomingMessage): SentRequest {
       // Its length is said by the end of the stream.
       ...(hasBody && !hasLength ? ['transfer-encoding', 'chunked'] : []),
     ],
-    headers: { ...request.headers, host: named },
     body: request,
   };
 }
