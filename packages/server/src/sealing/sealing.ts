@@ -56,8 +56,11 @@ export function hashSecret(secret: string): string {
   return hash('sha256', secret, 'base64url');
 }
 
-/** Compares without telling by its time how much was alike; of different lengths, they may be told apart. */
-export function equalInConstantTime(one: string, other: string): boolean {
-  const [left, right] = [Buffer.from(one), Buffer.from(other)];
+/**
+ * Compares without telling by its time how much was alike; of different lengths, they may be told apart. What is
+ * compared with every request may be kept in bytes (UTF-8).
+ */
+export function equalInConstantTime(one: string | Uint8Array, other: string): boolean {
+  const [left, right] = [typeof one === 'string' ? Buffer.from(one) : one, Buffer.from(other)];
   return left.length === right.length && timingSafeEqual(left, right);
 }

@@ -32,6 +32,7 @@ export type DecisionNeeds = Pick<GatewayNeeds, 'address' | 'clock' | 'logger' | 
 export function createDecisionDoor(needs: DecisionNeeds): NodeDoor {
   const { wire, names, visit } = needs;
   const proxies = createFrontProxies(needs.frontProxies, wire.decisionCredentialHeader);
+  const protocol = needs.address.protocol.slice(0, -1);
   const tell = createDecisionAnswers(wire);
   const readTold = createToldReader();
 
@@ -49,9 +50,9 @@ export function createDecisionDoor(needs: DecisionNeeds): NodeDoor {
         description: `This proxy is not bound to ${host.name}.`,
       });
     }
-    if (`${told.protocol.toLowerCase()}:` !== needs.address.protocol) {
+    if (told.protocol.toLowerCase() !== protocol) {
       throw publicError('request_ambiguous', {
-        description: `The protocol ${told.protocol} was received. Expected ${needs.address.protocol.slice(0, -1)}.`,
+        description: `The protocol ${told.protocol} was received. Expected ${protocol}.`,
       });
     }
     // A page of ours has a status that means "pass" here.

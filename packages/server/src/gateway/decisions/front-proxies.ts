@@ -29,7 +29,7 @@ export function createFrontProxies(bindings: readonly FrontProxyBinding[], crede
   }));
 
   /** A proxy keeps its connections and shows the same there with every question: it is hashed once on each. */
-  const shownOn = new WeakMap<Socket, { credential: string; proxy: FrontProxy }>();
+  const shownOn = new WeakMap<Socket, { credential: Uint8Array; proxy: FrontProxy }>();
 
   return {
     /** @throws {PublicError} `decision_credential_refused` */
@@ -44,7 +44,7 @@ export function createFrontProxies(bindings: readonly FrontProxyBinding[], crede
       const hash = hashSecret(credential);
       const found = proxies.find((proxy) => equalInConstantTime(proxy.credentialHash, hash));
       if (found === undefined) throw refused('The credential is none of those that are known here.');
-      shownOn.set(socket, { credential, proxy: found });
+      shownOn.set(socket, { credential: Buffer.from(credential), proxy: found });
       return found;
     },
   };
