@@ -250,6 +250,16 @@ describe('the callback of a visitor (security-95, 96)', () => {
     expect(seen.size).toBe(15);
   });
 
+  test('refuses a start link after a minute, and leads back to the page', async () => {
+    const visitor = createVisitor();
+    const start = (await visitor.open(`${world.deployment.url}/page`)).location();
+    tessera.advance(61_000);
+    const late = await visitor.open(start);
+    expectRefusal(late, /older than a minute/);
+    expect(late.text).toContain(`href="${world.deployment.url}/page"`);
+    expect(late.headers.location).toBeUndefined();
+  });
+
   test('refuses a hand-off in another browser, and the code is spent', async () => {
     const visitor = createVisitor();
     const callback = await goToCallback(visitor);
