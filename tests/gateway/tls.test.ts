@@ -247,6 +247,8 @@ describe('over HTTP/2', () => {
     ['a method in lower case', pseudo('trace')],
     ['TRACE', pseudo('TRACE')],
     ['TRACK', pseudo('TRACK')],
+    ['the preface as a method', pseudo('PRI', '*')],
+    ['the preface as a method, with a path', pseudo('PRI')],
     ['two credentials', [...pseudo(), ['authorization', 'Bearer one'], ['authorization', 'Bearer two']]],
     ['two content types', [...pseudo('POST'), ['content-type', 'a/b'], ['content-type', 'c/d']]],
     ['a connection header', [...pseudo(), ['connection', 'close']]],

@@ -47,7 +47,8 @@ export function parseRequest(
     });
   }
   const host = needs.readHost(rawHeaders);
-  if (method === 'TRACE' || method === 'CONNECT' || method === 'TRACK') {
+  // PRI is what begins a connection of HTTP/2, and no request's (RFC 9113 section 3.4).
+  if (method === 'TRACE' || method === 'CONNECT' || method === 'TRACK' || method === 'PRI') {
     throw publicError('request_not_forwarded', { description: `${method} is not forwarded.` });
   }
   // HTTP/2 takes any word; an upstream might read `trace` as the one it resembles.
