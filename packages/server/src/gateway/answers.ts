@@ -2,7 +2,7 @@ import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:ht
 import { DatabaseUnavailable, PublicError, publicError } from '#errors';
 import { hasGone, waitUntilTaken, writeHead, type RequestFacts } from '#http';
 import { errorPage, inlinePage, type Layout } from '#pages';
-import { valueOf } from './request/header-list.ts';
+import { valueOf, type HeaderList } from './request/header-list.ts';
 import type { SentRequest } from './request/sent-request.ts';
 
 /** What an error answer adds to the error itself. */
@@ -47,23 +47,34 @@ export function createAnswers(needs: {
   requestIdHeader: string;
   visitorIdleMilliseconds: number;
 }) {
+  /** The same of a flat list, for who answers much. */
+  function sendList(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { reference }: RequestFacts,
+    { status, headers, body }: { status: number; headers: HeaderList; body: string },
+  ): void {
+    if (response.headersSent || hasGone(response)) {
+      response.destroy();
+      return;
+    }
+    const all = [...headers, needs.requestIdHeader, reference];
+    all.push('content-length', String(Buffer.byteLength(body)));
+    // A body that nobody will read must not hold the connection.
+    if (!request.complete && hasBody(request)) all.push('connection', 'close');
+    writeHead(request, response, status, STATUS_CODES[status] ?? '', all);
+    response.end(request.method === 'HEAD' ? undefined : body);
+    waitUntilTaken(response, needs.visitorIdleMilliseconds);
+  }
+
   return {
     send(request: IncomingMessage, response: ServerResponse, facts: RequestFacts, answer: OwnAnswer): void {
-      if (response.headersSent || hasGone(response)) {
-        response.destroy();
-        return;
-      }
-      const headers: string[] = [];
-      for (const name in answer.headers) headers.push(name, answer.headers[name] ?? '');
-      headers.push(needs.requestIdHeader, facts.reference);
-      headers.push('content-length', String(Buffer.byteLength(answer.body)));
-      // A body that nobody will read must not hold the connection.
-      if (!request.complete && hasBody(request)) headers.push('connection', 'close');
+      const headers = Object.entries(answer.headers).flat();
       for (const cookie of answer.cookies) headers.push('set-cookie', cookie);
-      writeHead(request, response, answer.status, STATUS_CODES[answer.status] ?? '', headers);
-      response.end(request.method === 'HEAD' ? undefined : answer.body);
-      waitUntilTaken(response, needs.visitorIdleMilliseconds);
+      sendList(request, response, facts, { ...answer, headers });
     },
+
+    sendList,
 
     /** A redirect to an address of ours or of the deployment's own host. */
     redirect(location: string, cookies: readonly string[]): OwnAnswer {

@@ -4,7 +4,7 @@ import { publicError } from '#errors';
 import { endSocket, type NodeDoor, type RequestFacts } from '#http';
 import { isNavigation, type Answers, type OwnAnswer } from '../answers.ts';
 import type { GatewayNeeds } from '../needs.ts';
-import { valuesOf } from '../request/header-list.ts';
+import { valuesOf, type HeaderList } from '../request/header-list.ts';
 import { asksForWebSocket, overridesMethod } from '../request/headers.ts';
 import type { OwnNames } from '../request/own-names.ts';
 import type { SentRequest } from '../request/sent-request.ts';
@@ -20,6 +20,10 @@ export type DecisionNeeds = Pick<GatewayNeeds, 'address' | 'clock' | 'logger' | 
   frontProxies: readonly FrontProxyBinding[];
   clientAddress(socketAddress: string | undefined, forwardedFor: string | undefined): string;
 };
+
+type Decided =
+  | { readonly is: 'pass'; readonly headers: HeaderList }
+  | { readonly is: 'refuse'; readonly answer: OwnAnswer };
 
 /**
  * The decision of the gateway for those who keep a proxy of their own: it asks here about every request, forwards by
@@ -41,7 +45,7 @@ export function createDecisionDoor(needs: DecisionNeeds): NodeDoor {
     told: ToldRequest,
     mayAskAbout: (host: string) => boolean,
     called: RequestFacts,
-  ): Promise<OwnAnswer> {
+  ): Promise<Decided> {
     const { sent } = told;
     const parsed = visit.parse(sent);
     const { host, target } = parsed;
@@ -62,7 +66,7 @@ export function createDecisionDoor(needs: DecisionNeeds): NodeDoor {
       clientAddress: needs.clientAddress(told.address, told.addressesBefore),
     };
     const asked = await visit.ask(sent, parsed, facts);
-    if (asked.is === 'answer') return tell.refuse(dialect, asked.answer);
+    if (asked.is === 'answer') return { is: 'refuse', answer: tell.refuse(dialect, asked.answer) };
     const { admission } = asked;
     if (asksForWebSocket(sent.rawHeaders)) validateUpgradeOrigin(sent, admission);
     const { outcome } = admission.verdict;
@@ -73,11 +77,13 @@ export function createDecisionDoor(needs: DecisionNeeds): NodeDoor {
       // What is in the address comes to the upstream, since no proxy can be told to take it out.
       const bySession = outcome.is === 'pass' && outcome.sessionId !== undefined;
       if (!bySession || !isNavigation(sent)) throw publicError('decision_query_refused');
-      return tell.refuse(dialect, needs.answers.redirect(`${host.origin}${target.forwarded}`, []));
+      const plain = needs.answers.redirect(`${host.origin}${target.forwarded}`, []);
+      return { is: 'refuse', answer: tell.refuse(dialect, plain) };
     }
     const { visitorToken, workloadToken } = await visit.tokensFor(admission);
     const cookies = admission.cookies.forwarded;
-    return tell.pass(dialect, { cookies, visitorToken, workloadToken, sent: sent.rawHeaders });
+    const passed = { cookies, visitorToken, workloadToken, sent: sent.rawHeaders };
+    return { is: 'pass', headers: tell.pass(dialect, passed) };
   }
 
   async function answer(
@@ -100,7 +106,9 @@ export function createDecisionDoor(needs: DecisionNeeds): NodeDoor {
       const told = readTold(dialect, request);
       visitor = told.sent;
       const decided = await decide(dialect, told, (host) => proxy.mayAskAbout(host), facts);
-      needs.answers.send(request, response, facts, decided);
+      if (decided.is === 'refuse') needs.answers.send(request, response, facts, decided.answer);
+      else
+        needs.answers.sendList(request, response, facts, { status: 200, headers: decided.headers, body: '' });
     } catch (thrown) {
       const { error, answer: refusal } = needs.answers.error(visitor, facts, thrown);
       const fields = { reference: facts.reference, error: error.code, cause: error.cause, dialect };

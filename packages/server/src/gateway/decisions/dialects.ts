@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { publicError } from '#errors';
-import { createFates } from '../request/fates.ts';
+import { createMemo } from '../request/memo.ts';
 import type { HeaderList } from '../request/header-list.ts';
 import type { SentRequest } from '../request/sent-request.ts';
 
@@ -71,7 +71,7 @@ type Fate = Part | 'of the call' | 'of the visitor';
 
 function fatesIn(dialect: DialectName) {
   const tells = tellingHeaders[dialect];
-  return createFates<Fate>((name) => {
+  return createMemo<Fate>((name) => {
     const plain = name.toLowerCase();
     return tells.get(plain) ?? (isOfTheCall(plain) ? 'of the call' : 'of the visitor');
   });

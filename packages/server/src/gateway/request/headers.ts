@@ -1,5 +1,5 @@
 import { publicError } from '#errors';
-import { createFates } from './fates.ts';
+import { createMemo } from './memo.ts';
 import { isNamed, valuesOf, type HeaderList } from './header-list.ts';
 import { portOf, type PublicAddress, type RequestHost } from './host.ts';
 import { bare, type OwnNames } from './own-names.ts';
@@ -78,7 +78,7 @@ export function createRequestHeaderRules(names: OwnNames, address: PublicAddress
   const dropped = new Set([...connectionHeaders, ...ownHeaders].map(bare));
   const overriding = new Set(notInPreflights.map(bare));
   const ownFamily = bare(`x-${names.wire.prefix}-`);
-  const fateOf = createFates<Fate>((name) => {
+  const fateOf = createMemo<Fate>((name) => {
     const plain = bare(name);
     if (plain.startsWith(ownFamily) || plain.startsWith('xforwarded') || dropped.has(plain)) return 'drop';
     // A CGI program would read `Content_Length` as the length of the body.

@@ -1,5 +1,6 @@
 import { publicError } from '#errors';
 import { isNamed } from './header-list.ts';
+import { createMemo } from './memo.ts';
 
 /** How browsers reach deployments; from configuration alone. `port` is '' for the protocol's own. */
 export type PublicAddress = { readonly protocol: 'http:' | 'https:'; readonly port: string };
@@ -37,11 +38,16 @@ export function createHostReader(address: PublicAddress): ReadHost {
     origin: `${address.protocol}//${name}${suffix}`,
   });
 
+  /** As browsers send it; what is spelled otherwise is taken apart. */
+  const plainHostOf = createMemo((host) => {
+    const name = hasOwnPort && host.endsWith(suffix) ? host.slice(0, -suffix.length) : host;
+    return name.length <= longestName && nameForm.test(name) ? hostOf(name) : undefined;
+  });
+
   return (rawHeaders) => {
     const host = theOneHost(rawHeaders);
-    // As browsers send it; what is spelled otherwise is taken apart.
-    const plain = hasOwnPort && host.endsWith(suffix) ? host.slice(0, -suffix.length) : host;
-    if (plain.length <= longestName && nameForm.test(plain)) return hostOf(plain);
+    const plain = plainHostOf(host);
+    if (plain !== undefined) return plain;
 
     if (host.length > longestHost) {
       throw ambiguous('The Host header is longer than a host name can be.');

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { createFates } from '../request/fates.ts';
+import { createMemo } from '../request/memo.ts';
 import { bare, type OwnNames } from '../request/own-names.ts';
 
 /** Of one connection only (RFC 9110 section 7.6.1). `Trailer` stays where trailers can be sent. */
@@ -58,7 +58,7 @@ export function createResponseHeaderRules(names: OwnNames): ResponseHeaderRules 
     [wire.requestIdHeader, wire.errorHeader, wire.oidcTokenHeader, wire.passportTokenHeader].map(bare),
   );
   const isOwn = (name: string) => name.startsWith('x') && ownHeaders.has(bare(name));
-  const fateOf = createFates<Fate>((name) => {
+  const fateOf = createMemo<Fate>((name) => {
     if (connectionHeaders.has(name) || isOwn(name)) return 'drop';
     if (sharedCacheHeaders.test(name)) return 'shared-cache';
     return Object.hasOwn(special, name) ? (special[name] ?? 'keep') : 'keep';
