@@ -194,6 +194,21 @@ describe('what flows', () => {
   });
 });
 
+describe('an upload that is refused', () => {
+  test('is told so, however long it is', async () => {
+    for (let round = 0; round < 5; round++) {
+      const answer = await world.ask(host, '/upload', {
+        method: 'POST',
+        body: Buffer.alloc(20 * 1024 * 1024),
+        headers: { accept: 'application/json' },
+      });
+      expect(answer.status).toBe(401);
+      expect(answer.json()).toMatchObject({ error: { code: 'SIGN_IN_REQUIRED' } });
+    }
+    expect(world.upstream.received).toEqual([]);
+  });
+});
+
 describe('an upstream that fails', () => {
   const cases: [name: string, path: string, status: number, code: string][] = [
     ['does not speak HTTP', '/broken', 502, 'UPSTREAM_FAILED'],

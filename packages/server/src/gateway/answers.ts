@@ -1,6 +1,6 @@
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import { DatabaseUnavailable, PublicError, publicError } from '#errors';
-import { hasGone, waitUntilTaken, writeHead, type RequestFacts } from '#http';
+import { hasBody, hasGone, waitUntilTaken, writeHead, type RequestFacts } from '#http';
 import { errorPage, inlinePage, type Layout } from '#pages';
 import { valueOf, type HeaderList } from './request/header-list.ts';
 import type { SentRequest } from './request/sent-request.ts';
@@ -150,12 +150,6 @@ function toPublicError(thrown: unknown): PublicError {
     headers: { 'retry-after': '5' },
     cause: thrown,
   });
-}
-
-function hasBody(request: IncomingMessage): boolean {
-  return (
-    request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0
-  );
 }
 
 /** Whether somebody is about to see the answer, to a form as well: a script that accepts HTML shows nobody a page. */

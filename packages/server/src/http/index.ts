@@ -12,7 +12,7 @@ export { createHostTable } from './host-table.ts';
 export type { Mount } from './host-table.ts';
 export { newDoor } from './new-door.ts';
 export { endSocket } from './end-socket.ts';
-export { waitUntilTaken } from './patience.ts';
+export { hasBody, waitUntilTaken } from './patience.ts';
 export { publicDocument } from './public-document.ts';
 export { isStorable, readBytes, readForm, readJson, readQuery, readUpload } from './reading.ts';
 export { createOperationsDoor } from './operations-door.ts';

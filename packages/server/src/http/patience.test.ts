@@ -5,6 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   createClientAddress,
@@ -27,13 +28,17 @@ const formHead = 'Content-Type: application/x-www-form-urlencoded\r\n';
 const large = 'x'.repeat(20 * 1024 * 1024);
 
 let folder: string;
+let counted = 0;
 let plain: Listener;
 let secure: Listener;
+/** The same, with time for an upload. */
+let patient: { plain: Listener; secure: Listener };
 
 beforeAll(async () => {
   const door = newDoor('problem');
   door.post('/form', async (context) => context.json(Object.fromEntries(await readForm(context))));
   door.post('/unread', (context) => context.text('read nothing'));
+  door.post('/counted', (context) => context.text(`${++counted}`));
   door.get('/large', (context) => context.text(large));
   const direct: DirectRoute[] = [
     {
@@ -69,20 +74,25 @@ beforeAll(async () => {
   writeFileSync(files.certificate, certificate);
   writeFileSync(files.key, key);
   secure = await listen({ ...listening, certificates: [files] });
+  const withTime = { ...listening, patience: { ...patience, unreadBody: 20_000 } };
+  patient = { plain: await listen(withTime), secure: await listen({ ...withTime, certificates: [files] }) };
 });
 afterAll(async () => {
-  await Promise.all([plain.close(), secure.close()]);
+  await Promise.all([plain, secure, patient.plain, patient.secure].map((listener) => listener.close()));
   rmSync(folder, { recursive: true, force: true });
 });
 
 type Held = { socket: Socket; text: () => string; endedAfter: () => Promise<number> };
 
-function open(bytes: string): Held {
+function open(bytes: string, socket: Socket = connect(plain.port, '127.0.0.1')): Held {
   const began = performance.now();
-  const socket = connect(plain.port, '127.0.0.1', () => socket.write(bytes));
+  socket.write(bytes);
   let text = '';
   socket.on('error', () => undefined).on('data', (chunk: Buffer) => (text += chunk.toString()));
-  const ended = once(socket, 'close').then(() => performance.now() - began);
+  // Whoever still sends when the time is over is reset: that is an end too.
+  const ended = new Promise<number>((resolve) => {
+    socket.once('close', () => resolve(performance.now() - began));
+  });
   return { socket, text: () => text, endedAfter: () => ended };
 }
 
@@ -129,6 +139,54 @@ describe('a connection of HTTP/1.1 is let go of', () => {
     await held.endedAfter();
     expect(held.text().length).toBeLessThan(large.length);
   });
+});
+
+describe.each(['plain', 'secure'] as const)('an answer before the end of its body (%s)', (listener) => {
+  const chunk = `10000\r\n${'x'.repeat(0x10000)}\r\n`;
+
+  it.each([
+    ['POST', '/unread', 200],
+    ['POST', '/nowhere', 404],
+    ['POST', '/form', 413],
+    ['POST', '/api/direct', 413],
+    ['GET', '/api/direct', 200],
+  ])('reaches who reads nothing before all of it is sent: %s %s', async (method, path, status) => {
+    const { port } = patient[listener];
+    const at = { port, host: '127.0.0.1', servername: host, rejectUnauthorized: false };
+    const socket = listener === 'plain' ? connect(at) : connectTls(at);
+    const failures: Error[] = [];
+    socket.on('error', (error) => failures.push(error));
+    const head = `${method} ${path} HTTP/1.1\r\nHost: ${host}\r\n${formHead}Transfer-Encoding: chunked\r\n\r\n`;
+    const held = open(head, socket);
+    socket.pause();
+    // For longer than any of those that read on our side would wait by themselves.
+    for (let sent = 0; sent < 40; sent++) {
+      await new Promise((resolve) => {
+        socket.write(chunk, resolve);
+      });
+      await pause(25);
+    }
+    socket.write('0\r\n\r\n');
+    socket.resume();
+    await expect.poll(held.text).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(failures).toEqual([]);
+    socket.destroy();
+  });
+});
+
+it('what stands behind the last answer of a connection is not done', async () => {
+  const length = 100_000;
+  const next = `POST /counted HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 0\r\n\r\n`;
+  const socket = connect({ port: plain.port, host: '127.0.0.1', allowHalfOpen: true });
+  const held = open(withBody('POST', '/form', length), socket);
+  await expect.poll(held.text).toMatch(/ 413 .*connection: close/is);
+  socket.write('x'.repeat(length) + next);
+  await pause(300);
+  socket.destroy();
+  expect(counted).toBe(0);
+  const other = open(next);
+  await expect.poll(other.text).toMatch(/\r\n1$/);
+  other.socket.destroy();
 });
 
 describe('a connection of HTTP/1.1 is kept', () => {

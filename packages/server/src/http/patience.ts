@@ -28,12 +28,44 @@ export function waitUntilTaken(response: ServerResponse, milliseconds: number): 
   response.setTimeout(milliseconds, () => response.destroy());
 }
 
+/** Whether a request of HTTP/1.1 says that bytes follow its head. */
+export function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+/**
+ * To be called when a request with a body begins. An answer may be whole before the body is (a refusal by its head
+ * alone), and whoever sends all of it before reading anything would lose the answer if the connection were closed at
+ * once: bytes that meet a closed socket are answered by a reset, which takes along what was not read yet (RFC 9112
+ * section 9.6). So our half is ended, and what comes is read and forgotten until the body is whole.
+ */
+export function closeAfterBody(request: IncomingMessage): void {
+  const { socket } = request;
+  const close = () => {
+    Reflect.deleteProperty(socket, 'destroySoon');
+    socket.destroySoon();
+  };
+  let isEnding = false;
+  // What Node calls when an answer was the last of its connection, and others when they lose their patience.
+  socket.destroySoon = () => {
+    if (isEnding) return;
+    if (request.complete || request.destroyed) {
+      close();
+      return;
+    }
+    isEnding = true;
+    socket.end();
+    request.once('end', close).resume();
+  };
+}
+
 /**
  * To be called when an answer is over. In HTTP/1.1 the rest of the body stands before the next request; cut off at
  * once, it could take the answer with it, and bytes that trickle in would keep the connection for ever.
  */
 export function waitForUnreadBody(request: IncomingMessage, milliseconds: number): void {
   if (request.complete || isHttp2(request) || request.socket.destroyed) return;
+  request.resume();
   setTimeout(() => {
     if (!request.complete) request.socket.destroy();
   }, milliseconds).unref();

@@ -142,7 +142,7 @@ export function readBytes(incoming: Readable, limit: number): Promise<Buffer> {
     const chunks: Buffer[] = [];
     let size = 0;
     const timer = setTimeout(() => {
-      incoming.pause();
+      stop();
       reject(
         publicError('body_too_slow', {
           description: `The body did not arrive within ${bodyTimeoutMilliseconds / 1000} seconds.`,
@@ -151,15 +151,21 @@ export function readBytes(incoming: Readable, limit: number): Promise<Buffer> {
       );
     }, bodyTimeoutMilliseconds);
     timer.unref();
-    incoming.on('data', (chunk: Buffer) => {
+    const take = (chunk: Buffer) => {
       size += chunk.length;
       if (size <= limit) {
         chunks.push(chunk);
         return;
       }
-      incoming.pause();
+      stop();
       reject(tooLarge(limit));
-    });
+    };
+    // The rest waits for the answer, and for whoever reads it away then.
+    const stop = () => {
+      clearTimeout(timer);
+      incoming.off('data', take).pause();
+    };
+    incoming.on('data', take);
     incoming.once('end', () => {
       clearTimeout(timer);
       resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));

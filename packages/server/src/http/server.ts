@@ -11,7 +11,14 @@ import { endSocket } from './end-socket.ts';
 import { answerOf } from './error-answers.ts';
 import type { Application } from './host-table.ts';
 import { hostOf, isHttp2 } from './http-version.ts';
-import { usualPatience, waitForUnreadBody, waitUntilTaken, type Patience } from './patience.ts';
+import {
+  closeAfterBody,
+  hasBody,
+  usualPatience,
+  waitForUnreadBody,
+  waitUntilTaken,
+  type Patience,
+} from './patience.ts';
 import { createReferences } from './reference.ts';
 import { createSecureServer } from './secure-server.ts';
 
@@ -103,6 +110,14 @@ export async function listen(needs: ListenNeeds): Promise<Listener> {
 
   const answerRequest = (request: IncomingMessage, response: ServerResponse): void => {
     const started = performance.now();
+    if (!isHttp2(request)) {
+      // Behind the last answer of its connection: nothing could be answered any more.
+      if (request.socket.writableEnded) {
+        request.socket.destroy();
+        return;
+      }
+      if (hasBody(request)) closeAfterBody(request);
+    }
     const facts = begin(request);
     if (isClosing) response.shouldKeepAlive = false;
     response.on('close', () => {
