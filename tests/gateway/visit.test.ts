@@ -353,7 +353,7 @@ describe('a hand-off code (advisory-extra: hand-off, security-89)', () => {
     const refused = await world.navigate(host, world.finishPath(code), stranger);
     expect(refused.status).toBe(403);
     expect(refused.headers['x-vercel-error']).toBe('HAND_OFF_REFUSED');
-    expect(refused.text).toContain('hand-off');
+    expect(refused.text).toContain('hand_off');
     expect(refused.text).not.toContain('secret-path');
     expect(refused.text).toMatch(/id="error-reference">ref_\w{16}</);
     const late = await world.navigate(host, world.finishPath(code), jar);

@@ -136,8 +136,8 @@ async function authorize(way: Way, attempt: ConnectAttempt, principal: Principal
   if (allowed) return because;
   throw new SignInStop('policy', 'sign_in_denied', {
     ...at,
-    description: because,
-    mend: 'You are signed in, but this deployment is for others. Ask its team for access and give them the reference.',
+    description: `You signed in as ${principal.email ?? principal.name ?? principal.externalSub}. ${because}`,
+    mend: 'This deployment is for others. Ask its team for access, and give them the reference. If you have another account, sign out of this one at the identity provider and begin anew.',
   });
 }
 

@@ -135,8 +135,10 @@ function leave({ location, cookies }: Leaving): Response {
 
 function answerWithPage(error: unknown, context: DoorContext): Response {
   const stop = error instanceof SignInStop ? error : undefined;
+  const facts = answerOf(stop?.error ?? error);
   const page = errorPage({
-    ...answerOf(stop?.error ?? error),
+    ...facts,
+    mend: stop?.mendForVisitor ?? facts.mend,
     reference: stop?.reference ?? context.get('reference'),
     ...(stop?.beginAnew === undefined ? {} : { next: { href: stop.beginAnew, label: 'Begin anew' } }),
   });

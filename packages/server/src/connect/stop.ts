@@ -37,6 +37,8 @@ export class SignInStop extends Error {
   readonly error: PublicError;
   /** The attempt's reference, once it is known. */
   readonly reference: string | undefined;
+  /** What a visitor can do where the mend is for their team; it comes first on their page. */
+  readonly mendForVisitor: string | undefined;
   /** Where the visitor can begin anew: a page of the deployment, built from configuration and the kept host. */
   readonly beginAnew: string | undefined;
 
@@ -46,6 +48,7 @@ export class SignInStop extends Error {
     facts: {
       description: string;
       mend?: string;
+      isForTeam?: boolean;
       reference?: string | undefined;
       beginAnew?: string | undefined;
       cause?: unknown;
@@ -55,6 +58,8 @@ export class SignInStop extends Error {
     this.step = step;
     this.reference = facts.reference;
     this.beginAnew = facts.beginAnew;
+    this.mendForVisitor =
+      facts.isForTeam === true ? `${publicError(code).mend} What may help them: ${facts.mend}` : undefined;
     this.error = publicError(code, {
       description: `${stepWords[step]} (step "${step}"): ${facts.description}`,
       ...(facts.mend === undefined ? {} : { mend: facts.mend }),
@@ -77,6 +82,7 @@ export function stopOf(
       ...at,
       description: `Received ${failure.received}. Expected ${failure.expected}.`,
       mend: failure.mend,
+      isForTeam: !denied && !failure.mend.includes('give the reference'),
       cause: failure,
     },
   );

@@ -101,7 +101,8 @@ export function createAnswers(needs: {
       const { signInUrl } = extras;
       if (showsPage(request)) {
         const next =
-          extras.next ?? (signInUrl === undefined ? undefined : { href: signInUrl, label: 'Sign in' });
+          extras.next ??
+          (signInUrl === undefined ? tryAgain(request, status) : { href: signInUrl, label: 'Sign in' });
         const page = errorPage({
           status,
           code,
@@ -150,6 +151,11 @@ function toPublicError(thrown: unknown): PublicError {
     headers: { 'retry-after': '5' },
     cause: thrown,
   });
+}
+
+/** The same address once more (an empty reference names it, RFC 3986 section 4.4), where the next answer may be another. */
+function tryAgain({ method }: SentRequest, status: number): { href: string; label: string } | undefined {
+  return method === 'GET' && status >= 502 && status <= 504 ? { href: '', label: 'Try again' } : undefined;
 }
 
 /** Whether somebody is about to see the answer, to a form as well: a script that accepts HTML shows nobody a page. */

@@ -77,7 +77,7 @@ function mendOf(step: ProviderStep, error: string | undefined, status: number): 
     return 'Check client id, client secret and tokenEndpointAuthMethod of the connector against the application at the identity provider; for private_key_jwt, whether it has the key set or certificate of this connector.';
   }
   if (error === 'invalid_grant' || error === 'bad_verification_code' || error === 'redirect_uri_mismatch') {
-    return 'Begin anew. If it stays: check that the redirect URI registered at the identity provider is the one the connector shows.';
+    return 'Check that the redirect URI registered at the identity provider is the one the connector shows, and that the clocks agree.';
   }
   return 'Try again; if it stays, look into the log of the identity provider.';
 }
@@ -123,7 +123,7 @@ function claimTexts(claim: string, { claims, expected }: Facts) {
     return {
       received: 'an ID token with the nonce of another sign-in, or none',
       expected: 'the nonce of this sign-in',
-      mend: 'Begin anew; if it stays, this is for the provider to mend.',
+      mend: 'This is for the provider to mend.',
     };
   }
   return {

@@ -126,11 +126,12 @@ function steps(report: ConnectorTestReport): Markup {
         html`<li data-step="${step.step}" data-outcome="${step.outcome}">
           <div>
             <p class="row-title">
-              <code>${step.step}</code> <span class="badge">${step.outcome}</span>
+              <code>${step.step}</code>
+              <span class="badge ${step.outcome === 'failed' ? 'danger' : ''}">${step.outcome}</span>
               <span class="quiet">${text.milliseconds(step.milliseconds)}</span>
             </p>
             <p class="quiet">${step.detail ?? ''}</p>
-            ${step.mend ? html`<p>${step.mend}</p>` : ''}
+            ${step.mend ? html`<p class="mend">${step.mend}</p>` : ''}
           </div>
         </li>`,
     )}

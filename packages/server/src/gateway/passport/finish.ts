@@ -136,10 +136,15 @@ async function fail(
     needs.attempts.step(handOff.reference, { step: 'hand_off', outcome: 'failed', detail: failed.problem }),
   ]);
   if (!outcome.committed) return beginAnew(request, page, handOff.reference);
-  throw new GatewayError(publicError(failed.errorCode, { description: `hand-off: ${failed.problem}` }), {
-    reference: handOff.host === at.host.name ? handOff.reference : at.reference,
-    next: { href: page, label: 'Open the page' },
-  });
+  throw new GatewayError(
+    publicError(failed.errorCode, {
+      description: `Coming back to the deployment (step "hand_off"): ${failed.problem}`,
+    }),
+    {
+      reference: handOff.host === at.host.name ? handOff.reference : at.reference,
+      next: { href: page, label: 'Open the page' },
+    },
+  );
 }
 
 function findFault(

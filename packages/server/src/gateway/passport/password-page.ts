@@ -24,7 +24,8 @@ export function passwordPage(at: {
 }): Layout {
   const { host, problem } = at;
   return {
-    title: 'Password needed',
+    // Heard first by those who do not see the page.
+    title: problem?.title ?? 'Password needed',
     status: problem?.status ?? 200,
     formAction: at.formAction,
     ...(problem?.headers === undefined ? {} : { headers: problem.headers }),

@@ -79,7 +79,7 @@ export function startPassword(
   const path = at.path.length > longestPath ? '/' : at.path;
   if (!isNavigation(request)) {
     const page = request.method === 'GET' || request.method === 'HEAD' ? path : '/';
-    throw signInRequired(at.host, page, at.because);
+    throw signInRequired(at.host, page, at.because, request.method);
   }
   const { hash, headers } = needs.ownCookies.bindAttempt(at.cookies);
   const way = formatWay(needs, {

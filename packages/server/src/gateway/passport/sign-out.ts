@@ -81,6 +81,7 @@ function confirmation(host: RequestHost, path: string, isOwn: boolean): Layout {
       <form id="sign-out" method="post" action="${path}">
         ${button({ id: 'sign-out-submit', label: 'Sign out' })}
       </form>
+      <p><a class="button secondary" href="${host.origin}/">Stay signed in</a></p>
     </article>`,
   };
 }
@@ -114,7 +115,7 @@ function signedOut(host: RequestHost, goodbye: Goodbye | undefined): Layout {
           ? ''
           : html`<form id="end-session" method="post" action="${goodbye.action}">
               <input type="hidden" name="code" value="${goodbye.code}" />
-              ${button({ id: 'end-session-submit', label: 'Sign out there too', kind: 'quiet' })}
+              ${button({ id: 'end-session-submit', label: 'Sign out there too', kind: 'secondary' })}
             </form>`
       }
       <p><a class="button primary" href="${host.origin}/">Sign in again</a></p>

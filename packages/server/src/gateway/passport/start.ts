@@ -44,7 +44,7 @@ export async function startSignIn(
   const path = at.path.length > longestPath ? '/' : at.path;
   if (!isNavigation(request)) {
     const page = request.method === 'GET' || request.method === 'HEAD' ? path : '/';
-    throw signInRequired(host, page, at.because);
+    throw signInRequired(host, page, at.because, request.method);
   }
   const { hash, headers } = needs.ownCookies.bindAttempt(at.cookies);
   const { reference, statement: attempt } = needs.attempts.begin({
@@ -89,10 +89,22 @@ export async function startSignIn(
 }
 
 /** For what is not a navigation: 401 with the address at which a person would sign in. */
-export function signInRequired(host: RequestHost, page: string, because: string): GatewayError {
+export function signInRequired(
+  host: RequestHost,
+  page: string,
+  because: string,
+  method?: string,
+): GatewayError {
+  const isLost = method !== undefined && method !== 'GET' && method !== 'HEAD';
   return new GatewayError(
     publicError('sign_in_required', {
       description: `This deployment is protected. ${because}`,
+      // Somebody whose session ended while they filled in a form has to know it.
+      ...(isLost
+        ? {
+            mend: 'Nothing of what was sent was passed on. Sign in at the sign-in address in a browser, then go back and send it again.',
+          }
+        : {}),
       headers: { 'www-authenticate': `Passport realm="${host.name}"` },
     }),
     { signInUrl: `${host.origin}${page}` },
