@@ -9,8 +9,8 @@ import { openApp, type OpenApp } from './open-app.ts';
 
 describeSignIn('permissions of apps', (place) => {
   const scope = 'openid offline_access project:read';
-  const withPermissions = (permissions: ('project:read' | 'user:read')[] = ['project:read']) =>
-    openApp(place, { permissions });
+  type Readable = 'project:read' | 'user:read' | 'team:read' | 'passport:read' | 'protection:read';
+  const withPermissions = (permissions: Readable[] = ['project:read']) => openApp(place, { permissions });
   const projects = async (token: string, team: string) =>
     (
       await send(`${place.tessera.urls.api}/v9/projects?teamId=${team}`, {
@@ -23,9 +23,12 @@ describeSignIn('permissions of apps', (place) => {
   };
 
   /** A sign-in whose consent form is filled in with a team. */
-  async function signInFor(app: OpenApp, team: string): Promise<TokenAnswer> {
+  async function signInFor(app: OpenApp, team: string, wanted = scope): Promise<TokenAnswer> {
     const { visitor } = place.world.admin;
-    const request = createAuthorizationRequest(place.tessera.urls.origin, app, { scope, prompt: 'consent' });
+    const request = createAuthorizationRequest(place.tessera.urls.origin, app, {
+      scope: wanted,
+      prompt: 'consent',
+    });
     const page = await visitor.visit(request.url);
     const answer = await visitor.submit(page, 'consent', { team }, 'consent-allow');
     const back = await visitor.follow(answer, (url) => url.href.startsWith(app.redirectUri));
@@ -85,6 +88,49 @@ describeSignIn('permissions of apps', (place) => {
     const other = (await signInFor(app, two)).access_token;
     expect([await projects(other, one), await projects(other, two)]).toEqual([404, 200]);
     expect([await projects(token, one), await projects(token, two)]).toEqual([200, 404]);
+  });
+
+  test('what stands in a project or team and is another permission is read with that alone', async () => {
+    const team = await anotherTeam();
+    const teamId = team;
+    await place.world.call('projects.create', { query: { teamId }, body: { name: 'site' } });
+    const addresses = [{ value: '192.0.2.0/24', note: 'the office' }];
+    await place.world.call('projects.update', {
+      params: { idOrName: 'site' },
+      query: { teamId },
+      body: { trustedIps: { deploymentType: 'all', protectionMode: 'additional', addresses } },
+    });
+    const app = await withPermissions(['project:read', 'team:read', 'passport:read', 'protection:read']);
+    const bare = ['createdAt', 'environments', 'id', 'name', 'teamId', 'updatedAt'];
+    const ofProtection = [
+      'optionsAllowlist',
+      'passwordProtection',
+      'protectionExceptions',
+      'ssoProtection',
+      'trustedIps',
+      'trustedSources',
+    ];
+    for (const [more, fields, ofTeam] of [
+      ['', [], []],
+      [' passport:read', ['passport'], ['defaultPassport']],
+      [' protection:read', ofProtection, []],
+    ] as const) {
+      const { access_token: token } = await signInFor(app, team, `openid project:read team:read${more}`);
+      const call = createClient({ baseUrl: place.tessera.urls.api, token });
+      const one = await call('projects.get', { params: { idOrName: 'site' }, query: { teamId } });
+      expect(Object.keys(one).toSorted()).toEqual([...bare, ...fields].toSorted());
+      expect((await call('projects.list', { query: { teamId } })).projects).toEqual([one]);
+      expect(JSON.stringify(one).includes('the office')).toBe(more === ' protection:read');
+      const found = await call('teams.get', { params: { id: team } });
+      expect(Object.keys(found).filter((name) => name === 'defaultPassport')).toEqual(ofTeam);
+      const { teams } = await call('teams.list', {});
+      expect(teams.filter(({ id }) => id === team)).toEqual([found]);
+    }
+    // Whoever calls by their role sees all of it.
+    const whole = await place.world.call('projects.get', { params: { idOrName: 'site' }, query: { teamId } });
+    expect(Object.keys(whole)).toEqual(
+      expect.arrayContaining([...bare, ...ofProtection, 'passport', 'oidcTokenConfig']),
+    );
   });
 
   test('the refreshed token is of the same team, and narrows with its scope', async () => {

@@ -1,3 +1,4 @@
+import type { ZodType } from 'zod';
 import { expect, expectTypeOf, test } from 'vitest';
 import {
   createClient,
@@ -41,6 +42,26 @@ test('every field of a body with a permission of each field has one', () => {
     if (typeof permission === 'string' || !('byField' in permission)) continue;
     const fields = Object.keys((body as { shape?: object }).shape ?? {});
     expect([name, ...Object.keys(permission.byField).toSorted()]).toEqual([name, ...fields.toSorted()]);
+  }
+});
+
+test('what is changed by one permission is read by its own, and left out without it', () => {
+  const update = all.find(({ name }) => name === 'projects.update');
+  const byField: Record<string, string> =
+    typeof update?.permission === 'object' && 'byField' in update.permission ? update.permission.byField : {};
+  expect(Object.keys(byField)).not.toEqual([]);
+  const others = Object.entries(byField).filter(([, permission]) => permission !== 'project:write');
+  expect(update?.reads).toEqual(
+    Object.fromEntries(others.map(([field, permission]) => [field, permission.replace(':write', ':read')])),
+  );
+  for (const route of all) {
+    for (const [field, permission] of Object.entries(route.reads ?? {})) {
+      expect(permissionTable).toHaveProperty([permission]);
+      const { shape = {} } = route.answer as { shape?: Record<string, { element?: { shape?: object } }> };
+      const places = [shape, ...Object.values(shape).map(({ element }) => element?.shape ?? {})];
+      const schema = places.map((each) => (each as Record<string, ZodType>)[field]).find(Boolean);
+      expect([route.name, field, schema?.safeParse(undefined).success]).toEqual([route.name, field, true]);
+    }
   }
 });
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { hostSchema, teamQuery } from './names.ts';
-import { accessPolicySchema, projectSchema } from './projects.ts';
+import { accessPolicySchema, passportAnswerSchema } from './projects.ts';
 import { deploymentTypeSchema } from './protection.ts';
 
 export const passportQuery = z.strictObject(teamQuery);
@@ -19,8 +19,8 @@ export const assignPassportAnswer = z.strictObject({
       z.strictObject({
         projectId: z.string(),
         name: z.string(),
-        before: projectSchema.shape.passport,
-        after: projectSchema.shape.passport,
+        before: passportAnswerSchema,
+        after: passportAnswerSchema,
       }),
     )
     .meta({ description: 'The projects whose setting is another one afterwards' }),

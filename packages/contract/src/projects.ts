@@ -115,24 +115,37 @@ export const oidcTokenConfigSchema = z.strictObject({
 });
 export type OidcTokenConfig = z.infer<typeof oidcTokenConfigSchema>;
 
+export const passportAnswerSchema = z
+  .strictObject({ ...passportSettingFields, deploymentType: deploymentTypeAnswerSchema })
+  .nullable();
+
+/** What is optional here is left out for a token that was not given to read it (`projectReads`). */
 export const projectSchema = z.strictObject({
   id: z.string(),
   teamId: z.string(),
   name: z.string(),
   environments: z.array(z.string()),
-  passport: z
-    .strictObject({ ...passportSettingFields, deploymentType: deploymentTypeAnswerSchema })
-    .nullable(),
-  ssoProtection: ssoProtectionAnswerSchema.nullable(),
-  passwordProtection: passwordProtectionAnswerSchema.nullable(),
-  trustedIps: trustedIpsAnswerSchema.nullable(),
-  trustedSources: trustedSourcesSchema.nullable(),
-  optionsAllowlist: optionsAllowlistSchema.nullable(),
-  protectionExceptions: protectionExceptionsAnswerSchema,
-  oidcTokenConfig: oidcTokenConfigSchema,
+  passport: passportAnswerSchema.optional(),
+  ssoProtection: ssoProtectionAnswerSchema.nullable().optional(),
+  passwordProtection: passwordProtectionAnswerSchema.nullable().optional(),
+  trustedIps: trustedIpsAnswerSchema.nullable().optional(),
+  trustedSources: trustedSourcesSchema.nullable().optional(),
+  optionsAllowlist: optionsAllowlistSchema.nullable().optional(),
+  protectionExceptions: protectionExceptionsAnswerSchema.optional(),
+  oidcTokenConfig: oidcTokenConfigSchema.optional(),
   createdAt: timeSchema,
   updatedAt: timeSchema,
 });
+export const projectReads = {
+  passport: 'passport:read',
+  ssoProtection: 'protection:read',
+  passwordProtection: 'protection:read',
+  trustedIps: 'protection:read',
+  trustedSources: 'protection:read',
+  optionsAllowlist: 'protection:read',
+  protectionExceptions: 'protection:read',
+  oidcTokenConfig: 'federation:read',
+} as const;
 export type ProjectDocument = z.output<typeof projectSchema>;
 
 export const createProjectBody = z.strictObject({ name: nameSchema });

@@ -34,6 +34,8 @@ export type Route = {
   readonly bodyOptional?: true;
   readonly status: 200 | 201 | 204;
   readonly answer?: ZodType;
+  /** Fields of what is answered (or of each of a list) that a token sees only if it was given to. */
+  readonly reads?: Readonly<Record<string, Permission>>;
 };
 
 /** Keeps each route's own schema types, so that the client's answers are typed. */

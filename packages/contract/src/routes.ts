@@ -81,6 +81,7 @@ export const routes = listOf(
     body: teams.createTeamBody,
     status: 201,
     answer: teams.teamSchema,
+    reads: teams.teamReads,
   },
   {
     name: 'teams.list',
@@ -92,6 +93,7 @@ export const routes = listOf(
     query: teams.listTeamsQuery,
     status: 200,
     answer: teams.listTeamsAnswer,
+    reads: teams.teamReads,
   },
   {
     name: 'teams.get',
@@ -104,6 +106,7 @@ export const routes = listOf(
     query: onlyTeamQuery,
     status: 200,
     answer: teams.teamSchema,
+    reads: teams.teamReads,
   },
   {
     name: 'teams.update',
@@ -124,6 +127,7 @@ export const routes = listOf(
     body: teams.updateTeamBody,
     status: 200,
     answer: teams.updateTeamAnswer,
+    reads: teams.teamReads,
   },
   {
     name: 'members.list',
@@ -185,6 +189,7 @@ export const routes = listOf(
     body: projects.createProjectBody,
     status: 201,
     answer: projects.projectSchema,
+    reads: projects.projectReads,
   },
   {
     name: 'projects.list',
@@ -196,6 +201,7 @@ export const routes = listOf(
     query: projects.listProjectsQuery,
     status: 200,
     answer: projects.listProjectsAnswer,
+    reads: projects.projectReads,
   },
   {
     name: 'projects.get',
@@ -208,6 +214,7 @@ export const routes = listOf(
     query: projects.projectQuery,
     status: 200,
     answer: projects.projectSchema,
+    reads: projects.projectReads,
   },
   {
     name: 'projects.update',
@@ -234,6 +241,7 @@ export const routes = listOf(
     body: projects.updateProjectBody,
     status: 200,
     answer: projects.updateProjectAnswer,
+    reads: projects.projectReads,
   },
   {
     name: 'projects.delete',

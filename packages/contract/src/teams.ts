@@ -20,12 +20,15 @@ export const teamSchema = z.strictObject({
   features: z.strictObject({ passport: z.boolean() }),
   defaultPassport: z
     .strictObject({ connectorId: z.string(), deploymentType: deploymentTypeAnswerSchema })
-    .nullable(),
+    .nullable()
+    .optional()
+    .meta({ description: 'Left out for a token that was not given to read it' }),
   workloadAlgorithm: z.enum(['RS256', 'ES256']),
   membership: z.strictObject({ role: roleSchema }).meta({ description: 'Your own role in the team' }),
   createdAt: timeSchema,
   updatedAt: timeSchema,
 });
+export const teamReads = { defaultPassport: 'passport:read' } as const;
 export type TeamDocument = z.infer<typeof teamSchema>;
 
 export const createTeamBody = z.strictObject({ slug: nameSchema, name: titleSchema.optional() });

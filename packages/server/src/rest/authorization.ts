@@ -67,6 +67,23 @@ export function authorizeFields(route: Route, body: unknown, standing: Standing)
   }
 }
 
+/**
+ * The fields of a route's answer that this caller does not see: those whose permission the token was not given. Every
+ * role may read them; and whoever may change something sees what it is.
+ */
+export function listUnread(
+  { reads = {} }: Route,
+  { permissions }: Pick<Authority['caller'], 'permissions'>,
+): string[] {
+  if (permissions === 'role') return [];
+  return Object.entries(reads)
+    .filter(
+      ([, read]) =>
+        !permissions.has(read) && !permissions.has(read.replace(/:read$/, ':write') as Permission),
+    )
+    .map(([field]) => field);
+}
+
 function refusalOf(
   permission: Permission,
   standing: Standing,

@@ -15,7 +15,7 @@ import {
   type RestDoor,
   parseWithSchema,
 } from '#http';
-import { authorize, authorizeFields, authorizeRoute, type Standing } from './authorization.ts';
+import { authorize, authorizeFields, authorizeRoute, listUnread, type Standing } from './authorization.ts';
 import { createCalledTeamReader, type CalledTeamNeeds } from './called-team.ts';
 import { createCallerReader, type CallerNeeds } from './caller.ts';
 
@@ -41,7 +41,7 @@ export function createRestDoor(needs: RestNeeds): Door {
     door.on(route.method, path, async (context) => {
       const call = await guard(route, context);
       // Tied to the route's types by `restDoor`, which made the pair.
-      return answerWith(route, await orConflict(() => answer(call as never)));
+      return answerWith(route, await orConflict(() => answer(call as never)), call);
     });
   }
   return door;
@@ -133,7 +133,19 @@ async function orConflict<Answer>(answer: () => Promise<Answer>): Promise<Answer
   }
 }
 
-function answerWith(route: Route, answer: unknown): Response {
+function answerWith(route: Route, answer: unknown, { caller }: RestCall): Response {
   if (route.status === 204) return new Response(null, { status: 204 });
-  return Response.json(answer, { status: route.status });
+  const unread = route.permission === 'none' ? [] : listUnread(route, caller);
+  return Response.json(unread.length === 0 ? answer : without(unread, answer), { status: route.status });
+}
+
+/** An answer without these fields, and so the items of its lists. */
+function without(fields: readonly string[], answer: unknown): unknown {
+  if (Array.isArray(answer)) return answer.map((item) => without(fields, item));
+  if (typeof answer !== 'object' || answer === null) return answer;
+  return Object.fromEntries(
+    Object.entries(answer)
+      .filter(([name]) => !fields.includes(name))
+      .map(([name, value]) => [name, Array.isArray(value) ? without(fields, value) : value]),
+  );
 }
