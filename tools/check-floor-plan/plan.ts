@@ -47,6 +47,7 @@ export const aboveTheRooms: readonly string[] = [
   'compose',
   'compose-federation',
   'compose-keys',
+  'compose-listeners',
   'compose-runtime-tokens',
   'migrations',
   'purges',

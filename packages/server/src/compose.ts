@@ -19,14 +19,7 @@ import { createTextLookup } from '#dns';
 import { createDpop } from '#dpop';
 import { createGuardedFetch } from '#fetch';
 import { createGateway, type GatewayNeeds } from '#gateway';
-import {
-  createClientAddress,
-  createHostTable,
-  createOperationsDoor,
-  listen,
-  problemAnswer,
-  type Listener,
-} from '#http';
+import { createOperationsDoor, problemAnswer } from '#http';
 import { createExchangeDoor, createOidcDoor, createPassportDoor } from '#issuers';
 import { createJobs, createPurging } from '#jobs';
 import { createKeys } from '#keys';
@@ -57,7 +50,7 @@ import { createUsers, isEnabled } from '#users';
 import { createVisitors } from '#visitors';
 import { composeFederation } from './compose-federation.ts';
 import { composeRotation } from './compose-keys.ts';
-import { listenForWorkloads } from './compose-runtime-tokens.ts';
+import { composeListeners } from './compose-listeners.ts';
 import { migrations } from './migrations.ts';
 import { createPurges } from './purges.ts';
 import { createRestDoors } from './rest-doors.ts';
@@ -77,10 +70,6 @@ export type Tessera = {
   /** Lets running requests end, then closes listeners and database. */
   close(): Promise<void>;
 };
-
-// The operations listener answers whatever host it is asked for: the address alone says what it is.
-const operationsUrl = 'http://operations';
-const elsewhereUrl = 'http://elsewhere';
 
 /** Builds every room once, from the ground up, and mounts their doors: the plan of the house. */
 export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
@@ -139,9 +128,10 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
   const keyRotation = composeRotation({ ...signing, keys, audit, visitors });
   const address = config.deployments ?? { protocol: 'https:', port: '' };
   const roleUrls = Object.values(urls).map((url) => new URL(url));
-  const listeners: Listener[] = [];
-  const ownPorts = () => listeners.map(({ port }) => port);
-  const upstreamAddresses = createUpstreamAddresses({ allow: config.upstreamAllow, ownPorts });
+  const upstreamAddresses = createUpstreamAddresses({
+    allow: config.upstreamAllow,
+    ownPorts: () => listeners.ports(),
+  });
   const deployments = createDeployments({
     ...recording,
     joins: { project: projectJoin, team: teamJoin },
@@ -417,63 +407,27 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
       errors: pageErrors({ errorPage }),
     },
   ];
-  const hosts = createHostTable(config.roles.includes('identity') ? identityDoors : [], logger);
-  // A process that is no gateway knows no other host.
-  const elsewhere = createHostTable([{ base: elsewhereUrl, doors: [], errors: problemAnswer }], logger).find(
-    new URL(elsewhereUrl).host,
-  );
-  const otherHosts = config.roles.includes('gateway') ? undefined : elsewhere;
-  const operations = createHostTable(
-    [
-      {
-        base: operationsUrl,
-        doors: [createOperationsDoor({ isReady: database.isAnswering, findByHost: deployments.findByHost })],
-        errors: problemAnswer,
-      },
-    ],
-    logger,
-  ).find(new URL(operationsUrl).host);
-
   const purges = createPurges({ database, liveTests, limits, registrations });
   jobs.register('purge', createPurging({ database, logger, purges }));
   jobs.register('passport-usage', projects.recordPassportUsage);
   jobs.register('keys.keep', keyRotation.work);
 
   const gateway = createGateway(gatewayNeeds);
-  const listening = {
-    clientAddress: createClientAddress(config.trustProxy),
-    gateway,
-    requestIdHeader: wire.requestIdHeader,
+  const listeners = composeListeners({
+    config,
     logger,
-    drainMilliseconds: config.drainSeconds * 1000,
-  };
+    requestIdHeader: wire.requestIdHeader,
+    gateway,
+    identityDoors,
+    operationsDoor: createOperationsDoor({
+      isReady: database.isAnswering,
+      findByHost: deployments.findByHost,
+    }),
+    workloads: { config, database, logger, limits, fetch, teams, projects, deployments, workloads },
+  });
   return {
     async listen() {
-      listeners.push(
-        await listen({
-          ...listening,
-          ...config.listen,
-          certificates: config.certificates,
-          findApplication: (host) => hosts.find(host) ?? otherHosts,
-        }),
-      );
-      if (config.decisions !== undefined) {
-        const { listen: place, proxies } = config.decisions;
-        const decisions = gateway.decisions(proxies, listening.clientAddress);
-        // Who connects is a proxy; where the visitor is stands in what it tells.
-        const clientAddress = (address = '') => address;
-        const at = { ...place, clientAddress, gateway: decisions, findApplication: () => undefined };
-        listeners.push(await listen({ ...listening, ...at }));
-      }
-      listeners.push(
-        await listen({ ...listening, ...config.operationsListen, findApplication: () => operations }),
-      );
-      listeners.push(
-        ...(await listenForWorkloads(
-          { config, database, logger, limits, fetch, teams, projects, deployments, workloads },
-          listening,
-        )),
-      );
+      await listeners.open();
       // What waits for a moment to be done: by the processes that also know whose it is.
       if (config.roles.includes('identity')) {
         await database.write(['purge', 'passport-usage', 'keys.keep'].map((kind) => jobs.enqueueOnce(kind)));
@@ -487,7 +441,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
 
     async close() {
       // Together: a listener waits for WebSockets, which only the gateway can end.
-      await Promise.all([...listeners.map((listener) => listener.close()), gateway.close()]);
+      await Promise.all([listeners.close(), gateway.close()]);
       await jobs.stop();
       await keys.stop();
       await fetch.close();
