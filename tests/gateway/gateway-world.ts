@@ -128,7 +128,7 @@ export async function startGatewayWorld(
     limits,
     sealing,
     visitPasswords: {
-      findHash: async () => undefined,
+      find: async () => undefined,
       verify: passwords.verify,
     },
     deployments: {

@@ -325,7 +325,7 @@ export async function createTessera(needs: TesseraNeeds): Promise<Tessera> {
     trustedSources,
     limits,
     sealing,
-    visitPasswords: { findHash: projects.findPasswordHash, verify: deploymentPasswords.verify },
+    visitPasswords: { find: projects.findPassword, verify: deploymentPasswords.verify },
     workloads,
     deployments,
     bypasses,

@@ -61,7 +61,11 @@ export type GatewayNeeds = {
   readonly sealing: Pick<Sealing, 'mac'>;
   /** What visitors' passwords are held against. Not the queue of the logins: strangers knock here. */
   readonly visitPasswords: {
-    findHash(teamId: string, projectId: string): Promise<string | undefined>;
+    /** `foundAt`: by the database's clock. */
+    find(
+      teamId: string,
+      projectId: string,
+    ): Promise<{ hash: string | undefined; foundAt: number } | undefined>;
     verify: Passwords['verify'];
   };
   readonly workloads: Pick<Workloads, 'forDeployment'>;

@@ -135,7 +135,7 @@ export function createProjectStore(database: Database) {
   const selectPasswordHash = database.statement<{ teamId: string; id: string }>()((value) =>
     query
       .selectFrom('projects')
-      .select('passwordHash')
+      .select(['passwordHash', database.now.as('foundAt')])
       .where('id', '=', value('id'))
       .where('teamId', '=', value('teamId')),
   );
@@ -212,8 +212,13 @@ export function createProjectStore(database: Database) {
     /** Undefined takes the hash away. */
     setPasswordHash: ({ id, teamId }: Pick<Project, 'id' | 'teamId'>, hash: string | undefined): Expected =>
       exactly(1, updatePasswordHash({ id, teamId, hash: hash ?? null })),
-    async findPasswordHash(teamId: string, id: string): Promise<string | undefined> {
-      return (await database.find(selectPasswordHash({ teamId, id })))?.passwordHash ?? undefined;
+    /** The hash, and when it was looked up by the database's clock; undefined for no such project. */
+    async findPassword(
+      teamId: string,
+      id: string,
+    ): Promise<{ hash: string | undefined; foundAt: number } | undefined> {
+      const row = await database.find(selectPasswordHash({ teamId, id }));
+      return row && { hash: row.passwordHash ?? undefined, foundAt: row.foundAt };
     },
     /** One row unless another project of the team has, or had, the name. */
     claimName: (project: Pick<Project, 'id' | 'teamId' | 'name'>, createdAt: number): Expected =>

@@ -95,7 +95,7 @@ export function createProjects({
 
   return {
     /** The hash that a visitor's password is held against. It leaves this room for nothing else. */
-    findPasswordHash: store.findPasswordHash,
+    findPassword: store.findPassword,
 
     /** Statement by which units that count what a project has go one after the other; it comes before the count. */
     hold: store.hold,

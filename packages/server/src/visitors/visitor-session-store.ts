@@ -114,31 +114,7 @@ export function createVisitors({
   const ends = createVisitorEnds({ database });
   const isNotIdle = sql<boolean>`("idleExpiresAt" is null or "idleExpiresAt" > ${database.now})`;
 
-  const insert = database.statement<PassportSessionRow>()((value) =>
-    query.insertInto('passportSessions').values({
-      id: value('id'),
-      teamId: value('teamId'),
-      projectId: value('projectId'),
-      environment: value('environment'),
-      deploymentId: value('deploymentId'),
-      host: value('host'),
-      connectorId: value('connectorId'),
-      externalSub: value('externalSub'),
-      externalIss: value('externalIss'),
-      externalSid: value('externalSid'),
-      claims: value('claims'),
-      providerTokens: value('providerTokens'),
-      companionHash: value('companionHash'),
-      createdAt: value('createdAt'),
-      expiresAt: value('expiresAt'),
-      idleSeconds: value('idleSeconds'),
-      idleExpiresAt: value('idleExpiresAt'),
-      endedAt: value('endedAt'),
-      endedBy: value('endedBy'),
-    }),
-  );
-
-  /** The same for who signed in at `answeredAt`: no row when that was ended since. */
+  /** A session of who signed in at `answeredAt`; no row when that was ended since. */
   const insertUnlessEnded = database.statement<PassportSessionRow & { answeredAt: number }>()((value) => {
     const text = (name: keyof PassportSessionRow) => sql<string>`cast(${value(name)} as text)`;
     const time = (name: keyof PassportSessionRow) => sql<number>`cast(${value(name)} as bigint)`;
@@ -303,11 +279,10 @@ export function createVisitors({
         endedAt: null,
         endedBy: null,
       };
-      const statements =
-        answeredAt === undefined
-          ? [exactly(1, insert(row))]
-          : [ends.takeTurn(session.teamId), exactly(1, insertUnlessEnded({ ...row, answeredAt }))];
-      return { session, statements };
+      return {
+        session,
+        statements: [ends.takeTurn(session.teamId), exactly(1, insertUnlessEnded({ ...row, answeredAt }))],
+      };
     },
 
     /** The session if it counts now, by the database's clock. */

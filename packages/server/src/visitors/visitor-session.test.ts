@@ -19,6 +19,8 @@ const ada: NewVisitorSession = {
   companionHash: 'hash',
   providerTokens: undefined,
   lifetimeSeconds: 60,
+  // After whatever is ended here.
+  answeredAt: Number.MAX_SAFE_INTEGER,
 };
 
 describeOnBothDatabases('visitor sessions', (openDatabase) => {

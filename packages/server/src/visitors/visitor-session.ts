@@ -61,8 +61,8 @@ export type NewVisitorSession = Omit<
 > & {
   readonly lifetimeSeconds: number;
   readonly idleSeconds?: number | undefined;
-  /** When it was said who the visitor is, by the database's clock; undefined where that is part of the same request. */
-  readonly answeredAt?: number | undefined;
+  /** When it was said who the visitor is, by the database's clock: an end of sessions since then ends this one too. */
+  readonly answeredAt: number;
 };
 
 /** Which sessions of a team are meant; what is left out matches all. */

@@ -121,9 +121,11 @@ async function tryPassword(needs: PasswordNeeds, at: At, form: string): Promise<
   if (on !== undefined) return on;
   const again = (problem: PasswordProblem): Answer => ({ page: pageOf(needs, at, text ?? '', problem) });
 
+  const { site } = at;
+  // Before the try is counted: whoever ends the sessions after this also ends the one that this password makes.
+  const known = await needs.visitPasswords.find(site.team.id, site.project.id);
   const counted = await count(needs, at);
   if ('problem' in counted) return again(counted.problem);
-  const { site } = at;
   const { reference, statement: attempt } = needs.attempts.begin({
     kind: 'passport',
     teamId: site.team.id,
@@ -133,7 +135,7 @@ async function tryPassword(needs: PasswordNeeds, at: At, form: string): Promise<
   });
   let matches: boolean;
   try {
-    matches = await isPassword(needs, site, password);
+    matches = await isPassword(needs, known?.hash, password);
   } catch (error) {
     if (!(error instanceof QueueFull)) throw error;
     await needs.database.write(counted.giveBack);
@@ -161,16 +163,32 @@ async function tryPassword(needs: PasswordNeeds, at: At, form: string): Promise<
       reference,
     });
   }
-  return enter(needs, at, way, { reference, statements: [attempt, ...counted.giveBack] });
+  const statements = [attempt, ...counted.giveBack];
+  const entered = await enter(needs, at, way, { reference, statements, answeredAt: known?.foundAt ?? 0 });
+  if (entered !== undefined) return entered;
+  const step = needs.attempts.step(reference, {
+    step: 'session',
+    outcome: 'failed',
+    detail:
+      'The sessions of this deployment were ended while the password was looked at. Enter it once more.',
+  });
+  await needs.database.write([...statements, step]);
+  return again({
+    status: 409,
+    meaning: 'warning',
+    title: 'Everybody was signed out just now',
+    text: 'The password is right, and was given before that. Enter the password once more.',
+    reference,
+  });
 }
 
-/** Makes the session, in one unit with what is told of it. */
+/** Makes the session, in one unit with what is told of it; undefined when such sessions were ended meanwhile. */
 async function enter(
   needs: PasswordNeeds,
   at: At,
   way: Way,
-  begun: { reference: string; statements: readonly Bound<unknown>[] },
-): Promise<Leaving> {
+  begun: { reference: string; statements: readonly Bound<unknown>[]; answeredAt: number },
+): Promise<Leaving | undefined> {
   const { host, site } = at;
   const companion = randomBytes(32).toString('base64url');
   const { session, statements } = needs.visitors.create({
@@ -186,6 +204,7 @@ async function enter(
     // The one that was in force when the password was looked at: a change in between leaves an old one here.
     claims: { password_version: site.project.protection.passwordProtection?.version },
     providerTokens: undefined,
+    answeredAt: begun.answeredAt,
     companionHash: hashSecret(companion),
     lifetimeSeconds: sessionSeconds,
   });
@@ -193,7 +212,7 @@ async function enter(
   const cookies = needs.ownCookies.setSession(token, companion, sessionSeconds, at.cookies);
   if (cookies === undefined) throw new Error('a session without any claims does not fit into its cookies');
   const { reference } = begun;
-  await needs.database.write([
+  const outcome = await needs.database.tryWrite([
     ...begun.statements,
     ...statements,
     needs.attempts.step(reference, { step: 'password', outcome: 'ok', detail: 'The password is right.' }),
@@ -211,6 +230,7 @@ async function enter(
       reference,
     }),
   ]);
+  if (!outcome.committed) return undefined;
   return {
     location: host.origin + way.path,
     cookies: [...cookies, ...needs.ownCookies.endAttempt(at.cookies, way.bindingHash)],
@@ -245,9 +265,12 @@ async function count(
 }
 
 /** Whether this is the project's password, compared exactly as it came. One that is too long to be it costs nothing. */
-async function isPassword({ visitPasswords }: PasswordNeeds, site: Site, password: string): Promise<boolean> {
+async function isPassword(
+  { visitPasswords }: PasswordNeeds,
+  hash: string | undefined,
+  password: string,
+): Promise<boolean> {
   if (password === '' || Array.from(password).length > mostCharacters) return false;
-  const hash = await visitPasswords.findHash(site.team.id, site.project.id);
   return (await visitPasswords.verify(password, hash)).matches;
 }
 
