@@ -21,10 +21,24 @@ import { trustedSourcesSchema } from './trusted-sources.ts';
  * One rule of an access policy: the visitor's claim has one of the values. `email` and `email_domain` count only
  * when the identity provider says that the address is verified; of a claim with several values (`groups`) one is enough.
  */
-export const policyRuleSchema = z.strictObject({
-  claim: z.string().regex(/^[A-Za-z0-9_.:/-]{1,128}$/, 'expected the name of a claim'),
-  values: z.array(z.string().min(1).max(256)).min(1).max(100),
-});
+export const policyRuleSchema = z
+  .strictObject({
+    claim: z.string().regex(/^[A-Za-z0-9_.:/-]{1,128}$/, 'expected the name of a claim'),
+    values: z.array(z.string().min(1).max(256)).min(1).max(100),
+  })
+  .superRefine(({ claim, values }, context) => {
+    // Both would match nobody, and look as if they did.
+    values.forEach((value, index) => {
+      const problem =
+        claim === 'email_domain' && value.includes('@')
+          ? 'expected a domain such as corp.example, without the @ and what stands before it'
+          : claim === 'email' && !value.includes('@')
+            ? 'expected a whole address; for all of a domain, say the claim email_domain'
+            : undefined;
+      if (problem !== undefined)
+        context.addIssue({ code: 'custom', path: ['values', index], message: problem });
+    });
+  });
 
 /** Who of those that sign in may pass: everyone, or whoever meets at least one rule. */
 export const accessPolicySchema = z.union([

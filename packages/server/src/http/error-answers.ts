@@ -34,6 +34,13 @@ export function answerOf(error: unknown): Answer {
   return { status, code, title, description, mend, headers, ours: status >= 500 };
 }
 
+/** Where nothing else is known of what was not found, the address that was asked for names it. */
+function describeFor({ code, title, description }: Answer, { req }: DoorContext): string {
+  return code === 'not_found' && description === title
+    ? `There is nothing at ${req.path.slice(0, 200)}, or nothing that you may see.`
+    : description;
+}
+
 /** RFC 9457 problem document. */
 export function problemAnswer(error: unknown, context: DoorContext): Response {
   const answer = answerOf(error);
@@ -43,7 +50,7 @@ export function problemAnswer(error: unknown, context: DoorContext): Response {
       type: `https://tessera.dev/problems/${answer.code}`,
       title: answer.title,
       status: answer.status,
-      detail: answer.description,
+      detail: describeFor(answer, context),
       code: answer.code,
       mend: answer.mend,
       reference,

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { DatabaseUnavailable, oauthError } from '#errors';
+import { DatabaseUnavailable, oauthError, publicError } from '#errors';
 import {
   createClientAddress,
   createHostTable,
@@ -92,6 +92,9 @@ beforeAll(async () => {
   rest.get('/bug', () => {
     throw new Error('the secret inside');
   });
+  rest.get('/things/:id', () => {
+    throw publicError('not_found');
+  });
   rest.get('/facts', (context) =>
     context.json({ reference: context.get('reference'), clientAddress: context.get('clientAddress') }),
   );
@@ -146,6 +149,17 @@ afterAll(() => listener.close());
 
 const form = { 'content-type': 'application/x-www-form-urlencoded' };
 const json = { 'content-type': 'application/json' };
+
+describe('what is not found', () => {
+  it('is named by its address where nothing else names it', async () => {
+    const answer = await send('/api/things/prj_1?token=secret');
+    expect(answer.status).toBe(404);
+    expect(JSON.parse(answer.body)).toMatchObject({
+      code: 'not_found',
+      detail: 'There is nothing at /api/things/prj_1, or nothing that you may see.',
+    });
+  });
+});
 
 describe('a direct route', () => {
   it('answers with the headers of every answer, its own, and those for any origin', async () => {

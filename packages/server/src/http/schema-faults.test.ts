@@ -1,4 +1,4 @@
-import { createConnectorBody, passportSettingSchema, updateProjectBody } from '@tessera/contract';
+import { createConnectorBody, getRoute, passportSettingSchema, updateProjectBody } from '@tessera/contract';
 import { describe, expect, it } from 'vitest';
 import type { ZodType } from 'zod';
 import { PublicError } from '#errors';
@@ -61,6 +61,33 @@ describe('a body that is not of its schema', () => {
       passportSettingSchema,
       { ...setting, policy: { anyOf: [{ claim: 'groups', values: 'staff' }] } },
       "'policy': 'anyOf.0.values': expected a list, received a string",
+    ],
+    [
+      'a domain of a rule that would match nobody',
+      passportSettingSchema,
+      {
+        ...setting,
+        policy: { anyOf: [{ claim: 'email_domain', values: ['corp.example', '@corp.example'] }] },
+      },
+      "'policy.anyOf.0.values.1': expected a domain such as corp.example, without the @",
+    ],
+    [
+      'an address of a rule that is a domain',
+      passportSettingSchema,
+      { ...setting, policy: { anyOf: [{ claim: 'email', values: ['corp.example'] }] } },
+      "'policy.anyOf.0.values.0': expected a whole address",
+    ],
+    [
+      'a name in place of a header',
+      getRoute('protection.explain').body,
+      { host: 'a.example.app', method: 'GET', path: '/', headers: { 'bad name': 'x' } },
+      "'headers.bad name': expected",
+    ],
+    [
+      'neither of two forms of an address',
+      getRoute('protection.explain').body,
+      { host: 'a.example.app', method: 'GET', path: '/', clientAddress: 'here' },
+      "'clientAddress': Invalid IPv4 address; or Invalid IPv6 address",
     ],
     [
       'a line break that was copied along',

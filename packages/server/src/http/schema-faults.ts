@@ -32,10 +32,11 @@ function describeIssue(issue: core.$ZodRawIssue): string | undefined {
       return `not known here: ${issue.keys.map((key) => JSON.stringify(key.slice(0, longestRepeated))).join(', ')}`;
     case 'invalid_union':
       return describeUnion(issue.errors);
+    case 'invalid_key':
+      return issue.issues.map(({ message }) => message).join(', ');
     case 'custom':
     case 'invalid_format':
     case 'not_multiple_of':
-    case 'invalid_key':
     case 'invalid_element':
       return undefined;
   }

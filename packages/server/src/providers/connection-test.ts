@@ -144,7 +144,12 @@ function validateClock(now: number, providerTime: number | undefined) {
       mend: 'Set the clocks: that of the identity provider, or that of this server, is wrong.',
     });
   }
-  return { detail: `The provider's clock differs by ${Math.abs(seconds)} seconds.` };
+  return {
+    detail:
+      seconds === 0
+        ? "The provider's clock agrees with ours."
+        : `The provider's clock differs by ${Math.abs(seconds)} s.`,
+  };
 }
 
 /** What providers say to a code that never was, once they know the client. */
