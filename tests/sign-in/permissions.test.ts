@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createClient } from '../../packages/contract/src/index.ts';
+import { createClient, ProblemError } from '../../packages/contract/src/index.ts';
 import { findForm, textOf } from '../harness/html.ts';
 import { send, sendForm } from '../harness/send.ts';
 import { createAuthorizationRequest } from '../harness/sign-in.ts';
@@ -121,6 +121,12 @@ describeSignIn('permissions of apps', (place) => {
       expect(Object.keys(one).toSorted()).toEqual([...bare, ...fields].toSorted());
       expect((await call('projects.list', { query: { teamId } })).projects).toEqual([one]);
       expect(JSON.stringify(one).includes('the office')).toBe(more === ' protection:read');
+      const filtered = call('projects.list', { query: { teamId, passport: 'disabled' } });
+      const statusOf = await filtered.then(
+        () => 200,
+        (error: unknown) => (error instanceof ProblemError ? error.problem.status : error),
+      );
+      expect(statusOf).toBe(more === ' passport:read' ? 200 : 403);
       const found = await call('teams.get', { params: { id: team } });
       expect(Object.keys(found).filter((name) => name === 'defaultPassport')).toEqual(ofTeam);
       const { teams } = await call('teams.list', {});

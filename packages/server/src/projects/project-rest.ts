@@ -44,7 +44,9 @@ export function createProjectRest({
       return documentOf(await projects.create(inherits, body.name, { actor: caller.id, reference }));
     }),
 
-    restDoor(getRoute('projects.list'), async ({ team, query }) => {
+    restDoor(getRoute('projects.list'), async ({ team, query, authorize }) => {
+      // Whether a project is in the list says as much as its setting does.
+      if (query.passport !== undefined) authorize('passport:read', {});
       const found = await projects.list(team.id, {
         passport: query.passport,
         after: query.cursor,
