@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
-import { DatabaseUnavailable } from '../../packages/server/src/errors/index.ts';
 import { createCookieJar, type CookieJar } from '../harness/cookie-jar.ts';
 import { ada, navigation, startGatewayWorld, type GatewayWorld } from './gateway-world.ts';
 import type { Echo } from './echo-upstream.ts';
@@ -433,28 +432,6 @@ describe('a hand-off code (advisory-extra: hand-off, security-89)', () => {
     const location = finished.headers.location ?? '';
     expect(location).toBe(`${world.originOf(host)}${path}`);
     expect(new URL(location).origin).toBe(world.originOf(host));
-  });
-});
-
-describe('when the database does not answer (advisory-25, security-94)', () => {
-  test('the gateway is closed, says so, and opens again', async () => {
-    const jar = await world.signIn(host);
-    await world.navigate(host, '/', jar);
-    world.upstream.received.length = 0;
-    for (const error of [new DatabaseUnavailable('down'), new Error('anything else')]) {
-      world.breakDatabase(error);
-      for (const at of [host, 'open.app.localhost', 'nobody.app.localhost']) {
-        for (const headers of [navigation, { accept: 'application/json' }]) {
-          const answer = await world.ask(at, '/', { jar, headers });
-          expect(answer.status).toBe(503);
-          expect(answer.headers['retry-after']).toBeDefined();
-          expect(answer.text).not.toContain('anything else');
-        }
-      }
-    }
-    world.breakDatabase(undefined);
-    expect(world.upstream.received).toEqual([]);
-    expect((await world.navigate(host, '/', jar)).status).toBe(200);
   });
 });
 
