@@ -4,6 +4,7 @@ import { createSystemClock } from '#clock';
 import {
   describeConfig,
   findCertificateProblems,
+  findCertificateWarnings,
   parseConfig,
   readMasterKey,
   type Config,
@@ -145,6 +146,9 @@ function readConfiguration(): { config: Config; masterKey: Uint8Array } {
   if (!(masterKey instanceof Uint8Array)) return refuse([masterKey]);
   const problems = findCertificateProblems(result.config);
   if (problems.length > 0) return refuse(problems);
+  for (const { name, problem } of findCertificateWarnings(result.config, createSystemClock().now())) {
+    warn(`warning: ${name} ${problem}`);
+  }
   return { config: result.config, masterKey };
 }
 

@@ -11,6 +11,37 @@ export function findCertificateProblems({ certificates }: Pick<Config, 'certific
     .map((problem) => ({ name: 'TESSERA_TLS_CERTIFICATES', problem }));
 }
 
+/** What browsers will hold against a listener with these files, which can be read. */
+export function findCertificateWarnings(
+  { certificates, urls, deployments, roles }: Pick<Config, 'certificates' | 'urls' | 'deployments' | 'roles'>,
+  now: number,
+): ConfigProblem[] {
+  if (certificates.length === 0) return [];
+  const read = certificates.map(({ certificate }) => ({
+    path: certificate,
+    certificate: new X509Certificate(readFileSync(certificate)),
+  }));
+  const hosts = new Set(
+    roles.includes('identity') ? Object.values(urls).map((url) => new URL(url).hostname) : [],
+  );
+  // Any name there stands for all of them: what deployments are called comes later.
+  if (deployments !== undefined && roles.includes('gateway')) {
+    hosts.add(`any-deployment.${deployments.domain}`);
+  }
+  return [
+    ...read.flatMap(({ path, certificate: { validFromDate, validToDate } }) =>
+      validToDate.getTime() <= now
+        ? [`${path} has run out at ${validToDate.toISOString()}`]
+        : validFromDate.getTime() > now
+          ? [`${path} is not good before ${validFromDate.toISOString()}`]
+          : [],
+    ),
+    ...[...hosts]
+      .filter((host) => !read.some(({ certificate }) => certificate.checkHost(host) !== undefined))
+      .map((host) => `has no certificate that names ${host.replace(/^any-deployment\./, '*.')}`),
+  ].map((problem) => ({ name: 'TESSERA_TLS_CERTIFICATES', problem: `${problem}; browsers will refuse it` }));
+}
+
 function describeProblem(files: { certificate: string; key: string }): string | undefined {
   const cert = readText(files.certificate);
   if (typeof cert !== 'string') return cert.problem;

@@ -4,7 +4,13 @@ import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { describeConfig, findCertificateProblems, parseConfig, readMasterKey } from '#config';
+import {
+  describeConfig,
+  findCertificateProblems,
+  findCertificateWarnings,
+  parseConfig,
+  readMasterKey,
+} from '#config';
 import { createCertificate } from '../../../../tests/harness/certificate.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tessera-config-'));
@@ -299,6 +305,27 @@ describe('the files of certificates', () => {
 
   it('are a certificate and its key', () => {
     expect(problemOf(certificate, key)).toBe('');
+  });
+
+  it('are warned of when browsers would refuse them', () => {
+    const apps = createCertificate(['*.example.app']);
+    const both = {
+      ...production,
+      TESSERA_TLS_CERTIFICATES: `${certificate}:${key}, ${file('apps.pem', apps.certificate)}:${file('apps.key', apps.key)}`,
+    };
+    const warningsOf = (environment: Record<string, string>, now = Date.now()) =>
+      findCertificateWarnings(valid(environment).config, now).map(({ problem }) => problem);
+    expect(warningsOf(both)).toEqual([]);
+    expect(warningsOf(production)).toEqual([]);
+    expect(warningsOf({ ...production, TESSERA_TLS_CERTIFICATES: `${certificate}:${key}` })).toEqual([
+      'has no certificate that names *.example.app; browsers will refuse it',
+    ]);
+    const year = 365 * 86_400_000;
+    expect(warningsOf(both, Date.now() + year)).toEqual([
+      expect.stringMatching(/id\.pem has run out at 20/),
+      expect.stringMatching(/apps\.pem has run out at 20/),
+    ]);
+    expect(warningsOf(both, Date.now() - year)[0]).toContain('is not good before');
   });
 
   it.each([

@@ -4,5 +4,5 @@ export { parseConfig } from './config.ts';
 export type { Config, ConfigProblem, ConfigResult } from './config.ts';
 export { describeConfig } from './describe-config.ts';
 export type { FrontProxy } from './values.ts';
-export { findCertificateProblems } from './certificate-files.ts';
+export { findCertificateProblems, findCertificateWarnings } from './certificate-files.ts';
 export { readMasterKey } from './master-key.ts';

@@ -79,6 +79,8 @@ function mendOf(step: ProviderStep, error: string | undefined, status: number): 
   if (error === 'invalid_grant' || error === 'bad_verification_code' || error === 'redirect_uri_mismatch') {
     return 'Check that the redirect URI registered at the identity provider is the one the connector shows, and that the clocks agree.';
   }
+  if (status === 404 || status === 405)
+    return 'Check the address of this endpoint: nothing takes the request there.';
   return 'Try again; if it stays, look into the log of the identity provider.';
 }
 
