@@ -421,6 +421,58 @@ describe.each(databaseKinds)('deployments with a password, on %s', (kind) => {
     tessera.advance(quarter + 1_000);
   });
 
+  test('keeps nobody out who gave this very password before, and lets them guess no more than others', async () => {
+    const site = await protect();
+    const known = createVisitor();
+    expect((await site.enter(known, '/', 'open sesame')).status).toBe(303);
+    expect(cookiesOf(known, site.host)).toContain('_vercel_passport_known');
+    await known.visit(`${site.url}/.well-known/vercel/passport/sign-out`);
+    // It is nothing on any other path, and no upstream sees it.
+    expect(known.cookies.header(new URL(site.url)) ?? '').not.toContain('known');
+
+    const guesser = createVisitor();
+    const asked = await guesser.visit(site.url);
+    const { action, fields } = findForm(asked.text, 'password', asked.url);
+    const guess = (from: string, cookie: string, password = 'w'.repeat(80)) =>
+      sendForm(
+        action,
+        { ...fields, password },
+        { cookie, origin: site.url, accept: 'text/html', 'x-forwarded-for': from },
+      );
+    const plain = guesser.cookies.header(action) ?? '';
+    for (let each = 0; each < 100; each += 1) await guess(`198.51.100.${each}`, plain);
+    expect((await guess('203.0.113.50', plain, 'open sesame')).status).toBe(429);
+    // Nor does a cookie that somebody made up help, or one of another host, or twice the same.
+    const stolen =
+      known.cookies.list(site.host).find(({ name }) => name === '_vercel_passport_known')?.value ?? '';
+    const other = await protect();
+    const elsewhere = createVisitor();
+    await other.enter(elsewhere, '/', 'open sesame');
+    const foreign = elsewhere.cookies
+      .list(other.host)
+      .find(({ name }) => name === '_vercel_passport_known')?.value;
+    const changed = `${stolen.slice(0, -1)}${stolen.endsWith('A') ? 'B' : 'A'}`;
+    for (const value of ['', 'x', changed, foreign, `${stolen}; _vercel_passport_known=${stolen}`]) {
+      const cookie = `${plain}; _vercel_passport_known=${value}`;
+      expect((await guess('203.0.113.50', cookie, 'open sesame')).status, value).toBe(429);
+    }
+
+    // Ten wrong tries of its own, while everybody else waits; then it is like everybody else.
+    const form = await known.visit(site.url);
+    const enter = (password: string) => known.submit(form, 'password', { password }, 'password-submit');
+    for (let each = 0; each < 10; each += 1) expect((await enter('wrong')).status).toBe(422);
+    expect((await enter('open sesame')).status).toBe(429);
+    tessera.advance(quarter + 1_000);
+    expect((await enter('open sesame')).status).toBe(303);
+
+    // With another password it is over: only who knows that one is known.
+    await update(site.projectId, { passwordProtection: { deploymentType: 'all', password: 'another one' } });
+    const late = await known.visit(site.url);
+    for (let each = 0; each < 100; each += 1) await guess(`198.51.100.${each}`, plain);
+    expect((await known.submit(late, 'password', { password: 'another one' })).status).toBe(429);
+    tessera.advance(quarter + 1_000);
+  });
+
   test('a burst of tries at once does not keep people from logging in', async () => {
     const site = await protect();
     const visitor = createVisitor();

@@ -15,6 +15,7 @@ import type { RequestCookies } from '../request/cookies.ts';
 import { valueOf } from '../request/header-list.ts';
 import type { RequestHost } from '../request/host.ts';
 import type { SentRequest } from '../request/sent-request.ts';
+import { findKnownBrowser, knownBrowserCookie } from './known-browser.ts';
 import type { OwnCookies } from './own-cookies.ts';
 import { passwordPage, type PasswordProblem } from './password-page.ts';
 import { signInRequired } from './start.ts';
@@ -64,6 +65,8 @@ const tries = [
   { name: 'visit-password-network', limit: 60, window: 15 * minute },
   { name: 'visit-password-project', limit: 100, window: 15 * minute },
 ] as const;
+/** Instead, of a browser that has given this password before: whoever knows it learns nothing by more tries. */
+const triesOfKnown = { name: 'visit-password-known', limit: 10, window: 15 * minute };
 
 /**
  * Sends a visitor to the page that asks for the password. Nothing is written for that: whoever knocks without end makes
@@ -107,13 +110,14 @@ export async function answerPassword(needs: PasswordNeeds, request: SentRequest,
     }
     case 'POST':
       validateOrigin(request, at.host);
-      return tryPassword(needs, at, await readForm(request));
+      return tryPassword(needs, request, at);
     default:
       throw publicError('request_not_forwarded', { headers: { allow: 'GET, HEAD, POST' } });
   }
 }
 
-async function tryPassword(needs: PasswordNeeds, at: At, form: string): Promise<Answer> {
+async function tryPassword(needs: PasswordNeeds, request: SentRequest, at: At): Promise<Answer> {
+  const form = await readForm(request);
   const text = readOne(form, 'to');
   const password = readOne(form, 'password') ?? '';
   const way = parseWay(needs, at, text);
@@ -124,7 +128,7 @@ async function tryPassword(needs: PasswordNeeds, at: At, form: string): Promise<
   const { site } = at;
   // Before the try is counted: whoever ends the sessions after this also ends the one that this password makes.
   const known = await needs.visitPasswords.find(site.team.id, site.project.id);
-  const counted = await count(needs, at);
+  const counted = await count(needs, at, findKnownBrowser(needs, request, at));
   if ('problem' in counted) return again(counted.problem);
   const { reference, statement: attempt } = needs.attempts.begin({
     kind: 'passport',
@@ -233,7 +237,11 @@ async function enter(
   if (!outcome.committed) return undefined;
   return {
     location: host.origin + way.path,
-    cookies: [...cookies, ...needs.ownCookies.endAttempt(at.cookies, way.bindingHash)],
+    cookies: [
+      ...cookies,
+      knownBrowserCookie(needs, host, site),
+      ...needs.ownCookies.endAttempt(at.cookies, way.bindingHash),
+    ],
   };
 }
 
@@ -241,7 +249,14 @@ async function enter(
 async function count(
   { database, limits }: PasswordNeeds,
   at: At,
+  knownBrowser: string | undefined,
 ): Promise<{ giveBack: readonly Bound<unknown>[] } | { problem: PasswordProblem }> {
+  if (knownBrowser !== undefined) {
+    const { name, limit, window } = triesOfKnown;
+    const own = await database.tryWrite([limits.count(name, knownBrowser, limit, window)]);
+    if (own.committed) return { giveBack: [limits.giveBack(name, knownBrowser)] };
+    // From here on it is a browser like any other: a sibling host may have given it a cookie that many have.
+  }
   const network = endSiteOf(at.clientAddress);
   const projectId = at.site.project.id;
   const keys = [JSON.stringify([projectId, network]), network, projectId] as const;
