@@ -289,6 +289,22 @@ describe.each(proxyKinds)('behind %s', (kind) => {
       expect(upstream.received).toEqual([]);
     });
 
+    test('who guesses secrets is told to stop', async () => {
+      const site = await world.protect(`guessed-${kind}`);
+      upstream.received.length = 0;
+      const guess = (count: number) =>
+        send(`${site.url}/`, {
+          headers: { 'x-vercel-protection-bypass': `wrong${String(count).padStart(27, '0')}` },
+        });
+      const statuses = new Set<number>();
+      for (let count = 0; count < 51; count++) statuses.add((await guess(count)).status);
+      expect(statuses).toEqual(new Set([401]));
+      const stopped = await guess(51);
+      expect([stopped.status, stopped.headers['x-vercel-error']]).toEqual([429, 'TOO_MANY_TRIES']);
+      expect(stopped.headers['retry-after']).toBe('600');
+      expect(upstream.received).toEqual([]);
+    });
+
     test('signing out ends the session', async () => {
       const leaving = createVisitor();
       await passPassport(leaving, `${home}/`);
