@@ -2,7 +2,7 @@ import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:ht
 import { DatabaseUnavailable, PublicError, publicError } from '#errors';
 import { hasBody, hasGone, waitUntilTaken, writeHead, type RequestFacts } from '#http';
 import { errorPage, inlinePage, type Layout } from '#pages';
-import { valueOf, type HeaderList } from './request/header-list.ts';
+import { valueOf } from './request/header-list.ts';
 import type { SentRequest } from './request/sent-request.ts';
 
 /** What an error answer adds to the error itself. */
@@ -47,22 +47,22 @@ export function createAnswers(needs: {
   requestIdHeader: string;
   visitorIdleMilliseconds: number;
 }) {
-  /** The same of a flat list, for who answers much. */
+  /** With a flat list that is the answer's from here on, for who answers much. */
   function sendList(
     request: IncomingMessage,
     response: ServerResponse,
     { reference }: RequestFacts,
-    { status, headers, body }: { status: number; headers: HeaderList; body: string },
+    { status, headers, body }: { status: number; headers: string[]; body: string },
   ): void {
     if (response.headersSent || hasGone(response)) {
       response.destroy();
       return;
     }
-    const all = [...headers, needs.requestIdHeader, reference];
-    all.push('content-length', String(Buffer.byteLength(body)));
+    headers.push(needs.requestIdHeader, reference);
+    headers.push('content-length', String(Buffer.byteLength(body)));
     // A body that nobody will read must not hold the connection.
-    if (!request.complete && hasBody(request)) all.push('connection', 'close');
-    writeHead(request, response, status, STATUS_CODES[status] ?? '', all);
+    if (!request.complete && hasBody(request)) headers.push('connection', 'close');
+    writeHead(request, response, status, STATUS_CODES[status] ?? '', headers);
     response.end(request.method === 'HEAD' ? undefined : body);
     waitUntilTaken(response, needs.visitorIdleMilliseconds);
   }

@@ -1,20 +1,21 @@
-import { randomFillSync } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 
-const bytes = 8;
+const digits = 16;
+const inStore = 512;
 
 /**
  * Makes names for requests, for answers, logs, audit records and pages: what a person reads out to support. 64 random
  * bits, from a store: every request needs one.
  */
 export function createReferences(): () => string {
-  const store = Buffer.alloc(bytes * 512);
-  let used = store.length;
+  let store = '';
+  let used = 0;
   return () => {
     if (used === store.length) {
-      randomFillSync(store);
+      store = randomBytes((digits / 2) * inStore).toString('hex');
       used = 0;
     }
-    used += bytes;
-    return `req_${store.toString('hex', used - bytes, used)}`;
+    used += digits;
+    return `req_${store.slice(used - digits, used)}`;
   };
 }

@@ -56,7 +56,7 @@ export function createDecisionAnswers(wire: WireNames) {
 
   return {
     /** The headers of a pass. Flat, and most of it made before: this is what nearly every question is answered with. */
-    pass(dialect: DialectName, passed: Passed): HeaderList {
+    pass(dialect: DialectName, passed: Passed): string[] {
       const headers = [
         ...(dialect === 'nginx' ? silentListForNginx : silentList),
         wire.decisionHeader,

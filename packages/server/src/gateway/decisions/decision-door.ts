@@ -4,7 +4,7 @@ import { publicError } from '#errors';
 import { endSocket, type NodeDoor, type RequestFacts } from '#http';
 import { isNavigation, type Answers, type OwnAnswer } from '../answers.ts';
 import type { GatewayNeeds } from '../needs.ts';
-import { valuesOf, type HeaderList } from '../request/header-list.ts';
+import { valuesOf } from '../request/header-list.ts';
 import { asksForWebSocket, overridesMethod } from '../request/headers.ts';
 import type { OwnNames } from '../request/own-names.ts';
 import type { SentRequest } from '../request/sent-request.ts';
@@ -22,7 +22,7 @@ export type DecisionNeeds = Pick<GatewayNeeds, 'address' | 'clock' | 'logger' | 
 };
 
 type Decided =
-  | { readonly is: 'pass'; readonly headers: HeaderList }
+  | { readonly is: 'pass'; readonly headers: string[] }
   | { readonly is: 'refuse'; readonly answer: OwnAnswer };
 
 /**

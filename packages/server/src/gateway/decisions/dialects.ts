@@ -99,6 +99,8 @@ export function createToldReader(): (dialect: DialectName, request: SentRequest)
         ? { method: request.method ?? '', uri: (request.url ?? '').slice(envoyFolder.length - 1) }
         : {};
     const ofTheVisitor = ['host', ''];
+    const tells = tellingHeaders[dialect];
+    let missing = tells.size;
     for (let index = 0; index < rawHeaders.length; index += 2) {
       const name = rawHeaders[index] ?? '';
       const value = rawHeaders[index + 1] ?? '';
@@ -108,10 +110,12 @@ export function createToldReader(): (dialect: DialectName, request: SentRequest)
       } else if (fate !== 'of the call') {
         if (told[fate] !== undefined) throw odd(`The header ${name.toLowerCase()} was received twice.`);
         told[fate] = value;
+        if (value !== '') missing--;
       }
     }
-    for (const [name, part] of tellingHeaders[dialect]) {
-      if (told[part] === undefined || told[part] === '') throw odd(`The header ${name} is missing.`);
+    if (missing > 0) {
+      const [name] = [...tells].find(([, part]) => (told[part] ?? '') === '') ?? [];
+      throw odd(`The header ${name} is missing.`);
     }
     const parts = told as Parts;
     ofTheVisitor[1] = parts.host;
