@@ -222,6 +222,37 @@ describe.each(databaseKinds)('Passport over many projects, on %s', (kind) => {
     expect((await visitor.open(`${url}/`)).status).toBe(200);
   });
 
+  test('a change of what is covered keeps the access policy, and how long sessions last', async () => {
+    const { projectId } = await world.protect('kept');
+    const update = async (passport: object | null) => {
+      const project = await world.call('projects.update', {
+        params: { idOrName: projectId },
+        query: query(),
+        body: { passport: passport as never },
+      });
+      return project.passport;
+    };
+    const setting = {
+      connectorId: world.connectorId,
+      deploymentType: 'all',
+      policy: { anyOf: [{ claim: 'groups', values: ['board'] }] },
+      sessionLifetimeSeconds: 600,
+      sessionIdleSeconds: 300,
+    };
+    expect(await update(setting)).toEqual(setting);
+    const covered = { connectorId: world.connectorId, deploymentType: 'preview' };
+    expect(await update(covered)).toEqual({ ...setting, deploymentType: 'preview' });
+    expect(await update({ ...covered, sessionIdleSeconds: null, policy: 'everyone' })).toEqual({
+      ...setting,
+      deploymentType: 'preview',
+      sessionIdleSeconds: null,
+      policy: 'everyone',
+    });
+    // What was switched off is gone: the next setting begins with none of it.
+    expect(await update(null)).toBeNull();
+    expect(await update(covered)).toMatchObject({ policy: 'everyone', sessionLifetimeSeconds: 43_200 });
+  });
+
   test('the usage of a month names the projects that had Passport on in it, for whatever time', async () => {
     const short = await world.protect('for-a-day');
     await world.call('projects.update', {

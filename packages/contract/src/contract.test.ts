@@ -78,9 +78,6 @@ test('the older name of a deployment type is read as the newer', () => {
   expect(updateProjectBody.parse({ passport }).passport).toEqual({
     connectorId: 'scl_x',
     deploymentType: 'all_except_custom_domains',
-    sessionLifetimeSeconds: 43_200,
-    sessionIdleSeconds: null,
-    policy: 'everyone',
   });
 });
 

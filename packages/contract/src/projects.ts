@@ -48,22 +48,22 @@ export const accessPolicySchema = z.union([
 export type AccessPolicy = z.infer<typeof accessPolicySchema>;
 
 const defaultSessionLifetimeSeconds = 12 * 3_600;
+const sessionLifetimeSchema = z
+  .int()
+  .min(60)
+  .max(30 * 86_400);
+const sessionIdleSchema = z
+  .int()
+  .min(300)
+  .max(30 * 86_400)
+  .nullable()
+  .meta({
+    description: 'A session ends when its visitor asked for nothing for so long; null: only by age',
+  });
 const passportSettingFields = {
   connectorId: z.string().min(1).max(64),
-  sessionLifetimeSeconds: z
-    .int()
-    .min(60)
-    .max(30 * 86_400)
-    .default(defaultSessionLifetimeSeconds),
-  sessionIdleSeconds: z
-    .int()
-    .min(300)
-    .max(30 * 86_400)
-    .nullable()
-    .default(null)
-    .meta({
-      description: 'A session ends when its visitor asked for nothing for so long; null: only by age',
-    }),
+  sessionLifetimeSeconds: sessionLifetimeSchema.default(defaultSessionLifetimeSeconds),
+  sessionIdleSeconds: sessionIdleSchema.default(null),
   policy: accessPolicySchema.default('everyone'),
 };
 export const passportSettingSchema = z.strictObject({
@@ -71,6 +71,17 @@ export const passportSettingSchema = z.strictObject({
   deploymentType: deploymentTypeSchema,
 });
 export type PassportSetting = z.output<typeof passportSettingSchema>;
+/** A change of coverage must not open a project to everyone: what is left out stays as it is. */
+export const passportChangeSchema = z
+  .strictObject({
+    connectorId: passportSettingFields.connectorId,
+    deploymentType: deploymentTypeSchema,
+    sessionLifetimeSeconds: sessionLifetimeSchema.optional(),
+    sessionIdleSeconds: sessionIdleSchema.optional(),
+    policy: accessPolicySchema.optional(),
+  })
+  .meta({ description: 'What is left out stays, or is 12 hours, no idle time and everyone; null: off' });
+export type PassportChange = z.output<typeof passportChangeSchema>;
 
 /** An audience may be asked for only when it is on the project's list. */
 export const audienceSchema = z
@@ -170,7 +181,7 @@ export const updateProjectBody = z.strictObject({
     .max(50)
     .meta({ description: 'All environments; production, preview and development always stay' })
     .optional(),
-  passport: passportSettingSchema.nullable().optional(),
+  passport: passportChangeSchema.nullable().optional(),
   ssoProtection: ssoProtectionSchema.nullable().optional(),
   passwordProtection: passwordProtectionSchema.nullable().optional(),
   trustedIps: trustedIpsSchema.nullable().optional(),

@@ -1,4 +1,4 @@
-import type { OidcTokenConfig, PassportSetting, Rename } from '@tessera/contract';
+import type { OidcTokenConfig, PassportChange, PassportSetting, Rename } from '@tessera/contract';
 import { createId, isId, platformConnectorId } from '@tessera/protocol';
 import type { Audit } from '#audit';
 import type { Changes } from '#changes';
@@ -29,8 +29,8 @@ export type ProjectChange = ProtectionChange & {
   name?: string | undefined;
   /** All environments that the project has afterwards, beside the standard ones. */
   environments?: readonly string[] | undefined;
-  /** Null switches Passport off. */
-  passport?: PassportSetting | null | undefined;
+  /** Null switches Passport off; what is left out of it stays. */
+  passport?: PassportChange | null | undefined;
   /** What is left out stays. */
   oidcTokenConfig?: { [Field in keyof OidcTokenConfig]?: OidcTokenConfig[Field] | undefined } | undefined;
 };
@@ -292,13 +292,17 @@ export function createProjects({
   };
 }
 
-function withAssigned(before: PassportSetting | undefined, assigned: Assigned): PassportSetting {
+/** What is left out stays: whoever changes only what is covered opens nothing to everyone by it. */
+function withAssigned(before: PassportSetting | undefined, assigned: PassportChange): PassportSetting {
+  const { connectorId, deploymentType, sessionLifetimeSeconds, sessionIdleSeconds, policy } = assigned;
   return {
-    sessionLifetimeSeconds: inheritedSessionLifetimeSeconds,
-    sessionIdleSeconds: null,
-    policy: 'everyone',
-    ...before,
-    ...assigned,
+    connectorId,
+    deploymentType,
+    sessionLifetimeSeconds:
+      sessionLifetimeSeconds ?? before?.sessionLifetimeSeconds ?? inheritedSessionLifetimeSeconds,
+    sessionIdleSeconds:
+      sessionIdleSeconds === undefined ? (before?.sessionIdleSeconds ?? null) : sessionIdleSeconds,
+    policy: policy ?? before?.policy ?? 'everyone',
   };
 }
 
@@ -319,7 +323,9 @@ function changed(before: Project, change: ProjectChange, now: number): Partial<P
     ...(environments === undefined
       ? {}
       : { environments: [...standardEnvironments, ...ownEnvironments(environments)] }),
-    ...(passport === undefined ? {} : { passport: passport ?? undefined }),
+    ...(passport === undefined
+      ? {}
+      : { passport: passport === null ? undefined : withAssigned(before.passport, passport) }),
     protection: changedProtection(before.protection, change, now),
     ...(oidcTokenConfig === undefined
       ? {}
